@@ -1,0 +1,12 @@
+"""Fetches one raw file of a dataset."""
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    from regrade import params
+    from regrade.datasets.fetch import fetch
+
+    file = params.parse(snakemake.config).datasets[snakemake.wildcards.dataset].files[snakemake.wildcards.file]
+    fetch(file, Path(snakemake.output[0]))

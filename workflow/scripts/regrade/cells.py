@@ -1,0 +1,296 @@
+"""Cells: one hyperparameter combination of one experiment each, with a name that changes when its result would."""
+
+import difflib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from regrade import datasets, reported
+from regrade.digest import code
+from regrade.errors import UserError
+from regrade.files import digest, read_json
+from regrade.layers import Layer
+from regrade.params import Experiment, Params, Section, Select, Settings, Study, Value, sentence
+
+RESULTS = Path("results")
+# What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
+STATES = RESULTS / ".state"
+# The files of a finished cell
+HISTORY, PREDICTIONS, MODEL, RECORD = "history.parquet", "predictions.parquet", "model.safetensors", "run.json"
+
+
+class Configuration(Section):
+    """All that decides the result of a run, except its seed."""
+
+    conventions: str
+    data: dict
+    settings: Settings
+    network: list[Layer]
+
+    @cached_property
+    def hash(self) -> str:
+        """Short name; runs of equal configurations have equal results, in whichever experiment they stand."""
+        return digest(self.identity)
+
+    @property
+    def identity(self) -> dict:
+        """What is hashed. Values that are their setting's default are left out, so a new setting renames no old cell."""
+        return self.model_dump(exclude_defaults=True)
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that results depend on: the training loop, the layers of the network, the dataset."""
+        layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
+        return code("regrade.training.pack", f"regrade.datasets.{self.settings.dataset}", *layers)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Settings that a cell takes over at run time from the winner among the cells of another experiment."""
+
+    study: str
+    source: str
+    settings: tuple[str, ...]
+    by: str
+    candidates: tuple["Cell", ...]
+
+    @property
+    def path(self) -> Path:
+        """The file that says who won."""
+        return RESULTS / self.study / self.source / f"selected-{self.hash}.json"
+
+    @cached_property
+    def hash(self) -> str:
+        """Short name; it changes with the candidates."""
+        return digest(
+            [self.source, self.settings, self.by, [candidate.folder.as_posix() for candidate in self.candidates]]
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One hyperparameter combination of one experiment, trained once per seed."""
+
+    study: str
+    experiment: str
+    scale: str
+    varying: dict[str, Value]
+    seeds: tuple[int, ...]
+    settings: dict[str, Value]
+    template: Study
+    data: dict
+    selection: Selection | None
+
+    def configuration(self, winner: dict[str, Value] | None = None) -> Configuration:
+        """The resolved configuration; `winner` gives the selected settings where the cell has a selection.
+
+        Without a winner, the first candidate's settings stand in for it: enough to check and to name the cell.
+        """
+        settings = dict(self.settings)
+        if self.selection:
+            chosen = winner or self.selection.candidates[0].settings
+            settings |= {name: chosen[name] for name in self.selection.settings}
+        layers = self.template.networks[settings["network"]]
+        where = f"studies.{self.study}.networks.{settings['network']}"
+        content = {
+            "conventions": self.template.conventions,
+            "data": self.data,
+            "settings": {name: value for name, value in settings.items() if name in Settings.model_fields},
+            "network": [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)],
+        }
+        try:
+            return Configuration.model_validate(content)
+        except ValidationError as error:
+            raise UserError(
+                sentence(error, f"params.yaml: studies.{self.study}.experiments.{self.experiment}")
+            ) from None
+
+    @cached_property
+    def hash(self) -> str:
+        """First 8 hexadecimal digits of the SHA-256 of all that decides the cell's result."""
+        selection = self.selection.hash if self.selection else None
+        return digest([self.configuration().identity, self.seeds, self.scale, selection])
+
+    @cached_property
+    def name(self) -> str:
+        """The cell's folder name: what varies, readable, then the hash."""
+        return f"{label(self.varying, ',')[:200]}-{self.hash}" if self.varying else self.hash
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the cell's results are, relative to the working directory."""
+        return RESULTS / self.study / self.experiment / self.name
+
+    @property
+    def failure(self) -> Path:
+        """Where the error of the cell's last attempt is recorded, if that failed."""
+        return STATES / "failed" / f"{self.hash}.json"
+
+    @property
+    def status(self) -> str:
+        """done, diverged (a loss was not finite; a result like any other), failed (its last attempt), or missing."""
+        if all((self.folder / name).exists() for name in (HISTORY, PREDICTIONS, MODEL, RECORD)):
+            runs = read_json(self.folder / RECORD)["runs"]
+            return "diverged" if any(run["status"] == "diverged" for run in runs) else "done"
+        return "failed" if self.failure.exists() else "missing"
+
+
+def label(varying: dict[str, Value], separator: str = ", ") -> str:
+    """`varying` as text, for example filters1=10, filters2=20."""
+    return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9.+_-]', '_', f'{value}')}" for key, value in varying.items())
+
+
+def expand(params: Params) -> list[Cell]:
+    """Every cell that the parameters ask for, in the order of params.yaml. UserError where they contradict themselves."""
+    cells = []
+    for study in params.studies:
+        cells += [cell for group in _Expansion(params, study).experiments().values() for cell in group]
+    return cells
+
+
+def find(params: Params, study: str, experiment: str, name: str) -> Cell:
+    """The cell in this folder. UserError when the parameters do not name it (any more)."""
+    expansion = _Expansion(params, study)
+    make = expansion.maker(experiment)
+    for varying in expansion.combinations(experiment):
+        if name.startswith(label(varying, ",")[:200]) and (cell := make(varying)).name == name:
+            return cell
+    raise UserError(
+        f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
+    )
+
+
+class _Expansion:
+    """The cells of one study, experiment by experiment, each after the experiments it takes something from."""
+
+    def __init__(self, params: Params, name: str):
+        self.params, self.name, self.study = params, name, params.studies[name]
+        self.done: dict[str, list[Cell]] = {}
+        self.allowed = set(Settings.model_fields).union(*map(_references, self.study.networks.values()))
+
+    def experiments(self) -> dict[str, list[Cell]]:
+        return {name: self.cells(name) for name in self.study.experiments}
+
+    def cells(self, name: str, waiting: tuple[str, ...] = ()) -> list[Cell]:
+        if name not in self.done:
+            make = self.maker(name, waiting)
+            self.done[name] = [make(varying) for varying in self.combinations(name)]
+        return self.done[name]
+
+    def combinations(self, name: str) -> list[dict[str, Value]]:
+        """What varies between an experiment's cells: the product of its grid, or its list of cells, or one empty dict."""
+        experiment, where = self.study.experiments[name], self._where(name)
+        grid = experiment.grid or {}
+        found = experiment.cells or [
+            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+        ]
+        labels = [label(varying) for varying in found]
+        twin = next((text for text, count in Counter(labels).items() if count > 1), None)
+        if twin:
+            raise UserError(f"{where}: the cell {twin} is there twice; remove one")
+        return found
+
+    def maker(self, name: str, waiting: tuple[str, ...] = ()) -> Callable[[dict[str, Value]], Cell]:
+        """A function that makes the experiment's cell from what varies."""
+        where = self._where(name)
+        experiment = self._experiment(name, f"{where}.select", waiting)
+        fixed, selection = self._fixed(name, ()), None
+        if select := experiment.select:
+            candidates = self.cells(select.source, (*waiting, name))
+            for key in select.settings:
+                if key not in candidates[0].settings:
+                    raise UserError(f"{where}.select.settings: {select.source} has no setting {key!r}")
+                fixed.pop(key, None)
+            if select.winner == "reported":
+                fixed |= self._reported_winner(select, f"{where}.select")
+            else:
+                selection = Selection(self.name, select.source, tuple(select.settings), select.by, tuple(candidates))
+        return partial(self._cell, name, fixed, selection)
+
+    def _where(self, name: str) -> str:
+        return f"params.yaml: studies.{self.name}.experiments.{name}"
+
+    def _experiment(self, name: str, where: str, waiting: tuple[str, ...] = ()) -> Experiment:
+        if name not in self.study.experiments:
+            raise UserError(f"{where}: there is no experiment {name!r}{_hint(name, self.study.experiments)}")
+        if name in waiting:
+            raise UserError(f"{where}: {' → '.join((*waiting, name))} leads back to itself; remove one of these links")
+        return self.study.experiments[name]
+
+    def _fixed(self, name: str, waiting: tuple[str, ...]) -> dict[str, Value]:
+        experiment = self._experiment(name, f"{self._where((*waiting, name)[0])}.like", waiting)
+        inherited = self._fixed(experiment.like, (*waiting, name)) if experiment.like else {}
+        return inherited | experiment.settings
+
+    def _reported_winner(self, select: Select, where: str) -> dict[str, Value]:
+        winner = reported.winner(self.name, select.source, select.by)
+        missing = [key for key in select.settings if key not in winner]
+        if missing:
+            raise UserError(
+                f"{where}.settings: {reported.path(self.name)} does not name {missing[0]} for {select.source}"
+            )
+        return {key: winner[key] for key in select.settings}
+
+    def _cell(self, name: str, fixed: dict, selection: Selection | None, varying: dict) -> Cell:
+        where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
+        for key in settings:
+            if key not in self.allowed:
+                raise UserError(f"{where}: there is no setting {key!r}{_hint(key, self.allowed)}")
+        for key, cap in scale.at_most:
+            if cap and key != "seeds":
+                settings[key] = min(settings.get(key, cap), cap)
+        if settings.get("network") not in self.study.networks:
+            known = ", ".join(self.study.networks)
+            raise UserError(f"{where}: network {settings.get('network')!r} is none of the study's networks ({known})")
+        data = datasets.identity(str(settings.get("dataset")), scale.data, self.params.datasets, where)
+        cell = Cell(
+            study=self.name,
+            experiment=name,
+            scale=self.params.scale,
+            varying=varying,
+            seeds=tuple(self.params.present_seeds),
+            settings=settings,
+            template=self.study,
+            data=data,
+            selection=selection,
+        )
+        cell.configuration()
+        return cell
+
+
+def _references(layers: list) -> set[str]:
+    """The settings that a network template names with $."""
+    values = [
+        value for layer in layers if isinstance(layer, dict) for body in layer.values() for value in body.values()
+    ]
+    return {value[1:] for value in values if isinstance(value, str) and value.startswith("$")}
+
+
+def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict:
+    """A layer of a network template with its kind as a key and its $names replaced by settings."""
+    if isinstance(template, str):
+        return {"kind": template}
+    if len(template) != 1:
+        raise UserError(
+            f"params.yaml: {where}: a layer is one kind with its settings, found {', '.join(template) or 'none'}"
+        )
+    ((kind, body),) = template.items()
+    layer = {"kind": kind}
+    for key, value in body.items():
+        if isinstance(value, str) and value.startswith("$"):
+            if value[1:] not in settings:
+                raise UserError(f"params.yaml: {where}.{kind}.{key}: the experiment has no setting {value[1:]!r}")
+            value = settings[value[1:]]
+        layer[key] = value
+    return layer
+
+
+def _hint(name: str, known) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"

@@ -1,0 +1,60 @@
+"""What a piece of code means, as a short hash: comments, docstrings and formatting do not change it."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def code(*modules: str) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `modules` and of all that they import.
+
+    Only modules of this package count, named as in an import (regrade.training.pack). An import inside a function
+    counts like any other; what is imported for type checkers only does not.
+    """
+    closure: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        closure.add(module)
+        waiting |= _parse(module)[1] - closure
+    trees = [f"{module}\n{_parse(module)[0]}" for module in sorted(closure)]
+    return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
+
+
+@cache
+def _parse(module: str) -> tuple[str, set[str]]:
+    """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""
+    tree = _Meaning().visit(ast.parse(_file(module).read_text()))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names if _file(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= {name if _file(name) else node.module for name in names}
+    return ast.dump(tree), imported
+
+
+def _file(module: str) -> Path | None:
+    """The source of a module of this package; None for any other name."""
+    parts = module.split(".")
+    if parts[0] != PACKAGE.name:
+        return None
+    path = PACKAGE.joinpath(*parts[1:])
+    candidates = [path.with_suffix(".py"), path / "__init__.py"]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+class _Meaning(ast.NodeTransformer):
+    """Drops docstrings and blocks for type checkers."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node

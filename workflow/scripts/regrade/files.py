@@ -1,0 +1,80 @@
+"""Files that appear whole or not at all, and short names for content."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regrade.errors import UserError
+
+
+@contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to `path` only when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        # mkstemp makes files private; outputs are as readable as the umask lets them be
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path | str, content: str) -> None:
+    """Write `content` to `path` as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path | str, content: object) -> None:
+    """Write `content` to `path` as indented JSON, whole or not at all. Floats must be finite, else ValueError."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict:
+    """The object in a JSON file of ours; UserError names the file when it is damaged."""
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
+
+
+def digest(content: object) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of `content` as canonical JSON: the short name of a configuration."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def sha256(path: Path | str) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sealed(path: Path | str, content: bytes) -> None:
+    """Write `content` behind its own SHA-256, so that `read_sealed` notices any damage."""
+    write_bytes(path, hashlib.sha256(content).digest() + content)
+
+
+def read_sealed(path: Path | str) -> bytes:
+    """The content that `write_sealed` wrote; ValueError when a byte of it has changed or is missing."""
+    sealed = Path(path).read_bytes()
+    seal, content = sealed[:32], sealed[32:]
+    if hashlib.sha256(content).digest() != seal:
+        raise ValueError(f"{path} does not match its own checksum")
+    return content

@@ -1,0 +1,70 @@
+"""The layers that a network in params.yaml may consist of: their names, their settings, the values allowed.
+
+What a layer computes is in `regrade.models.<module>`, in the class of the same name.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Activation = Literal["linear", "relu"]
+
+
+class LayerSpec(BaseModel):
+    """Settings of one layer, as written in params.yaml under the layer's kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    module: ClassVar[str]
+
+
+class Rescale(LayerSpec):
+    """Divides the inputs by a number, for example pixels by 255."""
+
+    module = "dense"
+    kind: Literal["rescale"]
+    divisor: PositiveFloat
+
+
+class Convolution(LayerSpec):
+    """Two-dimensional convolution with a square kernel and stride 1, without padding."""
+
+    module = "convolutional"
+    kind: Literal["convolution"]
+    filters: PositiveInt
+    kernel: PositiveInt
+    activation: Activation = "linear"
+
+
+class MaxPooling(LayerSpec):
+    """Two-dimensional max pooling, stride equal to the size, without padding."""
+
+    module = "convolutional"
+    kind: Literal["max_pooling"]
+    size: PositiveInt
+
+
+class Flatten(LayerSpec):
+    """Makes one vector of each example."""
+
+    module = "dense"
+    kind: Literal["flatten"]
+
+
+class Dropout(LayerSpec):
+    """Sets a share of the inputs to zero in training and scales the rest by 1 / (1 - rate); rate 0 does nothing."""
+
+    module = "dense"
+    kind: Literal["dropout"]
+    rate: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Dense(LayerSpec):
+    """Fully connected layer."""
+
+    module = "dense"
+    kind: Literal["dense"]
+    units: PositiveInt
+    activation: Activation = "linear"
+
+
+Layer = Annotated[Rescale | Convolution | MaxPooling | Flatten | Dropout | Dense, Field(discriminator="kind")]

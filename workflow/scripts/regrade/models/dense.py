@@ -1,0 +1,67 @@
+"""Fully connected layers and what goes with them."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from regrade.models import initialisers
+from regrade.models.layer import Context, Layer
+
+if TYPE_CHECKING:
+    from regrade import layers
+
+
+class Dense(Layer):
+    """x · kernel + bias, the kernel (runs, inputs, units)."""
+
+    def __init__(self, spec: "layers.Dense", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        (inputs,) = shape
+        self.kernel = torch.nn.Parameter(initialisers.kernel(context, (inputs, spec.units), inputs, spec.units))
+        self.bias = torch.nn.Parameter(initialisers.bias(context, spec.units, inputs))
+        self.output_shape = (spec.units,)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, inputs) → (runs, examples, units)."""
+        return torch.baddbmm(self.bias[:, None], x, self.kernel)
+
+
+class Flatten(Layer):
+    """One vector per example, in the order channel, row, column."""
+
+    def __init__(self, spec: "layers.Flatten", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        self.output_shape = (math.prod(shape),)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, …) → (runs, examples, inputs)."""
+        return x.flatten(2)
+
+
+class Dropout(Layer):
+    """Inverted dropout (Srivastava et al. 2014), each run's mask from its own stream."""
+
+    def __init__(self, spec: "layers.Dropout", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        self.rate, self.streams, self.output_shape = spec.rate, context.dropout, shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape; the identity outside training."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = 1 - self.rate
+        masks = [torch.empty_like(x[0]).bernoulli_(keep, generator=stream) for stream in self.streams]
+        return x * torch.stack(masks).div_(keep)
+
+
+class Rescale(Layer):
+    """Division by a constant; whole numbers become float32."""
+
+    def __init__(self, spec: "layers.Rescale", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        self.divisor, self.output_shape = spec.divisor, shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape."""
+        return x.to(torch.get_default_dtype()) / self.divisor

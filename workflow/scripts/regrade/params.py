@@ -1,0 +1,227 @@
+"""params.yaml as typed objects. Whatever is wrong with it is said in one sentence, before any job starts."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from regrade.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Value = int | float | str | bool
+LayerTemplate = str | dict[Name, dict[Name, Any]]
+Metric = Literal["test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch"]
+
+
+def _distinct(values: list) -> list:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{json.dumps(value)} is there twice; remove one")
+    return values
+
+
+Seeds = Annotated[list[NonNegativeInt], AfterValidator(_distinct)]
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml: no key but those declared, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AtMost(Section):
+    """Caps on what the studies ask for."""
+
+    seeds: PositiveInt | None = Field(None, description="number of seeds, taken from the front of the list")
+    epochs: PositiveInt | None = None
+    train_rows: PositiveInt | None = None
+    test_rows: PositiveInt | None = None
+
+
+class Scale(Section):
+    """How much of the source's protocol is run, and on which data."""
+
+    data: Literal["real", "stand_in"]
+    at_most: AtMost = AtMost()
+
+
+class DataFile(Section):
+    """A file of a dataset's publisher: its addresses, tried in order, and its checksum."""
+
+    urls: Annotated[list[str], Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Dataset(Section):
+    """The raw files of a dataset."""
+
+    files: dict[FileName, DataFile]
+
+
+class Settings(Section):
+    """The settings of a cell that every network has in common; all others belong to its network, as $name."""
+
+    dataset: Name
+    network: Name
+    train_rows: PositiveInt | None = Field(None, description="rows used, from the front; all where absent")
+    test_rows: PositiveInt | None = None
+    optimizer: Literal["sgd", "rmsprop", "adam"]
+    lr: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_size: PositiveInt
+    epochs: PositiveInt
+
+    @model_validator(mode="after")
+    def _momentum_is_of_sgd(self) -> "Settings":
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(f"momentum {self.momentum:g} with the optimizer {self.optimizer}: only sgd has a momentum")
+        return self
+
+
+class Select(Section):
+    """Settings taken over from the winner of another experiment of the study."""
+
+    source: Name = Field(alias="from")
+    settings: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
+    by: Metric
+    winner: Literal["measured", "reported"]
+
+
+class Experiment(Section):
+    """Fixed settings, and a grid or a list of cells over the others."""
+
+    title: str
+    like: Name | None = None
+    settings: dict[Name, Value] = {}
+    grid: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = None
+    cells: Annotated[list[Annotated[dict[Name, Value], Field(min_length=1)]], Field(min_length=1)] | None = None
+    select: Select | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_write_cells(self) -> "Experiment":
+        if self.grid and self.cells:
+            raise ValueError("has both grid and cells; keep one of them")
+        if self.cells and len({frozenset(cell) for cell in self.cells}) > 1:
+            raise ValueError("its cells do not all name the same settings; give each cell every setting that varies")
+        return self
+
+
+class Study(Section):
+    """A report: its networks and its experiments."""
+
+    title: str
+    source: str
+    conventions: Literal["keras", "torch"]
+    assumptions: list[str] = []
+    networks: dict[Name, Annotated[list[LayerTemplate], Field(min_length=1)]]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    scale: str
+    seeds: Annotated[Seeds, Field(min_length=1)]
+    device: Literal["auto", "cpu", "cuda"]
+    keep_models: Seeds
+    threads: PositiveInt
+    checkpoint_seconds: Annotated[float, Field(ge=0)]
+    scales: dict[Name, Scale]
+    datasets: dict[Name, Dataset]
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _scale_is_known(self) -> "Params":
+        if self.scale not in self.scales:
+            raise ValueError(f"scale: {self.scale!r} is none of {', '.join(self.scales)}")
+        return self
+
+    @property
+    def present_scale(self) -> Scale:
+        """The scale that `scale` names."""
+        return self.scales[self.scale]
+
+    @property
+    def present_seeds(self) -> list[int]:
+        """The seeds, cut to what the present scale allows."""
+        return self.seeds[: self.present_scale.at_most.seeds]
+
+
+def parse(config: dict) -> Params:
+    """`config` (params.yaml with its overlays) as typed parameters; UserError with the key's path otherwise."""
+    try:
+        return Params.model_validate(config)
+    except ValidationError as error:
+        raise UserError(sentence(error, "params.yaml")) from None
+
+
+def sentence(error: ValidationError, where: str) -> str:
+    """One sentence for the first mistake that `error` lists: where, what, which value, and how many more there are."""
+    # A value that fits none of a union's types is reported once per type: the deepest complaint is the useful one
+    mistakes = error.errors()
+    first = max(
+        mistakes, key=lambda mistake: len(_path(mistake)) if _path(mistake)[:2] == _path(mistakes[0])[:2] else 0
+    )
+    path = ".".join(_path(first))
+    more = {".".join(_path(mistake)) for mistake in mistakes} - {path}
+    count = f" ({len(more)} more mistake{'s' * (len(more) > 1)} after this one)" if more else ""
+    return f"{where}: {path + ': ' if path else ''}{_complaint(first)}{count}"
+
+
+_UNION_TAGS = {"int", "float", "str", "bool", "[key]", "constrained-str"}
+
+
+def _path(mistake: dict) -> list[str]:
+    return [str(part) for part in mistake["loc"] if str(part) not in _UNION_TAGS and not str(part).startswith("dict[")]
+
+
+def _complaint(mistake: dict) -> str:
+    value, context = mistake["input"], mistake.get("ctx", {})
+    shown = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    match mistake["type"]:
+        case "extra_forbidden":
+            return "there is no such key; correct or remove it"
+        case "missing":
+            return "this key is missing; add it"
+        case "literal_error":
+            return f"{shown} is none of {context['expected']}"
+        case "value_error":
+            return str(context["error"])
+        case "too_short":
+            return "must not be empty"
+        case "string_pattern_mismatch":
+            return f"{shown} does not have the form {context['pattern']}"
+        case "float_type" if isinstance(value, str) and _is_number(value):
+            return f"{shown} is a text to YAML; write it with a decimal point, as {float(value):.10f}".rstrip("0")
+    message = mistake["msg"].removeprefix("Input ").replace("valid integer", "whole number")
+    return f"{shown if len(shown) < 80 else 'the value'} {message}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def schema() -> dict:
+    """The JSON schema of params.yaml, for Snakemake's `validate` and for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema(by_alias=True)}
+
+
+def schema_path() -> Path:
+    """Where the generated schema is kept: workflow/schemas/."""
+    return Path(__file__).resolve().parents[2] / "schemas" / "params.schema.json"

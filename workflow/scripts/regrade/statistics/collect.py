@@ -1,0 +1,60 @@
+"""From the folders of cells to two tables: one row per run, one row per epoch. What is missing has a row, too."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from regrade.cells import HISTORY, RECORD, Cell
+from regrade.errors import UserError
+from regrade.files import read_json
+from regrade.statistics.accuracy import summarise
+
+
+def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The runs and the curves of `cells`.
+
+    Runs: study, experiment, cell, folder, varying (JSON), status, error, and for a finished cell one row per seed with
+    its metrics (see `summarise`) and its environment; an unfinished cell has one row without a seed.
+    Curves: experiment, cell, and the columns of history.parquet.
+    """
+    rows, curves = [], []
+    for cell in cells:
+        identity = {
+            "study": cell.study,
+            "experiment": cell.experiment,
+            "cell": cell.name,
+            "folder": cell.folder.as_posix(),
+            "varying": json.dumps(cell.varying),
+            "status": cell.status,
+            "error": read_json(cell.failure)["error"] if cell.failure.exists() else None,
+        }
+        if identity["status"] in ("failed", "missing"):
+            rows.append(identity)
+            continue
+        record, history = read(cell.folder)
+        rows += [identity | metrics for metrics in _metrics(record, history)]
+        curves.append(history.assign(experiment=cell.experiment, cell=cell.name))
+    return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(
+        {"experiment": [], "cell": []}
+    )
+
+
+def read(folder: Path) -> tuple[dict, pd.DataFrame]:
+    """The record and the history of a finished cell. UserError names a file that is damaged."""
+    try:
+        return read_json(folder / RECORD), pq.read_table(folder / HISTORY).to_pandas()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / HISTORY} is damaged ({error}): delete {folder} and run again") from error
+
+
+def _metrics(record: dict, history: pd.DataFrame) -> Iterable[dict]:
+    by_seed = dict(iter(history.groupby("seed")))
+    for run in record["runs"]:
+        about = {
+            key: run[key]
+            for key in ("seed", "status", "epochs", "parameters", "commit", "dirty", "device", "peak_memory_bytes")
+        }
+        yield about | summarise(by_seed[run["seed"]], record["test_rows"])

@@ -1,0 +1,24 @@
+"""Who wins among the cells of an experiment."""
+
+from regrade.cells import Selection
+from regrade.files import write_json
+from regrade.statistics import collect
+
+
+def choose(selection: Selection) -> dict:
+    """The winner's settings and the ranking, highest mean over the seeds first; of equals the first in params.yaml."""
+    table, _ = collect.runs(selection.candidates)
+    means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
+    winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
+    return {
+        "settings": {name: winner.settings[name] for name in selection.settings},
+        "cell": winner.folder.as_posix(),
+        "by": selection.by,
+        "seeds": list(winner.seeds),
+        "ranking": {name: float(value) for name, value in means.items()},
+    }
+
+
+def write(selection: Selection) -> None:
+    """Write the choice to the selection's file."""
+    write_json(selection.path, choose(selection))

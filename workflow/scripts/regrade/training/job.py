@@ -1,0 +1,133 @@
+"""Training one cell, from its parameters to its files."""
+
+import time
+
+import torch
+
+from regrade import datasets, provenance
+from regrade.cells import Cell, Configuration
+from regrade.datasets import prepared
+from regrade.errors import UserError
+from regrade.files import write_json
+from regrade.params import Params, Value
+from regrade.training import device, results
+from regrade.training.pack import Data, Pack
+from regrade.training.state import RunState
+from regrade.training.store import Store
+
+SAY_EVERY_SECONDS = 10
+
+
+def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
+    """Train every seed of `cell` that is not trained yet, and write the cell's files.
+
+    `winner`: the selected settings, for a cell with a selection. An error is recorded for the report and raised again.
+    """
+    cell.failure.unlink(missing_ok=True)
+    try:
+        configuration = cell.configuration(winner)
+        torch.set_num_threads(params.threads)
+        where = device.choose(params.device)
+        data = load(configuration, where)
+        store = Store(configuration.hash, configuration.code)
+        states = [store.read(seed) for seed in cell.seeds]
+        for group in groups(configuration, states, where):
+            _finish(configuration, group, data, store, params.checkpoint_seconds)
+        results.write(cell.folder, cell, configuration, states, data.test_targets.numpy(force=True), params.keep_models)
+    except Exception as error:
+        write_json(cell.failure, {"cell": cell.folder.as_posix(), "error": f"{type(error).__name__}: {error}"})
+        raise
+
+
+def load(configuration: Configuration, where: torch.device) -> Data:
+    """The rows that a configuration uses, on the device. UserError when its network does not fit them."""
+    folder, settings = datasets.folder(configuration.data), configuration.settings
+    tensors = []
+    for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
+        inputs, targets = map(torch.from_numpy, prepared.load(folder, split, rows))
+        if inputs.dim() == 4:  # images: channels last, as the CPU's convolutions want them
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        tensors += [inputs.to(where), targets.to(where)]
+    return Data(*tensors)
+
+
+def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
+    """The unfinished runs in groups that advance together: those at the same epoch, on a GPU or without convolutions.
+
+    On a CPU a convolution of one run already fills the caches, so such runs go one after another.
+    """
+    convolutional = any(layer.kind == "convolution" for layer in configuration.network)
+    together = where.type == "cuda" or not convolutional
+    found: dict[int, list[RunState]] = {}
+    for state in states:
+        if not state.finished:
+            found.setdefault(state.epoch if together else state.seed, []).append(state)
+    return list(found.values())
+
+
+def _finish(
+    configuration: Configuration, states: list[RunState], data: Data, store: Store, checkpoint_seconds: float
+) -> None:
+    """Train `states`, which are at the same epoch, to the end, saving them now and then, and each when it ends.
+
+    A run that diverges ends there, and the others go on without it.
+    """
+    resumed, epochs, where = states[0].epoch, configuration.settings.epochs, data.train_inputs.device
+    saved = said = time.monotonic()
+    pack = _pack(configuration, states, data)
+    while states:
+        if states[0].epoch < epochs and not states[0].diverged:
+            pack.advance()
+        ended = [state for state in states if state.diverged or state.epoch == epochs]
+        now = time.monotonic()
+        if ended or now - said >= SAY_EVERY_SECONDS:
+            _say(states, epochs)
+            said = now
+        if ended or now - saved >= checkpoint_seconds:
+            pack.save()
+            for state in states:
+                if state in ended:
+                    _close(state, resumed, where)
+                store.write(state)
+            saved = time.monotonic()
+        if ended:
+            states = [state for state in states if state not in ended]
+            pack = _pack(configuration, states, data) if states else None
+
+
+def _pack(configuration: Configuration, states: list[RunState], data: Data) -> Pack:
+    """The runs as one pack. UserError when the network does not fit the data."""
+    network = f"params.yaml: the network {configuration.settings.network!r}"
+    try:
+        pack = Pack(configuration, states, data)
+    except ValueError as error:
+        raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
+    shape, classes = pack.network.output_shape, int(data.train_targets.max()) + 1
+    if len(shape) != 1 or shape[0] < classes:
+        raise UserError(
+            f"{network} ends with shape {shape}, but the data have {classes} classes; end with a dense layer of {classes}"
+        )
+    return pack
+
+
+def _close(state: RunState, resumed: int, where: torch.device) -> None:
+    """Mark a run as finished and record where it was trained."""
+    on_gpu = where.type == "cuda"
+    state.finished = True
+    state.environment = {
+        **provenance.commit(),
+        "versions": provenance.versions(),
+        "device": device.describe(where),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if on_gpu else provenance.peak_memory(),
+        "resumed_at_epoch": resumed,
+    }
+
+
+def _say(states: list[RunState], epochs: int) -> None:
+    for state in states:
+        last = state.history[-1]
+        print(
+            f"seed {state.seed}, epoch {state.epoch} of {epochs}: train loss {last['train_loss']:.4f}, "
+            f"test accuracy {last['test_accuracy']:.4f}" + (", diverged" if state.diverged else ""),
+            flush=True,
+        )

@@ -1,0 +1,94 @@
+"""Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet."""
+
+from collections.abc import Iterable
+
+import torch
+
+
+def make(
+    name: str, conventions: str, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float
+) -> torch.optim.Optimizer:
+    """The optimizer `name` (sgd, rmsprop, adam). `momentum` is for sgd.
+
+    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
+    """
+    match name, conventions:
+        case "sgd", _:
+            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, fused=True)
+        case "rmsprop", "keras":
+            return KerasRMSprop(parameters, lr=lr)
+        case "adam", "keras":
+            return KerasAdam(parameters, lr=lr)
+        case "rmsprop", "torch":
+            return torch.optim.RMSprop(parameters, lr=lr)
+        case "adam", "torch":
+            return torch.optim.Adam(parameters, lr=lr, fused=True)
+    raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
+
+
+class _Keras(torch.optim.Optimizer):
+    """An optimizer with a step count and averages that begin at zero, one per name in `averages`, for each parameter."""
+
+    averages: tuple[str, ...]
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every parameter from its gradient."""
+        for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            for parameter in parameters:
+                if not self.state[parameter]:
+                    self.state[parameter] = {"step": torch.zeros(())}
+                    self.state[parameter] |= {name: torch.zeros_like(parameter) for name in self.averages}
+            states = [self.state[parameter] for parameter in parameters]
+            torch._foreach_add_([state["step"] for state in states], 1)
+            averages = [[state[name] for state in states] for name in self.averages]
+            gradients = [parameter.grad for parameter in parameters]
+            self.update(parameters, gradients, averages, group["lr"], int(states[0]["step"]))
+
+
+class KerasRMSprop(_Keras):
+    """RMSprop (Hinton 2012) as Keras 3 computes it, epsilon under the root."""
+
+    averages = ("velocity",)
+
+    def update(
+        self, parameters: list, gradients: list, averages: list, lr: float, step: int, rho=0.9, epsilon=1e-7
+    ) -> None:
+        """Velocity ← rho·velocity + (1-rho)·g², parameter ← parameter - lr·g / sqrt(velocity + epsilon)."""
+        (velocity,) = averages
+        torch._foreach_mul_(velocity, rho)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - rho)
+        denominators = torch._foreach_add(velocity, epsilon)
+        torch._foreach_sqrt_(denominators)
+        torch._foreach_addcdiv_(parameters, gradients, denominators, -lr)
+
+
+class KerasAdam(_Keras):
+    """Adam (Kingma and Ba 2015) as Keras 3 computes it, epsilon beside the uncorrected root."""
+
+    averages = ("momentum", "velocity")
+
+    def update(
+        self,
+        parameters: list,
+        gradients: list,
+        averages: list,
+        lr: float,
+        step: int,
+        beta1=0.9,
+        beta2=0.999,
+        epsilon=1e-7,
+    ) -> None:
+        """M and v the averages of g and g²: parameter ← parameter - lr·sqrt(1-beta2^t)/(1-beta1^t)·m / (sqrt(v) + epsilon)."""
+        momentum, velocity = averages
+        torch._foreach_lerp_(momentum, gradients, 1 - beta1)
+        torch._foreach_mul_(velocity, beta2)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - beta2)
+        denominators = torch._foreach_sqrt(velocity)
+        torch._foreach_add_(denominators, epsilon)
+        rate = lr * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
+        torch._foreach_addcdiv_(parameters, momentum, denominators, -rate)

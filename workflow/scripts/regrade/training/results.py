@@ -1,0 +1,87 @@
+"""The files of a finished cell: histories, predictions, weights, and a record of how they were made."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.torch import save_file
+
+from regrade.cells import HISTORY, MODEL, PREDICTIONS, RECORD, Cell, Configuration
+from regrade.files import whole, write_json
+from regrade.training.state import RunState
+
+
+def write(
+    folder: Path, cell: Cell, configuration: Configuration, states: list[RunState], targets: np.ndarray, keep: list[int]
+) -> None:
+    """Write the results of a cell, each file whole or not at all, the record last.
+
+    `targets`: (test rows,) the true classes. `keep`: seeds whose weights are kept.
+    """
+    _write_table(folder / HISTORY, [_history(state) for state in states])
+    _write_table(folder / PREDICTIONS, [_predictions(state, targets) for state in states])
+    weights = {
+        f"seed={state.seed}/{name.removeprefix('network/')}": tensor
+        for state in states
+        for name, tensor in state.tensors.items()
+        if state.seed in keep and name.startswith("network/")
+    }
+    with whole(folder / MODEL) as partial:
+        save_file(weights, partial)
+    record = {
+        "study": cell.study,
+        "experiment": cell.experiment,
+        "cell": cell.name,
+        "varying": cell.varying,
+        "scale": cell.scale,
+        "seeds": list(cell.seeds),
+        "test_rows": len(targets),
+        "configuration": configuration.model_dump(mode="json"),
+        "runs": [_run(state) for state in states],
+    }
+    write_json(folder / RECORD, record)
+
+
+def _write_table(path: Path, tables: list[pa.Table]) -> None:
+    with whole(path) as partial:
+        pq.write_table(pa.concat_tables(tables), partial, compression="zstd")
+
+
+def _history(state: RunState) -> pa.Table:
+    """One row per epoch: seed, epoch, loss and accuracy on both splits, correct rows per test half, seconds."""
+    columns = {name: [row[name] for row in state.history] for name in state.history[0]}
+    return pa.table({"seed": pa.array([state.seed] * state.epoch, pa.int32()), **columns})
+
+
+def _predictions(state: RunState, targets: np.ndarray) -> pa.Table:
+    """One row per test row: seed, row, the true class, and the predicted class at the last and at the best epoch.
+
+    `cross_fitted`: the class predicted for an even row at the epoch that is best on the odd rows, and vice versa.
+    """
+    predicted = {
+        name.split("/")[1]: tensor.numpy() for name, tensor in state.tensors.items() if name.startswith("predictions/")
+    }
+    rows = np.arange(len(targets), dtype=np.int32)
+    return pa.table(
+        {
+            "seed": np.full(len(targets), state.seed, np.int32),
+            "row": rows,
+            "label": targets.astype(np.int16),
+            "last": predicted["last"],
+            "best": predicted["best"],
+            "cross_fitted": np.where(rows % 2 == 0, predicted["best_odd"], predicted["best_even"]),
+        }
+    )
+
+
+def _run(state: RunState) -> dict:
+    parameters = sum(tensor.numel() for name, tensor in state.tensors.items() if name.startswith("network/"))
+    return {
+        "seed": state.seed,
+        "status": "diverged" if state.diverged else "done",
+        "epochs": state.epoch,
+        "parameters": parameters,
+        "train_seconds": sum(row["seconds"] for row in state.history),
+        **state.environment,
+    }

@@ -1,0 +1,29 @@
+"""A run between two epochs."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass
+class RunState:
+    """All that a run needs to go on from here and, once finished, all that its results are made of.
+
+    `history`: one dict per epoch trained. `tensors`, on the CPU, by name:
+    network/<parameter>; optimizer/<parameter>/<name>; stream/<purpose>;
+    predictions/<last, best, best_even, best_odd>: (test rows,) class indices after the last epoch, after the epoch
+    with the most correct test rows, and after the epochs with the most correct among the even and the odd test rows.
+    `environment`: where the run was trained (commit, versions, device, …).
+    """
+
+    seed: int
+    history: list[dict] = field(default_factory=list)
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    finished: bool = False
+    diverged: bool = False
+    environment: dict = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained so far."""
+        return len(self.history)

@@ -1,0 +1,58 @@
+"""Where the states of runs are kept between and after jobs: outside the outputs that Snakemake knows.
+
+Snakemake deletes the outputs of a job that fails or is killed. The states stay, so the next job goes on from them; a
+finished run is never trained again, whichever cell or batch asks for it.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from regrade.cells import STATES
+from regrade.files import read_sealed, write_sealed
+from regrade.training.state import RunState
+
+
+class Store:
+    """The states of the runs of one configuration, trained by one version of the code."""
+
+    def __init__(self, configuration: str, code: str):
+        """`configuration`: hash of the configuration; `code`: digest of the code that trains it."""
+        self.folder, self.code = STATES / configuration, code
+
+    def path(self, seed: int) -> Path:
+        """The file of one run's state."""
+        return self.folder / f"seed={seed}.state"
+
+    def read(self, seed: int) -> RunState:
+        """The saved state of the run with this seed, or a fresh one.
+
+        A state that is damaged or was trained by other code is not used; a line on stderr says so.
+        """
+        path = self.path(seed)
+        if not path.exists():
+            return RunState(seed)
+        try:
+            tensors = load(read_sealed(path))
+            fields = json.loads(tensors.pop("fields").numpy().tobytes())
+        except (ValueError, SafetensorError, KeyError) as error:
+            print(f"{path} is damaged ({error}); this run starts anew", file=sys.stderr)
+            return RunState(seed)
+        if fields.pop("code") != self.code:
+            print(f"{path} was trained by other code; this run starts anew", file=sys.stderr)
+            return RunState(seed)
+        return RunState(**fields, tensors=tensors)
+
+    def write(self, state: RunState) -> None:
+        """Keep `state`. Once the run is finished, what only further training would need is left out."""
+        fields = {key: value for key, value in asdict(state).items() if key != "tensors"} | {"code": self.code}
+        kept = ("network/", "predictions/") if state.finished else ("",)
+        tensors = {name: tensor for name, tensor in state.tensors.items() if name.startswith(kept)}
+        tensors["fields"] = torch.from_numpy(np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8).copy())
+        write_sealed(self.path(state.seed), save(tensors))
