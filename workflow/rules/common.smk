@@ -1,6 +1,5 @@
-# What the other rule files share: the parameters, checked before any job starts, and the cells they ask for.
+# Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
 import ctypes
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 validate(config, params.schema_path())
 
+IDENTITIES = {datasets.folder(cell.data).as_posix(): cell.data for cell in CELLS.values()}
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
 
 
@@ -47,3 +47,35 @@ def gpus():
     except OSError:
         return 0
     return int(driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0)
+
+
+def identity(wildcards):
+    """What the prepared dataset in this folder is made of."""
+    return IDENTITIES[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
+
+
+def raw_files(wildcards):
+    """The raw files of a real dataset; a stand-in needs none."""
+    return [f"{datasets.RAW}/{wildcards.dataset}/{file}" for file in identity(wildcards).get("files", [])]
+
+
+# Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
+def prepared_data(wildcards):
+    return ancient(f"{datasets.folder(cell_of(wildcards).data)}/tensors.safetensors")
+
+
+def winner(wildcards):
+    """The file that says which settings to take over, for a cell that takes over any."""
+    selection = cell_of(wildcards).selection
+    return ancient(selection.path.as_posix()) if selection else []
+
+
+def report_what_is_there():
+    """After a failure: the reports of the cells that are there, which say what is missing."""
+    from regrade.reporting import report
+
+    try:
+        page = report.write_all(PARAMS)
+        print(f"Not everything was made. The report of what is there: {page}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"The report of what is there could not be made: {error}", file=sys.stderr)

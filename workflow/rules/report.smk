@@ -1,0 +1,90 @@
+# From the cells' folders to reports/: the collected tables of each study, its page, and the front page.
+from regrade import reporting, reported
+
+REPORTS = reporting.REPORTS
+
+
+rule collect:
+    input:
+        lambda w: [
+            f"{folder}/{name}"
+            for folder, cell in CELLS.items()
+            if cell.study == w.study
+            for name in (cells.RECORD, cells.HISTORY)
+        ],
+    output:
+        f"{REPORTS}/{{study}}/{reporting.RUNS}",
+        f"{REPORTS}/{{study}}/{reporting.CURVES}",
+    log:
+        f"logs/{REPORTS}/{{study}}/collect.log",
+    benchmark:
+        f"logs/{REPORTS}/{{study}}/collect.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=digest.code("regrade.statistics.collect"),
+    script:
+        "../scripts/collect.py"
+
+
+rule report:
+    input:
+        rules.collect.output,
+    output:
+        page=report(f"{REPORTS}/{{study}}/{reporting.PAGE}", category="{study}", caption="../report/page.rst"),
+        tables=report(
+            directory(f"{REPORTS}/{{study}}/{reporting.TABLES}"),
+            patterns=["{table}.csv"],
+            category="{study}",
+            subcategory="tables",
+            caption="../report/table.rst",
+        ),
+        figures=report(
+            directory(f"{REPORTS}/{{study}}/{reporting.FIGURES}"),
+            patterns=["{figure}.svg"],
+            category="{study}",
+            subcategory="figures",
+            caption="../report/figure.rst",
+        ),
+    log:
+        f"logs/{REPORTS}/{{study}}/report.log",
+    benchmark:
+        f"logs/{REPORTS}/{{study}}/report.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=digest.code("regrade.reporting.page", "regrade.reporting.feature_maps"),
+        layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
+        text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
+    script:
+        "../scripts/report.py"
+
+
+rule front_page:
+    input:
+        expand(rules.report.output.page, study=PARAMS.studies),
+    output:
+        f"{REPORTS}/{reporting.PAGE}",
+    log:
+        f"logs/{REPORTS}/front_page.log",
+    benchmark:
+        f"logs/{REPORTS}/front_page.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest.code("regrade.reporting.page"),
+        layout=digest.content(reporting.TEMPLATES),
+    script:
+        "../scripts/front_page.py"

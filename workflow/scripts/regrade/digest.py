@@ -24,6 +24,16 @@ def code(*modules: str) -> str:
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
 
 
+def content(*folders: Path) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`."""
+    total = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:8]
+
+
 @cache
 def _parse(module: str) -> tuple[str, set[str]]:
     """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""

@@ -1,0 +1,37 @@
+# make help lists the targets. All of them make .venv first, with the exact versions of requirements.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+# Tools that Snakemake and DVC call are found in the environment, whether or not it is activated
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .venv/ready ## Make .venv with the pinned requirements
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Regrade needs Python 3.11 or newer, this is {v.major}.{v.minor}: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: setup ## Run the whole workflow on built-in data, without a network; prints where the report is
+	snakemake --cores all --config scale=demo --quiet rules reason
+	@echo "The report: $(CURDIR)/reports/index.html"
+
+test: setup ## Check format, style and the workflow, then run all tests
+	ruff format --check .
+	ruff check .
+	snakefmt --check workflow
+	snakemake --lint
+	pytest
+
+bench: setup ## Compare speed with the loop most people would write; prints ratios, writes benchmarks/results/
+	python -m benchmarks.run
+
+clean: ## Delete what the workflow made: data, results, reports, logs
+	rm -rf data results reports logs .snakemake

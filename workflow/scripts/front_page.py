@@ -1,0 +1,15 @@
+"""Writes the front page over all studies."""
+
+from pathlib import Path
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from regrade import cells, params
+    from regrade.reporting import page, report
+
+    parameters = params.parse(snakemake.config)
+    every = cells.expand(parameters)
+    page.write_front(
+        [report.evidence(parameters, study, every) for study in parameters.studies], Path(snakemake.output[0])
+    )

@@ -1,0 +1,108 @@
+"""Command line: python -m regrade cells | prune | report | schema. Run it where params.yaml is."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+import yaml
+
+from regrade import cells, params, prune
+from regrade.errors import UserError
+from regrade.files import write_json
+from regrade.params import Params
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the process's exit status. Mistakes of the user are one sentence on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m regrade", description=__doc__)
+    parser.add_argument(
+        "--configfile", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml, as for Snakemake"
+    )
+    parser.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="single parameters, as for Snakemake"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("cells", help="list every cell that the parameters ask for, with its state and folder")
+    pruning = commands.add_parser("prune", help="delete results that no cell of params.yaml names, at whichever scale")
+    pruning.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("report", help="make the reports from whatever cells exist, without training any")
+    commands.add_parser("schema", help="write the JSON schema of params.yaml")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "schema":
+            write_json(params.schema_path(), params.schema())
+            return 0
+        parameters = params.parse(_merged(options.configfile, options.config))
+        match options.command:
+            case "cells":
+                return _list(parameters)
+            case "prune":
+                return _prune(parameters, options.yes)
+            case _:
+                from regrade.reporting import report
+
+                print(f"The report: {report.write_all(parameters)}")
+                return 0
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+
+
+def _merged(overlays: list[str], values: list[str]) -> dict:
+    """params.yaml with overlays and single values on top, merged as Snakemake merges them."""
+    config: dict = {}
+    for name in ("params.yaml", *overlays):
+        try:
+            content = yaml.safe_load(Path(name).read_text())
+        except OSError as error:
+            raise UserError(f"{name} cannot be read ({error.strerror}): run this where params.yaml is") from error
+        except yaml.YAMLError as error:
+            raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"{name} is not a mapping of keys to values")
+        _merge(config, content)
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--config {text}: write it as KEY=VALUE")
+        config[key] = yaml.safe_load(value)
+    return config
+
+
+def _merge(base: dict, overlay: dict) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _list(parameters: Params) -> int:
+    every = cells.expand(parameters)
+    states = [cell.status for cell in every]
+    for cell, state in zip(every, states, strict=True):
+        print(f"{state:9s} {cell.folder}")
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
+    print(f"{len(every)} cells at scale {parameters.scale}: {counts}", file=sys.stderr)
+    return 0
+
+
+def _prune(parameters: Params, yes: bool) -> int:
+    found = prune.unnamed(parameters)
+    for path in found:
+        print(f"{prune.size(path) / 1e6:9.2f} MB  {path}")
+    if not found:
+        print("Nothing to delete.")
+        return 0
+    print(f"{sum(map(prune.size, found)) / 1e6:9.2f} MB in all")
+    if not yes and (not sys.stdin.isatty() or input("Delete all of these? [y/N] ").strip().lower() != "y"):
+        print("Nothing was deleted; `prune --yes` deletes without asking.")
+        return 0
+    prune.delete(found)
+    print(f"Deleted {len(found)} files and folders.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""All that a study's report is made of: what the source stated, what was run, what came out."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from regrade import datasets, reported
+from regrade.cells import RECORD, Cell
+from regrade.datasets import prepared
+from regrade.errors import UserError
+from regrade.files import read_json
+from regrade.params import Params, Study, Value
+from regrade.statistics.intervals import mean_interval
+
+ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A study's parameters, its cells, and the tables of its runs and curves (see regrade.statistics.collect)."""
+
+    name: str
+    params: Params
+    cells: list[Cell]
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+
+    @property
+    def study(self) -> Study:
+        """The study as params.yaml has it."""
+        return self.params.studies[self.name]
+
+    @cached_property
+    def reported(self) -> list[dict]:
+        """The numbers that the source states."""
+        return reported.rows(self.name)
+
+    def find(self, experiment: str, **settings: Value) -> list[Cell]:
+        """The cells of an experiment whose varying settings include these. UserError when there is none."""
+        found = [cell for cell in self.cells if cell.experiment == experiment and _includes(cell.varying, settings)]
+        if not found:
+            raise UserError(
+                f"studies/{self.name}/report.md.j2: params.yaml has no cell of {experiment} with {settings}"
+            )
+        return found
+
+    def of(self, cell: Cell) -> pd.DataFrame:
+        """The finished runs of a cell, one row per seed; none when it is not trained."""
+        return self.runs[
+            (self.runs["folder"] == cell.folder.as_posix()) & self.runs["status"].isin(["done", "diverged"])
+        ]
+
+    def status(self, cell: Cell) -> tuple[str, str]:
+        """The cell's status, and the error where it failed."""
+        row = self.runs[self.runs["folder"] == cell.folder.as_posix()].iloc[0]
+        return row["status"], row["error"] or ""
+
+    def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell:
+        """The cell with the highest mean; the first in params.yaml when none is trained."""
+        cells = self.find(experiment)
+        means = {cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in cells}
+        return max(cells, key=lambda cell: means[cell.name])
+
+    def stated(self, cell: Cell, metric: str) -> float | None:
+        """The number that the source states for a cell, None where it states none."""
+        for row in self.reported:
+            if row["experiment"] == cell.experiment and row["metric"] == metric and _same(row["cell"], cell.varying):
+                return float(row["value"])
+        return None
+
+    def highest_stated(self, experiment: str, metric: str) -> float | None:
+        """The highest number that the source states for any cell of an experiment."""
+        values = [
+            float(row["value"]) for row in self.reported if (row["experiment"], row["metric"]) == (experiment, metric)
+        ]
+        return max(values, default=None)
+
+    def measured(self, cell: Cell) -> dict[str, float]:
+        """Seeds; mean and 95 % interval (low, high) of the best epoch's accuracy; means of the unbiased accuracies."""
+        runs = self.of(cell)
+        if not len(runs):
+            return {"seeds": 0}
+        mean, low, high = mean_interval(runs[ACCURACIES[0]])
+        low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
+        others = {name: runs[name].mean() for name in (*ACCURACIES[1:], "peeking", "best_epoch", "train_seconds")}
+        return {"seeds": len(runs), "mean": mean, "low": low, "high": high, **others}
+
+    def facts(self) -> dict:
+        """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
+        finished = self.runs[self.runs["status"].isin(["done", "diverged"])]
+        dirty = finished["dirty"].fillna(False).astype(bool) if "dirty" in finished else pd.Series(dtype=bool)
+        states = self.runs.drop_duplicates("folder")["status"].value_counts()
+        return {
+            "scale": self.params.scale,
+            "data": [self._source(data) for data in {json.dumps(cell.data): cell.data for cell in self.cells}.values()],
+            "seeds": sorted({seed for cell in self.cells for seed in cell.seeds}),
+            "commits": sorted({commit[:10] for commit in finished.get("commit", pd.Series(dtype=str)).dropna()}),
+            "dirty": bool(dirty.any()),
+            "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
+            "cells": len(self.cells),
+            "states": {name: int(states.get(name, 0)) for name in ("done", "diverged", "failed", "missing")},
+            "caps": {key: value for key, value in self.params.present_scale.at_most if value},
+        }
+
+    def _source(self, data: dict) -> str:
+        try:
+            return prepared.card(datasets.folder(data))["source"]
+        except OSError:
+            return f"{data['dataset']}, {'real' if data['data'] == 'real' else 'stand-in'} (not prepared)"
+
+    def resolved(self, cell: Cell) -> dict[str, Value]:
+        """The settings that a trained cell took over from a winner, by name; empty without a selection."""
+        path = Path(cell.folder / RECORD)
+        if not cell.selection or not path.exists():
+            return {}
+        return read_json(cell.selection.path)["settings"]
+
+
+def _includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
+    return all(key in varying and varying[key] == value for key, value in settings.items())
+
+
+def _same(stated: dict[str, Value], varying: dict[str, Value]) -> bool:
+    return stated.keys() == varying.keys() and _includes(varying, stated)

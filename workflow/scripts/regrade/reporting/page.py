@@ -1,0 +1,142 @@
+"""Pages: a study's Markdown template filled with tables and figures, and the front page over all studies."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from regrade.cells import Cell, label
+from regrade.errors import UserError
+from regrade.files import write_bytes, write_text
+from regrade.reported import STUDIES
+from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, tables
+from regrade.reporting.evidence import Evidence
+
+TEMPLATE = "report.md.j2"
+
+
+class StudyPage:
+    """What a study's template can call. Each call writes files beside the page and returns HTML."""
+
+    def __init__(self, evidence: Evidence, folder: Path):
+        self.evidence, self.folder = evidence, folder
+
+    def functions(self) -> dict[str, Callable]:
+        """The functions by the names that templates use."""
+        return {
+            "table": self.table,
+            "entries": self.entries,
+            "figure": self.figure,
+            "curves": self.curves,
+            "best_accuracies": self.best_accuracies,
+            "feature_maps": self.feature_maps,
+            "find": self.evidence.find,
+            "best": self.evidence.best,
+            "label": lambda cell: label(cell.varying) or cell.experiment,
+        }
+
+    def table(self, name: str, caption: str, experiment: str) -> Markup:
+        """The comparison of all cells of an experiment."""
+        return self._table(name, caption, tables.comparison(self.evidence, self.evidence.find(experiment)))
+
+    def entries(self, name: str, caption: str, rows: Sequence[tuple[str, Cell, bool]]) -> Markup:
+        """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
+        texts, cells, best = map(list, zip(*rows, strict=True))
+        return self._table(name, caption, tables.comparison(self.evidence, cells, texts, best))
+
+    def _table(self, name: str, caption: str, table: pd.DataFrame) -> Markup:
+        stem = f"table-{name}"
+        html = tables.write(table, self.folder / TABLES, stem)
+        files = _links(TABLES, stem, ("csv", "md", "tex"))
+        heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, files)
+        return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(
+            stem, heading, Markup(html)
+        )
+
+    def figure(self, number: int, caption: str, chart: alt.Chart | None) -> Markup:
+        """A figure under the source's number, as SVG and PNG; a sentence in its place when there is nothing to draw."""
+        stem = f"figure-{number:02d}"
+        if chart is None:
+            text = Markup(
+                "\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: nothing of it is trained yet.</p>\n\n"
+            )
+            return text.format(stem, number, caption)
+        specification = chart.configure_view(continuousHeight=200).to_json()
+        write_text(self.folder / FIGURES / f"{stem}.svg", vl_convert.vegalite_to_svg(specification))
+        write_bytes(self.folder / FIGURES / f"{stem}.png", vl_convert.vegalite_to_png(specification, scale=2))
+        files = _links(FIGURES, stem, ("svg", "png"))
+        return Markup(
+            "\n\n<figure id='{0}'><img src='figures/{0}.svg' alt='{1}' loading='lazy'>"
+            "<figcaption><b>Figure {2}.</b> {1} {3}</figcaption></figure>\n\n"
+        ).format(stem, caption, number, files)
+
+    def curves(self, cells: Cell | list[Cell], metric: str, names: list[str] | None = None) -> alt.Chart | None:
+        """See `figures.curves`."""
+        return figures.curves(self.evidence, cells if isinstance(cells, list) else [cells], metric, names)
+
+    def best_accuracies(self, experiment: str, names: list[str] | None = None) -> alt.Chart | None:
+        """See `figures.best_accuracies`."""
+        return figures.best_accuracies(self.evidence, self.evidence.find(experiment), names)
+
+    def feature_maps(self, cell: Cell, image: int) -> alt.VConcatChart | None:
+        """See `regrade.reporting.feature_maps`, which needs PyTorch: imported only by the reports that use it."""
+        from regrade.reporting.feature_maps import feature_maps
+
+        return feature_maps(self.evidence, cell, image)
+
+
+def write_study(evidence: Evidence, target: Path) -> None:
+    """Write a study's page with its tables and figures into `target`; what was there stays until all of it is ready.
+
+    UserError when the study's template is missing or wrong.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{evidence.name}.", dir=target.parent) as name:
+        folder = Path(name)
+        for part in (TABLES, FIGURES):
+            (folder / part).mkdir()
+        path = STUDIES / evidence.name / TEMPLATE
+        try:
+            template = _environment(path.parent).get_template(TEMPLATE)
+            text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise UserError(
+                f"{path}{f', line {line}' if line else ''}: {error or 'is missing'}; mend the template"
+            ) from error
+        body = Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+        write_text(folder / PAGE, _page("study.html.j2", evidence=evidence, facts=evidence.facts(), body=body))
+        target.mkdir(parents=True, exist_ok=True)
+        for part in (TABLES, FIGURES, PAGE):
+            old = target / part
+            if old.is_dir():
+                shutil.rmtree(old)
+            (folder / part).replace(old)
+
+
+def write_front(studies: list[Evidence], target: Path) -> None:
+    """Write the front page over all studies."""
+    write_text(target, _page("front.html.j2", studies=[(evidence, evidence.facts()) for evidence in studies]))
+
+
+def _links(folder: str, stem: str, kinds: Sequence[str]) -> Markup:
+    links = Markup(" · ").join(Markup("<a href='{0}/{1}.{2}'>{2}</a>").format(folder, stem, kind) for kind in kinds)
+    return Markup("<span class='files'>{}</span>").format(links)
+
+
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader([folder, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+
+
+def _page(template: str, **values: object) -> str:
+    style = Markup((TEMPLATES / "style.css").read_text())
+    return _environment(TEMPLATES).get_template(template).render(style=style, label=label, **values)

@@ -1,0 +1,38 @@
+"""From the folders of cells to reports/: collecting, and writing the pages from what was collected."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from regrade import cells
+from regrade.cells import Cell
+from regrade.files import whole
+from regrade.params import Params
+from regrade.reporting import CURVES, PAGE, REPORTS, RUNS, page
+from regrade.reporting.evidence import Evidence
+from regrade.statistics import collect
+
+
+def write_data(study: str, every: list[Cell]) -> None:
+    """Collect a study's runs and curves into two Parquet files of its report."""
+    tables = collect.runs(cell for cell in every if cell.study == study)
+    for name, table in zip((RUNS, CURVES), tables, strict=True):
+        with whole(REPORTS / study / name) as partial:
+            table.to_parquet(partial, index=False)
+
+
+def evidence(params: Params, study: str, every: list[Cell]) -> Evidence:
+    """A study's evidence, from the two files that `write_data` wrote."""
+    runs, curves = (pd.read_parquet(REPORTS / study / name) for name in (RUNS, CURVES))
+    return Evidence(study, params, [cell for cell in every if cell.study == study], runs, curves)
+
+
+def write_all(params: Params) -> Path:
+    """Make every report from whatever cells exist; the path of the front page."""
+    every = cells.expand(params)
+    for study in params.studies:
+        write_data(study, every)
+        page.write_study(evidence(params, study, every), REPORTS / study)
+    front = REPORTS / PAGE
+    page.write_front([evidence(params, study, every) for study in params.studies], front)
+    return front
