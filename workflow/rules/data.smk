@@ -39,6 +39,5 @@ rule prepare:
         runtime=60,
     params:
         identity=identity,
-        code=lambda w: digest.code(f"regrade.datasets.{w.dataset}"),
     script:
         "../scripts/prepare.py"

@@ -15,19 +15,19 @@ from regrade.params import Params
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the process's exit status. Mistakes of the user are one sentence on stderr."""
+    overlays = argparse.ArgumentParser(add_help=False)
+    overlays.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml")
+    overlays.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="single parameters")
     parser = argparse.ArgumentParser(prog="python -m regrade", description=__doc__)
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml, as for Snakemake"
-    )
-    parser.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="single parameters, as for Snakemake"
-    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("cells", help="list every cell that the parameters ask for, with its state and folder")
-    pruning = commands.add_parser("prune", help="delete results that no cell of params.yaml names, at whichever scale")
-    pruning.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("report", help="make the reports from whatever cells exist, without training any")
-    commands.add_parser("schema", help="write the JSON schema of params.yaml")
+    helps = {
+        "cells": "list every cell that the parameters ask for, with its state and folder",
+        "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
+        "report": "make the reports from whatever cells exist, without training any",
+        "schema": "write the JSON schema of params.yaml",
+    }
+    made = {name: commands.add_parser(name, help=text, parents=[overlays]) for name, text in helps.items()}
+    made["prune"].add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args(arguments)
     try:
         if options.command == "schema":

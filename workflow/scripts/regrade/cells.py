@@ -16,7 +16,7 @@ from regrade.digest import code
 from regrade.errors import UserError
 from regrade.files import digest, read_json
 from regrade.layers import Layer
-from regrade.params import Experiment, Params, Section, Select, Settings, Study, Value, sentence
+from regrade.params import Experiment, Params, Section, Select, Settings, Study, Value, first_mistake
 
 RESULTS = Path("results")
 # What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
@@ -40,14 +40,13 @@ class Configuration(Section):
 
     @property
     def identity(self) -> dict:
-        """What is hashed. Values that are their setting's default are left out, so a new setting renames no old cell."""
+        """What is hashed. Values equal to their setting's default are left out: a new setting renames no old cell."""
         return self.model_dump(exclude_defaults=True)
 
     @property
     def code(self) -> str:
-        """Digest of the code that results depend on: the training loop, the layers of the network, the dataset."""
-        layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
-        return code("regrade.training.pack", f"regrade.datasets.{self.settings.dataset}", *layers)
+        """Digest of the code that results depend on: the training loop and the layers of the network."""
+        return code("regrade.training.pack", *sorted({f"regrade.models.{layer.module}" for layer in self.network}))
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,13 @@ class Selection:
 
     @cached_property
     def hash(self) -> str:
-        """Short name; it changes with the candidates."""
+        """Short name; it changes with the candidates and with the code that trains them.
+
+        The code is part of it because Snakemake, when it trains candidates again, does not look whether a cell whose
+        inputs are all `ancient` has reasons of its own: by a new name that cell is trained again, too.
+        """
         return digest(
-            [self.source, self.settings, self.by, [candidate.folder.as_posix() for candidate in self.candidates]]
+            [self.source, self.settings, self.by, [(c.name, c.configuration().code) for c in self.candidates]]
         )
 
 
@@ -107,9 +110,10 @@ class Cell:
         try:
             return Configuration.model_validate(content)
         except ValidationError as error:
-            raise UserError(
-                sentence(error, f"params.yaml: studies.{self.study}.experiments.{self.experiment}")
-            ) from None
+            path, complaint = first_mistake(error)
+            experiment = f"studies.{self.study}.experiments.{self.experiment}."
+            path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
+            raise UserError(f"params.yaml: {path}: {complaint}") from None
 
     @cached_property
     def hash(self) -> str:
@@ -147,7 +151,7 @@ def label(varying: dict[str, Value], separator: str = ", ") -> str:
 
 
 def expand(params: Params) -> list[Cell]:
-    """Every cell that the parameters ask for, in the order of params.yaml. UserError where they contradict themselves."""
+    """Every cell that the parameters ask for, in the order of params.yaml. UserError for a contradiction in them."""
     cells = []
     for study in params.studies:
         cells += [cell for group in _Expansion(params, study).experiments().values() for cell in group]
@@ -184,7 +188,7 @@ class _Expansion:
         return self.done[name]
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
-        """What varies between an experiment's cells: the product of its grid, or its list of cells, or one empty dict."""
+        """What varies between an experiment's cells: the product of its grid, its list of cells, or one empty dict."""
         experiment, where = self.study.experiments[name], self._where(name)
         grid = experiment.grid or {}
         found = experiment.cells or [

@@ -164,20 +164,21 @@ def parse(config: dict) -> Params:
     try:
         return Params.model_validate(config)
     except ValidationError as error:
-        raise UserError(sentence(error, "params.yaml")) from None
+        path, complaint = first_mistake(error)
+        raise UserError(f"params.yaml: {path}: {complaint}" if path else f"params.yaml: {complaint}") from None
 
 
-def sentence(error: ValidationError, where: str) -> str:
-    """One sentence for the first mistake that `error` lists: where, what, which value, and how many more there are."""
-    # A value that fits none of a union's types is reported once per type: the deepest complaint is the useful one
+def first_mistake(error: ValidationError) -> tuple[str, str]:
+    """The dotted path of the first mistake in `error`, and what is wrong there, with the number of further mistakes."""
     mistakes = error.errors()
+    # A value that fits none of a union's types is reported once per type: the deepest complaint is the useful one
     first = max(
-        mistakes, key=lambda mistake: len(_path(mistake)) if _path(mistake)[:2] == _path(mistakes[0])[:2] else 0
+        mistakes, key=lambda mistake: len(mistake["loc"]) if _path(mistake)[:4] == _path(mistakes[0])[:4] else 0
     )
     path = ".".join(_path(first))
     more = {".".join(_path(mistake)) for mistake in mistakes} - {path}
     count = f" ({len(more)} more mistake{'s' * (len(more) > 1)} after this one)" if more else ""
-    return f"{where}: {path + ': ' if path else ''}{_complaint(first)}{count}"
+    return path, _complaint(first) + count
 
 
 _UNION_TAGS = {"int", "float", "str", "bool", "[key]", "constrained-str"}
@@ -197,6 +198,8 @@ def _complaint(mistake: dict) -> str:
             return "this key is missing; add it"
         case "literal_error":
             return f"{shown} is none of {context['expected']}"
+        case "union_tag_invalid":
+            return f"{context['tag']!r} is none of the layers {context['expected_tags']}"
         case "value_error":
             return str(context["error"])
         case "too_short":

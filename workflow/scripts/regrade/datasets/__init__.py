@@ -9,6 +9,7 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
+from regrade.digest import code
 from regrade.errors import UserError
 from regrade.files import digest
 from regrade.params import Dataset
@@ -24,7 +25,7 @@ def module(name: str) -> ModuleType:
 
 
 def identity(name: str, data: str, addresses: dict[str, Dataset], where: str) -> dict:
-    """What a prepared dataset is made of: its name, real or stand_in, and the checksums of its raw files.
+    """What a prepared dataset is made of: its name, real or stand_in, its raw files' checksums, the code that makes it.
 
     UserError, beginning with `where`, for a dataset that does not exist or whose files have no address.
     """
@@ -34,13 +35,14 @@ def identity(name: str, data: str, addresses: dict[str, Dataset], where: str) ->
             f"{where}: dataset {name!r} is none of {', '.join(NAMES)}"
             + (f"; did you mean {close[0]!r}?" if close else "")
         )
+    made = {"dataset": name, "data": data, "code": code(f"regrade.datasets.{name}")}
     if data == "stand_in":
-        return {"dataset": name, "data": data}
+        return made
     files = addresses[name].files if name in addresses else {}
     for file in module(name).FILES:
         if file not in files:
             raise UserError(f"params.yaml: datasets.{name}.files: {file} is missing; give its urls and sha256")
-    return {"dataset": name, "data": data, "files": {file: files[file].sha256 for file in module(name).FILES}}
+    return made | {"files": {file: files[file].sha256 for file in module(name).FILES}}
 
 
 def folder(identity: dict) -> Path:

@@ -27,7 +27,7 @@ class Convolution(Layer):
         self.output_shape = (filters, height - size + 1, width - size + 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, channels, height, width) → (runs, examples, filters, height - size + 1, width - size + 1)."""
+        """(runs, examples, channels, height, width) → (runs, examples, filters, …), each side shorter by size - 1."""
         if len(x) == 1:
             return functional.conv2d(x[0], self.kernel[0], self.bias[0])[None]
         grouped = x.transpose(0, 1).flatten(1, 2)

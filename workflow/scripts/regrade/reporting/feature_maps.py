@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from regrade import datasets
 from regrade.cells import MODEL, Cell
@@ -51,13 +51,11 @@ def _weights(cell: Cell) -> dict[str, torch.Tensor]:
     path = cell.folder / MODEL
     if not path.exists():
         return {}
-    with safe_open(path, framework="pt") as file:
-        seeds = sorted({name.split("/")[0] for name in file.keys()}, key=lambda seed: int(seed.split("=")[1]))  # noqa: SIM118
-        return (
-            {name.split("/")[1]: file.get_tensor(name) for name in file.keys() if name.startswith(f"{seeds[0]}/")}
-            if seeds
-            else {}
-        )  # noqa: SIM118
+    weights = load_file(path)
+    seeds = sorted({int(name.split("/")[0].removeprefix("seed=")) for name in weights})
+    return (
+        {name.split("/")[1]: weights[name] for name in weights if name.startswith(f"seed={seeds[0]}/")} if seeds else {}
+    )
 
 
 def _mosaic(maps: np.ndarray) -> Image.Image:

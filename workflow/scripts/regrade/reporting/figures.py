@@ -11,7 +11,7 @@ AXIS_TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy"}
 
 
 def curves(evidence: Evidence, cells: list[Cell], metric: str, names: list[str] | None = None) -> alt.Chart | None:
-    """`metric` (loss or accuracy) over the epochs: mean over the seeds, band from smallest to largest. None without data.
+    """`metric` (loss or accuracy) by epoch: mean over the seeds, band from smallest to largest. None without data.
 
     One cell: a colour per split. Several cells: a colour per cell, called by `names`, train dashed.
     """

@@ -60,9 +60,9 @@ class StudyPage:
             stem, heading, Markup(html)
         )
 
-    def figure(self, number: int, caption: str, chart: alt.Chart | None) -> Markup:
+    def figure(self, number: int | str, caption: str, chart: alt.Chart | None) -> Markup:
         """A figure under the source's number, as SVG and PNG; a sentence in its place when there is nothing to draw."""
-        stem = f"figure-{number:02d}"
+        stem = f"figure-{number:0>2}"
         if chart is None:
             text = Markup(
                 "\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: nothing of it is trained yet.</p>\n\n"

@@ -29,7 +29,7 @@ def comparison(
     """One row per cell: what varies (or its name in `names`), then COLUMNS.
 
     `mean`, `low`, `high` are of the accuracy at the best epoch, which is what the source reports. Where `best` is true
-    the reported number is the experiment's highest, not this cell's: source and reproduction each have their own winner.
+    the reported number is the experiment's highest, not this cell's: source and reproduction have their own winners.
     """
     rows = []
     for i, cell in enumerate(cells):

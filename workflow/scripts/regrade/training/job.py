@@ -105,7 +105,7 @@ def _pack(configuration: Configuration, states: list[RunState], data: Data) -> P
     shape, classes = pack.network.output_shape, int(data.train_targets.max()) + 1
     if len(shape) != 1 or shape[0] < classes:
         raise UserError(
-            f"{network} ends with shape {shape}, but the data have {classes} classes; end with a dense layer of {classes}"
+            f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )
     return pack
 

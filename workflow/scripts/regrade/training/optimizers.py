@@ -10,24 +10,25 @@ def make(
 ) -> torch.optim.Optimizer:
     """The optimizer `name` (sgd, rmsprop, adam). `momentum` is for sgd.
 
-    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
+    foreach, not fused: the fused CPU kernels round an element by its position, so a run's result would depend on how
+    many others are stacked with it. keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
     """
     match name, conventions:
         case "sgd", _:
-            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, fused=True)
+            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, foreach=True)
         case "rmsprop", "keras":
             return KerasRMSprop(parameters, lr=lr)
         case "adam", "keras":
             return KerasAdam(parameters, lr=lr)
         case "rmsprop", "torch":
-            return torch.optim.RMSprop(parameters, lr=lr)
+            return torch.optim.RMSprop(parameters, lr=lr, foreach=True)
         case "adam", "torch":
-            return torch.optim.Adam(parameters, lr=lr, fused=True)
+            return torch.optim.Adam(parameters, lr=lr, foreach=True)
     raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
 
 
 class _Keras(torch.optim.Optimizer):
-    """An optimizer with a step count and averages that begin at zero, one per name in `averages`, for each parameter."""
+    """An optimizer that keeps, for each parameter, a step count and `averages` that begin at zero."""
 
     averages: tuple[str, ...]
 
@@ -83,7 +84,10 @@ class KerasAdam(_Keras):
         beta2=0.999,
         epsilon=1e-7,
     ) -> None:
-        """M and v the averages of g and g²: parameter ← parameter - lr·sqrt(1-beta2^t)/(1-beta1^t)·m / (sqrt(v) + epsilon)."""
+        """With m and v the averages of g and g²: parameter ← parameter - rate·m / (sqrt(v) + epsilon).
+
+        The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t).
+        """
         momentum, velocity = averages
         torch._foreach_lerp_(momentum, gradients, 1 - beta1)
         torch._foreach_mul_(velocity, beta2)

@@ -105,7 +105,7 @@ class Pack:
 
     @torch.no_grad()
     def _evaluate(self) -> torch.Tensor:
-        """(3, runs): summed test loss, correct even rows, correct odd rows. Keeps the predictions of the best epochs."""
+        """(3, runs): summed test loss, correct even rows, correct odd rows. Keeps predictions of the best epochs."""
         self.network.eval()
         inputs, targets = self.data.test_inputs, self.data.test_targets
         loss = torch.zeros(len(self.states), dtype=torch.float64, device=targets.device)

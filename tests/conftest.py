@@ -1,0 +1,133 @@
+"""A copy of the workflow in a folder of its own, and a way to run its front doors there."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A small version of the whole: five cells instead of thirty, on a few built-in images
+SMALL = {
+    "scale": "small",
+    "seeds": [0, 1],
+    "device": "cpu",
+    "scales": {"small": {"data": "stand_in", "at_most": {"epochs": 2, "train_rows": 96, "test_rows": 50}}},
+    "studies": {
+        "ce4042": {
+            "experiments": {
+                "a1_baseline": {"settings": {"filters1": 3, "filters2": 4, "batch_size": 32}},
+                "a2_filters": {"grid": {"filters1": [2, 3], "filters2": [4]}},
+                "a3_optimizers": {
+                    "cells": [
+                        {"optimizer": "adam", "momentum": 0, "dropout": 0},
+                        {"optimizer": "sgd", "momentum": 0, "dropout": 0.5},
+                    ]
+                },
+            }
+        }
+    },
+}
+
+
+def merged(*layers: dict) -> dict:
+    """Mappings merged as Snakemake merges configuration files: later ones win, lists are replaced."""
+    result: dict = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+@dataclass
+class Project:
+    """A working copy of the workflow."""
+
+    folder: Path
+
+    def overlay(self, *layers: dict) -> str:
+        """Write layers as one overlay of params.yaml; its file name."""
+        (self.folder / "overlay.yaml").write_text(yaml.safe_dump(merged(*layers), sort_keys=False))
+        return "overlay.yaml"
+
+    def run(self, *command: str, **options) -> subprocess.CompletedProcess:
+        """Run a command in the working copy; stdout and stderr together in `stdout`."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **options,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of commands: this Python's tools, and the package of the working copy."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "workflow/scripts")}
+
+    def snakemake(self, *targets: str, options: tuple = (), overlay: dict = SMALL) -> subprocess.CompletedProcess:
+        """Run Snakemake on the small version, or on params.yaml with another overlay."""
+        return self.run("snakemake", "--cores", "2", *options, "--configfile", self.overlay(overlay), "--", *targets)
+
+    def start(self, *targets: str, overlay: dict = SMALL) -> subprocess.Popen:
+        """Start Snakemake in a process group of its own, as a terminal does."""
+        command = ["snakemake", "--cores", "1", "--configfile", self.overlay(overlay), "--", *targets]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def regrade(self, *arguments: str, overlay: dict = SMALL) -> subprocess.CompletedProcess:
+        """Run python -m regrade on the small version."""
+        return self.run(sys.executable, "-m", "regrade", *arguments, "--configfile", self.overlay(overlay))
+
+    def find(self, pattern: str) -> list[Path]:
+        """Files in the working copy."""
+        return sorted(self.folder.glob(pattern))
+
+
+def interrupt(process: subprocess.Popen, how: int) -> str:
+    """Signal a process group, as Ctrl-C in a terminal does, and wait; what it printed."""
+    os.killpg(process.pid, how)
+    return process.communicate(timeout=60)[0]
+
+
+CTRL_C = signal.SIGINT
+
+
+def copy_workflow(folder: Path) -> Project:
+    """The workflow's files in `folder`."""
+    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", folder)
+    return Project(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh working copy."""
+    return copy_workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A working copy in which the small version has run the whole way. Tests must leave it as it is."""
+    project = copy_workflow(tmp_path_factory.mktemp("finished"))
+    answer = project.snakemake()
+    assert answer.returncode == 0, answer.stdout
+    return project

@@ -1,0 +1,114 @@
+"""A cell's name changes when, and only when, its result would."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT, Project
+from regrade import cells, params
+from regrade.cells import Cell
+
+CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def expanded(change=lambda config: None) -> list[Cell]:
+    """The cells of params.yaml after a change to it."""
+    config = copy.deepcopy(CONFIG)
+    change(config)
+    return cells.expand(params.parse(config))
+
+
+def folders(change=lambda config: None) -> list[str]:
+    return [cell.folder.as_posix() for cell in expanded(change)]
+
+
+def baseline(config: dict) -> dict:
+    return config["studies"]["ce4042"]["experiments"]["a1_baseline"]["settings"]
+
+
+def test_the_image_part_has_30_cells_with_readable_names():
+    names = folders()
+    assert len(names) == len(set(names)) == 30
+    assert names[1].startswith("results/ce4042/a2_filters/filters1=10,filters2=20-")
+    assert names[-1].startswith("results/ce4042/a3_optimizers/optimizer=sgd,momentum=0,dropout=0.5-")
+
+
+RENAMING = {
+    "learning rate": lambda config: baseline(config).update(lr=0.01),
+    "epochs": lambda config: baseline(config).update(epochs=4),
+    "seeds": lambda config: config.update(seeds=[0, 7]),
+    "scale": lambda config: config.update(scale="paper"),
+    "network": lambda config: config["studies"]["ce4042"]["networks"]["image_cnn"].append({"dense": {"units": 10}}),
+    "raw data": lambda config: config["datasets"]["cifar10"]["files"]["cifar-10-python.tar.gz"].update(sha256="0" * 64),
+    "conventions": lambda config: config["studies"]["ce4042"].update(conventions="torch"),
+}
+KEEPING = {
+    "threads": lambda config: config.update(threads=2),
+    "device": lambda config: config.update(device="cpu"),
+    "kept models": lambda config: config.update(keep_models=[]),
+    "addresses": lambda config: config["datasets"]["cifar10"]["files"]["cifar-10-python.tar.gz"].update(
+        urls=["file:///x"]
+    ),
+    "title": lambda config: config["studies"]["ce4042"].update(title="Another"),
+    "0 written as 0.0": lambda config: baseline(config).update(momentum=0.0),
+    "a default written out": lambda config: config["studies"]["ce4042"]["networks"]["image_cnn"][9]["dense"].update(
+        activation="linear"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", RENAMING)
+def test_what_decides_a_result_renames_every_cell(change: str):
+    assert not set(folders(RENAMING[change])) & set(folders())
+
+
+@pytest.mark.parametrize("change", KEEPING)
+def test_what_does_not_leaves_the_names(change: str):
+    assert folders(KEEPING[change]) == folders()
+
+
+def test_a_change_of_the_grid_renames_only_what_depends_on_it():
+    def change(config: dict) -> None:
+        config["studies"]["ce4042"]["experiments"]["a2_filters"]["grid"]["filters1"] = [10, 30, 50, 70]
+
+    before, after = set(folders()), set(folders(change))
+    assert {folder.split("/")[2] for folder in before - after} == {"a2_filters", "a3_optimizers"}
+    assert len([folder for folder in after & before if "a2_filters" in folder]) == 20
+
+
+def test_a_selected_cell_takes_over_the_winner():
+    cell = expanded()[-1]
+    layers = cell.configuration({"filters1": 7, "filters2": 9}).network
+    assert [layer.filters for layer in layers if layer.kind == "convolution"] == [7, 9]
+
+
+def test_the_reported_winner_is_the_one_in_reported_csv():
+    def change(config: dict) -> None:
+        config["studies"]["ce4042"]["experiments"]["a3_optimizers"]["select"]["winner"] = "reported"
+
+    cell = expanded(change)[-1]
+    assert cell.selection is None
+    assert [layer.filters for layer in cell.configuration().network if layer.kind == "convolution"] == [70, 100]
+
+
+def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project):
+    listed = project.regrade("cells").stdout
+    assert listed.count("missing   results/ce4042/") == 5
+    named = project.folder / listed.split()[1]
+    strangers = [
+        project.folder / "results/ce4042/a1_baseline/0123abcd",
+        project.folder / "results/ce4042/gone/lr=1-0123abcd",
+        project.folder / "data/prepared/cifar10/real-0123abcd",
+        project.folder / "results/.state/0123abcd",
+    ]
+    for folder in [named, *strangers]:
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("x")
+    (project.folder / "results/notes.txt").write_text("mine")
+    shown = project.regrade("prune")
+    assert all(str(folder.relative_to(project.folder)) in shown.stdout for folder in strangers)
+    assert all(folder.exists() for folder in strangers), "it must not delete without an answer"
+    project.regrade("prune", "--yes")
+    assert not any(folder.exists() for folder in strangers)
+    assert named.exists()
+    assert (project.folder / "results/notes.txt").exists()

@@ -1,0 +1,168 @@
+"""CIFAR-10 from its publisher's archive, through the workflow, and what happens when the archive is not right."""
+
+import io
+import os
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL, Project, merged
+from regrade.cells import Configuration
+from regrade.datasets import cifar10, prepared
+from regrade.files import read_json, sha256
+from regrade.training.pack import Data, Pack
+from regrade.training.state import RunState
+
+ROWS = 20
+REAL = merged(SMALL, {"scales": {"small": {"data": "real", "at_most": {"train_rows": 60, "test_rows": 20}}}})
+PREPARED = "data/prepared/cifar10/real-*/tensors.safetensors"
+
+
+def images(batch: int) -> tuple[np.ndarray, list[int]]:
+    """Rows of bytes and labels of one made-up batch."""
+    random = np.random.default_rng(batch)
+    return random.integers(0, 256, (ROWS, 3072), dtype=np.uint8), random.integers(0, 10, ROWS).tolist()
+
+
+def python2_pickle(pixels: np.ndarray, labels: list[int]) -> bytes:
+    """A batch as Python 2 pickled it (protocol 2, byte strings), written opcode by opcode."""
+
+    def text(value: bytes) -> bytes:
+        return b"U" + bytes([len(value)]) + value
+
+    raw = pixels.tobytes()
+    shape = b"M" + struct.pack("<H", len(pixels)) + b"M" + struct.pack("<H", 3072) + b"\x86"
+    dtype = (
+        b"cnumpy\ndtype\n"
+        + text(b"u1")
+        + b"K\x00K\x01\x87R(K\x03"
+        + text(b"|")
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    )
+    state = b"(K\x01" + shape + dtype + b"\x89T" + struct.pack("<i", len(raw)) + raw + b"tb"
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R" + state
+    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
+    return b"\x80\x02}(" + text(b"data") + array + text(b"labels") + numbers + b"u."
+
+
+def archive(path: Path, batch: bytes | None = None) -> dict:
+    """Write an archive like the publisher's; the overlay that points at it. `batch` replaces one batch file."""
+    with tarfile.open(path, "w:gz") as file:
+        for number, name in enumerate(cifar10.TRAIN + cifar10.TEST):
+            content = batch if batch and number == 2 else python2_pickle(*images(number))
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return address(path, sha256(path))
+
+
+def address(path: Path, checksum: str) -> dict:
+    return merged(
+        REAL, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: {"urls": [path.as_uri()], "sha256": checksum}}}}}
+    )
+
+
+def prepare(project: Project, overlay: dict):
+    """Ask Snakemake for the prepared data only."""
+    folder = project.regrade("cells", overlay=overlay)
+    assert folder.returncode == 0, folder.stdout
+    return project.snakemake("prepare_all", overlay=overlay)
+
+
+def test_fetched_and_prepared_as_published(project: Project, tmp_path: Path):
+    answer = prepare(project, archive(tmp_path / "mirror.tar.gz"))
+    assert answer.returncode == 0, answer.stdout
+    (path,) = project.find(PREPARED)
+    inputs, targets = prepared.load(path.parent, "train")
+    expected, labels = images(1)
+    assert inputs.shape == (5 * ROWS, 3, 32, 32)
+    np.testing.assert_array_equal(inputs[ROWS : 2 * ROWS], expected.reshape(ROWS, 3, 32, 32))
+    assert targets[ROWS : 2 * ROWS].tolist() == labels
+    card = read_json(path.parent / "card.json")
+    assert card["tensors"]["test_inputs"] == {"shape": [ROWS, 3, 32, 32], "type": "uint8"}
+    assert card["sha256"][path.name] == sha256(path)
+    assert sum(card["rows_per_class"]["train"]) == 5 * ROWS
+    assert card["files"][cifar10.ARCHIVE] == sha256(tmp_path / "mirror.tar.gz")
+
+
+def test_wrong_checksum_leaves_nothing(project: Project, tmp_path: Path):
+    archive(tmp_path / "mirror.tar.gz")
+    answer = prepare(project, address(tmp_path / "mirror.tar.gz", "0" * 64))
+    assert answer.returncode == 1
+    assert "its SHA-256 is not the one in params.yaml" in answer.stdout
+    assert not project.find("data/raw/**/*.*")
+    assert not project.find(PREPARED)
+
+
+def test_no_network_names_every_address_and_the_way_without(project: Project):
+    files = {"urls": ["http://127.0.0.1:9/a.tar.gz", "file:///nowhere/b.tar.gz"], "sha256": "0" * 64}
+    answer = prepare(project, merged(REAL, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: files}}}}))
+    assert answer.returncode == 1
+    for part in (*files["urls"], "scale=demo", "No such file"):
+        assert part in answer.stdout
+
+
+def test_a_second_address_is_tried(project: Project, tmp_path: Path):
+    overlay = archive(tmp_path / "mirror.tar.gz")
+    overlay["datasets"]["cifar10"]["files"][cifar10.ARCHIVE]["urls"].insert(0, "http://127.0.0.1:9/a.tar.gz")
+    answer = prepare(project, overlay)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_truncated_archive_is_named(project: Project, tmp_path: Path):
+    path = tmp_path / "mirror.tar.gz"
+    archive(path)
+    path.write_bytes(path.read_bytes()[:100_000])
+    answer = prepare(project, address(path, sha256(path)))
+    assert answer.returncode == 1
+    assert "data/raw/cifar10/cifar-10-python.tar.gz is damaged" in answer.stdout
+    assert not project.find(PREPARED)
+
+
+def test_a_pickle_that_runs_commands_is_refused(project: Project, tmp_path: Path):
+    class Attack:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'owned'}",)
+
+    answer = prepare(project, archive(tmp_path / "mirror.tar.gz", pickle.dumps({b"data": Attack(), b"labels": []})))
+    assert answer.returncode == 1
+    assert "data_batch_3 is not a pickle of arrays" in answer.stdout
+    assert "posix.system" in answer.stdout
+    assert not (tmp_path / "owned").exists()
+    assert not project.find(PREPARED)
+
+
+def test_more_rows_than_there_are(project: Project, tmp_path: Path):
+    overlay = merged(archive(tmp_path / "mirror.tar.gz"), {"scales": {"small": {"at_most": {"train_rows": 1000}}}})
+    answer = project.snakemake(overlay=overlay)
+    assert answer.returncode == 1
+    assert "train_rows is 1000, but data/prepared/cifar10/real-" in answer.stdout
+
+
+def test_a_small_cnn_learns_the_stand_in_but_not_perfectly():
+    dataset = cifar10.stand_in()
+    assert dataset.train_inputs.shape[1:] == dataset.test_inputs.shape[1:] == (3, 32, 32)
+    layers = [
+        {"kind": "rescale", "divisor": 255},
+        {"kind": "convolution", "filters": 16, "kernel": 9, "activation": "relu"},
+        {"kind": "max_pooling", "size": 4},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10},
+    ]
+    settings = {"dataset": "cifar10", "network": "n", "optimizer": "adam", "lr": 0.002, "batch_size": 64, "epochs": 6}
+    configuration = Configuration(conventions="keras", data={}, settings=settings, network=layers)
+    data = Data(
+        *(
+            torch.from_numpy(part)
+            for part in (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets)
+        )
+    )
+    state = RunState(0)
+    pack = Pack(configuration, [state], data)
+    for _ in range(settings["epochs"]):
+        pack.advance()
+    assert pytest.approx(0.7, abs=0.25) == state.history[-1]["test_accuracy"]

@@ -1,0 +1,191 @@
+"""Runs are repeatable, independent of each other, and go on where they stopped, bit for bit on a CPU."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from conftest import Project
+from regrade.cells import Configuration
+from regrade.training import job
+from regrade.training.pack import Data, Pack
+from regrade.training.state import RunState
+from regrade.training.store import Store
+
+CNN = [
+    {"kind": "rescale", "divisor": 255},
+    {"kind": "convolution", "filters": 4, "kernel": 5, "activation": "relu"},
+    {"kind": "max_pooling", "size": 2},
+    {"kind": "flatten"},
+    {"kind": "dropout", "rate": 0.5},
+    {"kind": "dense", "units": 10},
+]
+MLP = [
+    {"kind": "rescale", "divisor": 255},
+    {"kind": "flatten"},
+    {"kind": "dense", "units": 12, "activation": "relu"},
+    {"kind": "dropout", "rate": 0.3},
+    {"kind": "dense", "units": 10},
+]
+
+
+def configuration(network: list[dict], **settings) -> Configuration:
+    settings = {
+        "dataset": "cifar10",
+        "network": "n",
+        "optimizer": "adam",
+        "lr": 0.01,
+        "batch_size": 16,
+        "epochs": 4,
+    } | settings
+    return Configuration(conventions="keras", data={}, settings=settings, network=network)
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    torch.set_num_threads(1)
+    random = np.random.default_rng(0)
+
+    def split(rows: int) -> list[torch.Tensor]:
+        images = torch.from_numpy(random.integers(0, 256, (rows, 3, 12, 12), dtype=np.uint8))
+        return [images, torch.from_numpy(random.integers(0, 10, rows))]
+
+    # 70 rows in batches of 16: the last batch is a partial one
+    return Data(*split(70), *split(31))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def train(configuration: Configuration, seeds: list[int], data: Data, store: Store | None = None) -> list[RunState]:
+    """Train as a job does."""
+    store = store or Store("none", "none")
+    states = [store.read(seed) for seed in seeds]
+    for group in job.groups(configuration, states, torch.device("cpu")):
+        job._finish(configuration, group, data, store, checkpoint_seconds=0)
+    for path in store.folder.glob("*"):
+        path.unlink()
+    return states
+
+
+def same(one: RunState, other: RunState) -> bool:
+    """Equal in everything but the clock."""
+
+    def timeless(state: RunState) -> list[dict]:
+        return [{key: repr(value) for key, value in row.items() if key != "seconds"} for row in state.history]
+
+    kept = [name for name in one.tensors if name.startswith(("network/", "predictions/"))]
+    return (
+        timeless(one) == timeless(other)
+        and one.diverged == other.diverged
+        and all(torch.equal(one.tensors[name], other.tensors[name]) for name in kept)
+    )
+
+
+@pytest.mark.parametrize("network", [CNN, MLP], ids=["cnn", "mlp"])
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
+def test_twice_the_same_and_alone_as_among_five(network: list, optimizer: str, data: Data):
+    this = configuration(network, optimizer=optimizer)
+    five, again, alone = (train(this, seeds, data) for seeds in ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [3]))
+    assert all(map(same, five, again))
+    assert same(five[3], alone[0])
+    assert not same(five[2], alone[0])
+
+
+@pytest.mark.parametrize("network", [CNN, MLP], ids=["cnn", "mlp"])
+@pytest.mark.parametrize("conventions", ["keras", "torch"])
+def test_resumed_equals_uninterrupted(network: list, conventions: str, data: Data):
+    for optimizer, momentum in (("sgd", 0.9), ("rmsprop", 0), ("adam", 0)):
+        this = configuration(network, optimizer=optimizer, momentum=momentum).model_copy(
+            update={"conventions": conventions}
+        )
+        whole = train(this, [0, 1], data)
+        store = Store("stopped", "code")
+        begun = [RunState(0), RunState(1)]
+        for state, epochs in zip(begun, (1, 3), strict=True):  # stopped at different epochs
+            pack = Pack(this, [state], data)
+            for _ in range(epochs):
+                pack.advance()
+            pack.save()
+            store.write(state)
+        resumed = train(this, [0, 1], data, store)
+        assert all(map(same, whole, resumed)), optimizer
+        assert [state.environment["resumed_at_epoch"] for state in resumed] == [1, 3]
+
+
+def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
+    this = configuration(MLP, optimizer="sgd")
+    store = Store("diverging", "code")
+    poisoned = RunState(0)
+    pack = Pack(this, [poisoned], data)
+    pack.advance()
+    pack.save()
+    poisoned.tensors["network/dense1.kernel"].fill_(float("inf"))
+    store.write(poisoned)
+    other = RunState(1)
+    pack = Pack(this, [other], data)
+    pack.advance()
+    pack.save()
+    store.write(other)
+    states = train(this, [0, 1], data, store)
+    assert states[0].diverged
+    assert states[0].epoch == 2
+    assert same(states[1], train(this, [1], data)[0])
+
+
+def test_damaged_state_or_state_of_other_code_starts_anew(data: Data, capsys):
+    this = configuration(MLP)
+    whole = train(this, [0], data)
+    store = Store("damaged", "code")
+    store.write(copy.deepcopy(whole[0]))
+    assert store.read(0).finished
+    assert not Store("damaged", "other code").read(0).finished
+    assert "was trained by other code" in capsys.readouterr().err
+    content = bytearray(store.path(0).read_bytes())
+    content[len(content) // 2] ^= 1
+    store.path(0).write_bytes(content)
+    assert same(train(this, [0], data, store)[0], whole[0])
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_every_row_is_seen_once_per_epoch(data: Data):
+    numbered = Data(
+        torch.arange(70, dtype=torch.uint8)[:, None], data.train_targets, torch.zeros(31, 1), data.test_targets
+    )
+    seen: list[list[float]] = []
+    pack = Pack(
+        configuration([{"kind": "rescale", "divisor": 1}, {"kind": "dense", "units": 10}]),
+        [RunState(0), RunState(1)],
+        numbered,
+    )
+    pack.network.dense1.register_forward_hook(
+        lambda layer, inputs, output: seen.append(inputs[0]) if layer.training else None
+    )
+    pack.advance()
+    orders = torch.cat(seen, dim=1)[:, :, 0]
+    assert [len(batch[0]) for batch in seen] == [16, 16, 16, 16, 6]
+    assert all(sorted(order.tolist()) == list(range(70)) for order in orders)
+    assert orders[0].tolist() != orders[1].tolist(), "each run shuffles for itself"
+    first = orders.clone()
+    seen.clear()
+    pack.advance()
+    assert torch.cat(seen, dim=1)[0, :, 0].tolist() != first[0].tolist(), "every epoch has a fresh order"
+
+
+def test_same_results_through_the_front_door(project: Project, finished: Project):
+    """One seed alone, in another working copy, gives the history it has among two."""
+    import pandas as pd
+    from conftest import SMALL, merged
+
+    overlay = merged(SMALL, {"seeds": [1]})
+    listed = project.regrade("cells", overlay=overlay).stdout.split()
+    answer = project.snakemake(f"{listed[1]}/run.json", overlay=overlay)
+    assert answer.returncode == 0, answer.stdout
+    (alone,) = project.find("results/ce4042/a1_baseline/*/history.parquet")
+    (among,) = finished.find("results/ce4042/a1_baseline/*/history.parquet")
+    both = pd.read_parquet(among).query("seed == 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(alone).drop(columns="seconds"), both.drop(columns="seconds"), check_exact=True
+    )

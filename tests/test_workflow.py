@@ -1,0 +1,213 @@
+"""The whole way through Snakemake, and what is left when something goes wrong on it."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import CTRL_C, SMALL, Project, interrupt, merged
+from regrade.files import read_json
+from safetensors import safe_open
+
+EXPERIMENTS = ["studies", "ce4042", "experiments"]
+# Long enough to be interrupted in the middle
+LONG = merged(SMALL, {"checkpoint_seconds": 0, "scales": {"small": {"at_most": {"epochs": 200}}}})
+
+
+class Links(HTMLParser):
+    """Collects what a page links to and its text."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.found, self.text = [], ""
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for key, value in attrs if key in ("href", "src")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_every_cell_has_its_files(finished: Project):
+    assert len(finished.find("results/ce4042/*/*/run.json")) == 5
+    for folder in (path.parent for path in finished.find("results/ce4042/*/*/run.json")):
+        history = pd.read_parquet(folder / "history.parquet")
+        predictions = pd.read_parquet(folder / "predictions.parquet")
+        record = read_json(folder / "run.json")
+        assert history.groupby("seed").size().to_dict() == {0: 2, 1: 2}
+        assert predictions.groupby("seed").size().to_dict() == {0: 50, 1: 50}
+        for run in record["runs"]:
+            assert run["status"] == "done"
+            assert {"commit", "dirty", "versions", "device", "peak_memory_bytes", "train_seconds"} <= run.keys()
+            mine = predictions[predictions["seed"] == run["seed"]]
+            rows = history[history["seed"] == run["seed"]]
+            assert (mine["last"] == mine["label"]).mean() == pytest.approx(rows["test_accuracy"].iloc[-1])
+            assert (mine["best"] == mine["label"]).mean() == pytest.approx(rows["test_accuracy"].max())
+        with safe_open(folder / "model.safetensors", framework="np") as model:
+            assert {name.split("/")[0] for name in model.keys()} == {"seed=0"}  # noqa: SIM118
+    assert not finished.find("**/*.part")
+
+
+def test_the_selected_filters_are_those_of_the_best_cell(finished: Project):
+    (selected,) = finished.find("results/ce4042/a2_filters/selected-*.json")
+    choice = read_json(selected)
+    means = {
+        path.parent.name: pd.read_parquet(path).groupby("seed")["test_accuracy"].max().mean()
+        for path in finished.find("results/ce4042/a2_filters/*/history.parquet")
+    }
+    assert choice["ranking"] == pytest.approx(means)
+    assert choice["cell"].split("/")[-1] == max(means, key=means.get)
+    for path in finished.find("results/ce4042/a3_optimizers/*/run.json"):
+        layers = read_json(path)["configuration"]["network"]
+        filters = [layer["filters"] for layer in layers if layer["kind"] == "convolution"]
+        assert filters == list(choice["settings"].values())
+
+
+def test_the_report_is_whole_and_works_without_a_network(finished: Project):
+    pages = [finished.folder / "reports/index.html", finished.folder / "reports/ce4042/index.html"]
+    for page in pages:
+        links = Links(page)
+        assert links.found
+        for link in links.found:
+            assert not link.startswith(("http", "//")), link
+            assert (page.parent / link).exists(), link
+    text = Links(pages[1]).text
+    for expected in ("Reduced run (scale small)", "generated stand-in", "5 of 5 trained", "Seeds0, 1", "0.5890"):
+        assert expected in text
+    figures = {path.name for path in finished.find("reports/ce4042/figures/[!.]*")}
+    numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17]  # two of the four optimizers
+    assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png")}
+    tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
+    assert tables == {f"table-{name}.{kind}" for name in ("1", "a1", "a3", "a4") for kind in ("csv", "md", "tex")}
+    table = pd.read_csv(finished.folder / "reports/ce4042/tables/table-a1.csv")
+    (history,) = finished.find("results/ce4042/a1_baseline/*/history.parquet")
+    assert table["mean"][0] == pytest.approx(pd.read_parquet(history).groupby("seed")["test_accuracy"].max().mean())
+    assert table["reported"][0] == 0.589
+
+
+def test_a_second_run_has_nothing_to_do_and_report_options_work(finished: Project):
+    assert "Nothing to be done" in finished.snakemake(options=("-n",)).stdout
+    answer = finished.snakemake(options=("--report", "snakemake-report.html"))
+    assert answer.returncode == 0, answer.stdout
+    assert "figure-06.svg" in (finished.folder / "snakemake-report.html").read_text()
+    (finished.folder / "snakemake-report.html").unlink()
+
+
+def test_new_prepared_data_or_a_comment_in_the_code_retrains_nothing(finished: Project, tmp_path: Path):
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
+    for path in copy.find("data/prepared/**/tensors.safetensors"):
+        path.touch()
+    layers = copy.folder / "workflow/scripts/regrade/models/convolutional.py"
+    layers.write_text("# a comment\n" + layers.read_text())
+    assert "Nothing to be done" in copy.snakemake(options=("-n",)).stdout
+    layers.write_text(layers.read_text().replace("self.size)", "self.size, ceil_mode=False)"))
+    assert re.search(r"\ntrain +5\n", copy.snakemake(options=("-n",)).stdout)
+
+
+def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
+    for device, count in (("cpu", 0), ("cuda", 1)):
+        planned = project.snakemake(options=("-n",), overlay=merged(SMALL, {"device": device})).stdout
+        assert planned.count("rule train:") == 5
+        jobs = re.split(r"\n(?:local)?rule (\w+):", planned)
+        for name, job in zip(jobs[1::2], jobs[2::2], strict=True):
+            assert (f"gpu={count if name == 'train' else ''}" in job) == (name == "train")
+
+
+def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
+    kernels = {"grid": {"filters1": [2, 3], "filters2": [4], "kernel": [5, 40]}}
+    layer = {
+        "networks": {
+            "image_cnn": [{"rescale": {"divisor": 255}}, {"convolution": {"filters": "$filters1", "kernel": "$kernel"}}]
+        }
+    }
+    layer["networks"]["image_cnn"] += [
+        "flatten",
+        {"dropout": {"rate": "$dropout"}},
+        {"dense": {"units": "$filters2"}},
+        {"dense": {"units": 10}},
+    ]
+    baseline = {"settings": {"kernel": 5}}
+    overlay = merged(
+        SMALL, {"studies": {"ce4042": layer | {"experiments": {"a1_baseline": baseline, "a2_filters": kernels}}}}
+    )
+    answer = project.snakemake(overlay=overlay)
+    assert answer.returncode == 1
+    assert "The report of what is there: reports/index.html" in answer.stdout
+    assert len(project.find("results/ce4042/*/*/run.json")) == 3
+    text = Links(project.folder / "reports/ce4042/index.html").text
+    assert text.count(": failed – UserError: params.yaml: the network 'image_cnn' cannot be built") == 2
+    assert "3 of 7 trained, 2 failed, 2 missing" in text
+    listed = project.regrade("cells", overlay=overlay).stdout
+    assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [3, 2, 2]
+
+
+def test_a_report_with_cells_missing_says_so(project: Project):
+    folder = project.regrade("cells").stdout.split()[1]
+    assert project.snakemake(f"{folder}/run.json").returncode == 0
+    answer = project.regrade("report")
+    assert answer.returncode == 0, answer.stdout
+    text = Links(project.folder / "reports/ce4042/index.html").text
+    assert "1 of 5 trained, 4 missing" in text
+    assert "Figure 6 (Best test accuracy for each pair of filter numbers.) is missing" in text
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["ctrl-c", "kill -9"])
+def test_stopped_in_the_middle_of_training_it_goes_on(project: Project, kill: bool):
+    folder = project.regrade("cells", overlay=LONG).stdout.split()[1]
+    process = project.start(f"{folder}/run.json", overlay=LONG)
+    deadline = time.monotonic() + 60
+    while not project.find("results/.state/*/seed=*.state") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if kill:
+        for pid in subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, text=True).stdout.split():
+            os.kill(int(pid), 9)
+        process.communicate(timeout=60)
+    else:
+        interrupt(process, CTRL_C)
+    assert process.returncode != 0
+    assert not (project.folder / folder / "run.json").exists()
+    if not kill:
+        assert not project.find("results/**/.*.part")
+    again = project.run("snakemake", "--unlock", "--configfile", "overlay.yaml")
+    assert again.returncode == 0, again.stdout
+    answer = project.snakemake(f"{folder}/run.json", overlay=LONG)
+    assert answer.returncode == 0, answer.stdout
+    runs = read_json(project.folder / folder / "run.json")["runs"]
+    assert runs[0]["resumed_at_epoch"] > 0
+    assert all(run["epochs"] == 200 for run in runs)
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_written(project: Project, tmp_path: Path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        results = project.folder / "results"
+        results.symlink_to(disk, target_is_directory=True)
+        (disk / "filler").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - 40_000))
+        folder = project.regrade("cells").stdout.split()[1]
+        answer = project.snakemake(f"{folder}/run.json")
+        assert answer.returncode == 1
+        assert "the disk is full" in answer.stdout
+        assert not [path for path in disk.rglob("*") if path.suffix in (".part", ".parquet", ".state", ".safetensors")]
+        (disk / "filler").unlink()
+        answer = project.snakemake(f"{folder}/run.json")
+        assert answer.returncode == 0, answer.stdout
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_pins_are_the_same_everywhere():
+    root = Path(__file__).resolve().parents[1]
+    pins = re.findall(r"^[\w.-]+==[\w.]+$", (root / "requirements.txt").read_text(), re.M)
+    assert len(pins) > 10
+    for path in (root / "workflow/envs").glob("*.yaml"):
+        assert set(re.findall(r"[\w.-]+==[\w.]+", path.read_text())) <= set(pins), path
