@@ -10,8 +10,9 @@ def make(
 ) -> torch.optim.Optimizer:
     """The optimizer `name` (sgd, rmsprop, adam). `momentum` is for sgd.
 
+    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
     foreach, not fused: the fused CPU kernels round an element by its position, so a run's result would depend on how
-    many others are stacked with it. keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
+    many others are stacked with it.
     """
     match name, conventions:
         case "sgd", _:
