@@ -54,7 +54,7 @@ def baseline(pairs: int) -> dict:
     config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
     cell = next(cell for cell in cells.expand(params.parse(config)) if cell.experiment == "a1_baseline")
     configuration = cell.configuration()
-    made = cifar10.stand_in()
+    made = cifar10.stand_in(cifar10.Options())
     parts = (made.train_inputs, made.train_targets, made.test_inputs, made.test_targets)
     rows = (TRAIN_ROWS, TRAIN_ROWS, TEST_ROWS, TEST_ROWS)
     tensors = [torch.from_numpy(part[:count]) for part, count in zip(parts, rows, strict=True)]

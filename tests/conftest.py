@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 ROOT = Path(__file__).resolve().parents[1]
 
-# A small version of the whole: five cells instead of thirty, on a few built-in images
+# A small version of the whole: eight cells instead of 62, on a few rows of built-in data
 SMALL = {
     "scale": "small",
     "seeds": [0, 1],
@@ -30,6 +31,8 @@ SMALL = {
                         {"optimizer": "sgd", "momentum": 0, "dropout": 0.5},
                     ]
                 },
+                "b1_b5_models": {"grid": {"level": ["word"], "network": ["cnn", "gru"], "dropout": [0]}},
+                "b6_recurrent": {"grid": {"level": ["char"], "rnn_cell": ["lstm"], "layers": [2], "clip_value": [0.2]}},
             }
         }
     },

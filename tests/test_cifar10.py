@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import SMALL, Project, merged
-from regrade.cells import Configuration
+from regrade import datasets
+from regrade.cells import RECORD, Configuration
 from regrade.datasets import cifar10, prepared
 from regrade.files import read_json, sha256
+from regrade.params import Dataset
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 
@@ -68,9 +70,9 @@ def address(path: Path, checksum: str) -> dict:
 
 def prepare(project: Project, overlay: dict):
     """Ask Snakemake for the prepared data only."""
-    folder = project.regrade("cells", overlay=overlay)
-    assert folder.returncode == 0, folder.stdout
-    return project.snakemake("prepare_all", overlay=overlay)
+    addresses = {"cifar10": Dataset.model_validate(overlay["datasets"]["cifar10"])}
+    folder = datasets.folder(datasets.identity("cifar10", "real", {}, addresses, "here"))
+    return project.snakemake(str(folder), overlay=overlay)
 
 
 def test_fetched_and_prepared_as_published(project: Project, tmp_path: Path):
@@ -138,13 +140,15 @@ def test_a_pickle_that_runs_commands_is_refused(project: Project, tmp_path: Path
 
 def test_more_rows_than_there_are(project: Project, tmp_path: Path):
     overlay = merged(archive(tmp_path / "mirror.tar.gz"), {"scales": {"small": {"at_most": {"train_rows": 1000}}}})
-    answer = project.snakemake(overlay=overlay)
+    listed = project.regrade("cells", overlay=overlay).stdout.split()
+    cell = next(word for word in listed if word.startswith("results/ce4042/a1_baseline/"))
+    answer = project.snakemake(f"{cell}/{RECORD}", overlay=overlay)
     assert answer.returncode == 1
     assert "train_rows is 1000, but data/prepared/cifar10/real-" in answer.stdout
 
 
 def test_a_small_cnn_learns_the_stand_in_but_not_perfectly():
-    dataset = cifar10.stand_in()
+    dataset = cifar10.stand_in(cifar10.Options())
     assert dataset.train_inputs.shape[1:] == dataset.test_inputs.shape[1:] == (3, 32, 32)
     layers = [
         {"kind": "rescale", "divisor": 255},

@@ -51,12 +51,12 @@ MISTAKES = {
     "unknown dataset": (
         f"{BASELINE}.settings.dataset",
         "cifar",
-        f"{BASELINE}: dataset 'cifar' is none of cifar10; did you mean 'cifar10'?",
+        f"{BASELINE}: dataset 'cifar' is none of cifar10, dbpedia; did you mean 'cifar10'?",
     ),
     "unknown network": (
         f"{BASELINE}.settings.network",
-        "cnn",
-        f"{BASELINE}: network 'cnn' is none of the study's networks",
+        "vgg",
+        f"{BASELINE}: network 'vgg' is none of the study's networks",
     ),
     "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is none of the layers"),
     "two kinds in a layer": (

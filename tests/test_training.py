@@ -29,6 +29,37 @@ MLP = [
 ]
 
 
+TOKENS = {"kind": "tokens", "level": "char", "one_hot": 12, "embedding": 5}
+TEXTS = {
+    "char cnn": [
+        TOKENS,
+        {"kind": "sequence_convolution", "filters": 3, "kernel": 4, "activation": "relu"},
+        {"kind": "sequence_pooling", "size": 4, "stride": 2},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10},
+    ],
+    "word cnn": [
+        TOKENS | {"level": "word"},
+        {"kind": "sequence_convolution", "filters": 3, "kernel": 4, "activation": "relu"},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 10},
+    ],
+    "char gru": [TOKENS, {"kind": "recurrent", "cell": "gru", "units": 6}, {"kind": "dense", "units": 10}],
+    "word gru before": [
+        TOKENS | {"level": "word"},
+        {"kind": "recurrent", "cell": "gru", "units": 6, "reset_after": False},
+        {"kind": "dense", "units": 10},
+    ],
+    "word lstm": [
+        TOKENS | {"level": "word"},
+        {"kind": "recurrent", "cell": "lstm", "units": 6, "layers": 2},
+        {"kind": "dropout", "rate": 0.5},
+        {"kind": "dense", "units": 10},
+    ],
+    "char rnn": [TOKENS, {"kind": "recurrent", "cell": "rnn", "units": 6, "layers": 2}, {"kind": "dense", "units": 10}],
+}
+
+
 def configuration(network: list[dict], **settings) -> Configuration:
     settings = {
         "dataset": "cifar10",
@@ -92,6 +123,32 @@ def test_twice_the_same_and_alone_as_among_five(network: list, optimizer: str, d
     assert all(map(same, five, again))
     assert same(five[3], alone[0])
     assert not same(five[2], alone[0])
+
+
+@pytest.fixture(scope="module")
+def texts() -> Data:
+    random = np.random.default_rng(1)
+
+    def split(rows: int) -> list[torch.Tensor]:
+        ids = torch.from_numpy(random.integers(0, 12, (rows, 15)))
+        return [ids, torch.from_numpy(random.integers(0, 10, rows))]
+
+    return Data(*split(70), *split(31), vocabulary_size=12)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_the_same_alone_as_among_five_and_resumed(name: str, texts: Data):
+    """Runs over texts are stacked: their products are batched, and must not depend on the size of the batch."""
+    this = configuration(TEXTS[name], clip_value=0.2)
+    five, alone = (train(this, seeds, texts) for seeds in ([0, 1, 2, 3, 4], [3]))
+    assert same(five[3], alone[0])
+    store = Store("stopped", "code")
+    begun = [RunState(3)]
+    pack = Pack(this, begun, texts)
+    pack.advance()
+    pack.save()
+    store.write(begun[0])
+    assert same(five[3], train(this, [3], texts, store)[0])
 
 
 @pytest.mark.parametrize("network", [CNN, MLP], ids=["cnn", "mlp"])

@@ -35,7 +35,7 @@ class Links(HTMLParser):
 
 
 def test_every_cell_has_its_files(finished: Project):
-    assert len(finished.find("results/ce4042/*/*/run.json")) == 5
+    assert len(finished.find("results/ce4042/*/*/run.json")) == 8
     for folder in (path.parent for path in finished.find("results/ce4042/*/*/run.json")):
         history = pd.read_parquet(folder / "history.parquet")
         predictions = pd.read_parquet(folder / "predictions.parquet")
@@ -78,13 +78,21 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
             assert not link.startswith(("http", "//")), link
             assert (page.parent / link).exists(), link
     text = Links(pages[1]).text
-    for expected in ("Reduced run (scale small)", "generated stand-in", "5 of 5 trained", "Seeds0, 1", "0.5890"):
+    for expected in (
+        "Reduced run (scale small)",
+        "generated stand-in (striped images)",
+        "8 of 8 trained",
+        "Seeds0, 1",
+        "0.5890",
+    ):
         assert expected in text
     figures = {path.name for path in finished.find("reports/ce4042/figures/[!.]*")}
-    numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17]  # two of the four optimizers
+    # Two of the four optimizers; of the texts, the word models without dropout and one of the recurrent cells
+    numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 20, 21, 24, 25, 46, 47]
     assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png")}
     tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
-    assert tables == {f"table-{name}.{kind}" for name in ("1", "a1", "a3", "a4") for kind in ("csv", "md", "tex")}
+    names = ("1", "a1", "a3", "a4", "2", "2-times", "3", "6-stacked", "7")
+    assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}
     table = pd.read_csv(finished.folder / "reports/ce4042/tables/table-a1.csv")
     (history,) = finished.find("results/ce4042/a1_baseline/*/history.parquet")
     assert table["mean"][0] == pytest.approx(pd.read_parquet(history).groupby("seed")["test_accuracy"].max().mean())
@@ -114,7 +122,7 @@ def test_new_prepared_data_or_a_comment_in_the_code_retrains_nothing(finished: P
 def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
     for device, count in (("cpu", 0), ("cuda", 1)):
         planned = project.snakemake(options=("-n",), overlay=merged(SMALL, {"device": device})).stdout
-        assert planned.count("rule train:") == 5
+        assert planned.count("rule train:") == 8
         jobs = re.split(r"\n(?:local)?rule (\w+):", planned)
         for name, job in zip(jobs[1::2], jobs[2::2], strict=True):
             assert (f"gpu={count if name == 'train' else ''}" in job) == (name == "train")
@@ -140,12 +148,12 @@ def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
     answer = project.snakemake(overlay=overlay)
     assert answer.returncode == 1
     assert "The report of what is there: reports/index.html" in answer.stdout
-    assert len(project.find("results/ce4042/*/*/run.json")) == 3
+    assert len(project.find("results/ce4042/*/*/run.json")) == 6
     text = Links(project.folder / "reports/ce4042/index.html").text
     assert text.count(": failed – UserError: params.yaml: the network 'image_cnn' cannot be built") == 2
-    assert "3 of 7 trained, 2 failed, 2 missing" in text
+    assert "6 of 10 trained, 2 failed, 2 missing" in text
     listed = project.regrade("cells", overlay=overlay).stdout
-    assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [3, 2, 2]
+    assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [6, 2, 2]
 
 
 def test_a_report_with_cells_missing_says_so(project: Project):
@@ -154,7 +162,7 @@ def test_a_report_with_cells_missing_says_so(project: Project):
     answer = project.regrade("report")
     assert answer.returncode == 0, answer.stdout
     text = Links(project.folder / "reports/ce4042/index.html").text
-    assert "1 of 5 trained, 4 missing" in text
+    assert "1 of 8 trained, 7 missing" in text
     assert "Figure 6 (Best test accuracy for each pair of filter numbers.) is missing" in text
 
 

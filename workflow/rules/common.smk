@@ -61,7 +61,8 @@ def raw_files(wildcards):
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
 def prepared_data(wildcards):
-    return ancient(f"{datasets.folder(cell_of(wildcards).data)}/tensors.safetensors")
+    """The folder of the cell's prepared data."""
+    return ancient(datasets.folder(cell_of(wildcards).data).as_posix())
 
 
 def winner(wildcards):

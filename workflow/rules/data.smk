@@ -25,8 +25,7 @@ rule prepare:
     input:
         raw_files,
     output:
-        tensors=f"{PREPARED}/{{dataset}}/{{variant}}/tensors.safetensors",
-        card=f"{PREPARED}/{{dataset}}/{{variant}}/card.json",
+        directory(f"{PREPARED}/{{dataset}}/{{variant}}"),
     log:
         f"logs/{PREPARED}/{{dataset}}/{{variant}}.log",
     benchmark:

@@ -9,6 +9,9 @@ with logged(snakemake.log[0]):
 
     identity = snakemake.params.identity
     module = datasets.module(identity["dataset"])
-    real = identity["data"] == "real"
-    dataset = module.prepare(datasets.RAW / identity["dataset"]) if real else module.stand_in()
-    dataset.save(Path(snakemake.output[0]).parent, identity)
+    options = module.Options(**identity.get("options", {}))
+    if identity["data"] == "real":
+        dataset = module.prepare(datasets.RAW / identity["dataset"], tuple(identity["files"]), options)
+    else:
+        dataset = module.stand_in(options)
+    dataset.save(Path(snakemake.output[0]), identity)

@@ -41,7 +41,8 @@ class Configuration(Section):
     @property
     def identity(self) -> dict:
         """What is hashed. Values equal to their setting's default are left out: a new setting renames no old cell."""
-        return self.model_dump(exclude_defaults=True)
+        # The names of network and dataset say nothing that their content does not
+        return self.model_dump(exclude_defaults=True, exclude={"settings": {"network", "dataset"}})
 
     @property
     def code(self) -> str:
@@ -243,16 +244,18 @@ class _Expansion:
 
     def _cell(self, name: str, fixed: dict, selection: Selection | None, varying: dict) -> Cell:
         where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
+        dataset = str(settings.get("dataset"))
+        allowed = self.allowed | datasets.option_names(dataset)
         for key in settings:
-            if key not in self.allowed:
-                raise UserError(f"{where}: there is no setting {key!r}{_hint(key, self.allowed)}")
+            if key not in allowed:
+                raise UserError(f"{where}: there is no setting {key!r}{_hint(key, allowed)}")
         for key, cap in scale.at_most:
             if cap and key != "seeds":
                 settings[key] = min(settings.get(key, cap), cap)
         if settings.get("network") not in self.study.networks:
             known = ", ".join(self.study.networks)
             raise UserError(f"{where}: network {settings.get('network')!r} is none of the study's networks ({known})")
-        data = datasets.identity(str(settings.get("dataset")), scale.data, self.params.datasets, where)
+        data = datasets.identity(dataset, scale.data, settings, self.params.datasets, where)
         cell = Cell(
             study=self.name,
             experiment=name,

@@ -67,4 +67,56 @@ class Dense(LayerSpec):
     activation: Activation = "linear"
 
 
-Layer = Annotated[Rescale | Convolution | MaxPooling | Flatten | Dropout | Dense, Field(discriminator="kind")]
+class Tokens(LayerSpec):
+    """Makes vectors of token ids: one-hot for characters, a learned embedding for words."""
+
+    module = "sequence"
+    kind: Literal["tokens"]
+    level: Literal["char", "word"]
+    one_hot: PositiveInt = Field(description="width of the one-hot vectors of characters")
+    embedding: PositiveInt = Field(description="units of the embedding of words")
+
+
+class SequenceConvolution(LayerSpec):
+    """Convolution along a sequence, over all features of each step, stride 1, without padding."""
+
+    module = "sequence"
+    kind: Literal["sequence_convolution"]
+    filters: PositiveInt
+    kernel: PositiveInt
+    activation: Activation = "linear"
+
+
+class SequencePooling(LayerSpec):
+    """Max pooling along a sequence, padded so that the output has ceil(steps / stride) steps (Keras' `same`)."""
+
+    module = "sequence"
+    kind: Literal["sequence_pooling"]
+    size: PositiveInt
+    stride: PositiveInt
+
+
+class Recurrent(LayerSpec):
+    """Recurrent cells, one layer upon another; gives the last state of the top layer."""
+
+    module = "recurrent"
+    kind: Literal["recurrent"]
+    cell: Literal["gru", "lstm", "rnn"]
+    units: PositiveInt
+    layers: PositiveInt = 1
+    reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
+
+
+Layer = Annotated[
+    Rescale
+    | Convolution
+    | MaxPooling
+    | Flatten
+    | Dropout
+    | Dense
+    | Tokens
+    | SequenceConvolution
+    | SequencePooling
+    | Recurrent,
+    Field(discriminator="kind"),
+]

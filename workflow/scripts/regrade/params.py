@@ -80,6 +80,7 @@ class Settings(Section):
     optimizer: Literal["sgd", "rmsprop", "adam"]
     lr: PositiveFloat
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    clip_value: Annotated[float, Field(ge=0)] = Field(0.0, description="largest size of a gradient's element; 0 = any")
     batch_size: PositiveInt
     epochs: PositiveInt
 

@@ -1,22 +1,29 @@
 """Datasets: where each comes from, how it is prepared, and its offline stand-in.
 
-A module `regrade.datasets.<name>` has FILES (names of its raw files), `prepare(folder)` and `stand_in()`; both return
-a `Prepared`.
+A module `regrade.datasets.<name>` has ALTERNATIVES (sets of raw files that it can be made of, the preferred one first),
+Options (the settings of a cell that decide how it is prepared), `prepare(folder, files, options)` and
+`stand_in(options)`; both return a `Prepared`.
 """
 
 import difflib
 import importlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from regrade.digest import code
-from regrade.errors import UserError
-from regrade.files import digest
-from regrade.params import Dataset
+from pydantic import ValidationError
 
-NAMES = ("cifar10",)
+from regrade import digest
+from regrade.errors import UserError
+from regrade.files import digest as short_name
+from regrade.params import Dataset, first_mistake
+
+NAMES = ("cifar10", "dbpedia")
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
+
+# A grid has many cells of one dataset
+_code = cache(digest.code)
 
 
 def module(name: str) -> ModuleType:
@@ -24,10 +31,17 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"regrade.datasets.{name}")
 
 
-def identity(name: str, data: str, addresses: dict[str, Dataset], where: str) -> dict:
-    """What a prepared dataset is made of: its name, real or stand_in, its raw files' checksums, the code that makes it.
+def option_names(name: str) -> set[str]:
+    """The settings of a cell that decide how this dataset is prepared; none for a dataset that does not exist."""
+    return set(module(name).Options.model_fields) if name in NAMES else set()
 
-    UserError, beginning with `where`, for a dataset that does not exist or whose files have no address.
+
+def identity(name: str, data: str, settings: dict, addresses: dict[str, Dataset], where: str) -> dict:
+    """What a prepared dataset is made of.
+
+    That is its name, real or stand_in, the code that makes it, its options among the cell's `settings` if it has any,
+    and its raw files' checksums. UserError, beginning with `where`, for a dataset that does not exist or a mistake in
+    its options; UserError, too, when its files have no address.
     """
     if name not in NAMES:
         close = difflib.get_close_matches(name, NAMES, 1)
@@ -35,16 +49,33 @@ def identity(name: str, data: str, addresses: dict[str, Dataset], where: str) ->
             f"{where}: dataset {name!r} is none of {', '.join(NAMES)}"
             + (f"; did you mean {close[0]!r}?" if close else "")
         )
-    made = {"dataset": name, "data": data, "code": code(f"regrade.datasets.{name}")}
-    if data == "stand_in":
-        return made
-    files = addresses[name].files if name in addresses else {}
-    for file in module(name).FILES:
-        if file not in files:
-            raise UserError(f"params.yaml: datasets.{name}.files: {file} is missing; give its urls and sha256")
-    return made | {"files": {file: files[file].sha256 for file in module(name).FILES}}
+    made = {"dataset": name, "data": data, "code": _code(f"regrade.datasets.{name}")}
+    if options := _options(name, settings, where):
+        made["options"] = options
+    return made if data == "stand_in" else made | {"files": _files(name, addresses)}
+
+
+def _options(name: str, settings: dict, where: str) -> dict:
+    options = module(name).Options
+    given = {key: settings[key] for key in options.model_fields if key in settings}
+    try:
+        return options.model_validate(given).model_dump()
+    except ValidationError as error:
+        path, complaint = first_mistake(error)
+        raise UserError(f"{where}.settings.{path}: {complaint}") from None
+
+
+def _files(name: str, addresses: dict[str, Dataset]) -> dict[str, str]:
+    """The checksums of the first alternative whose files all have an address."""
+    given = addresses[name].files if name in addresses else {}
+    alternatives = module(name).ALTERNATIVES
+    for files in alternatives:
+        if all(file in given for file in files):
+            return {file: given[file].sha256 for file in files}
+    needed = ", or ".join(" and ".join(files) for files in alternatives)
+    raise UserError(f"params.yaml: datasets.{name}.files: {needed} is missing; give its urls and sha256")
 
 
 def folder(identity: dict) -> Path:
     """Where the prepared dataset of this identity is kept."""
-    return PREPARED / identity["dataset"] / f"{identity['data']}-{digest(identity)}"
+    return PREPARED / identity["dataset"] / f"{identity['data']}-{short_name(identity)}"

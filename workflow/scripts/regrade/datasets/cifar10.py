@@ -7,23 +7,28 @@ from pathlib import Path
 import numpy as np
 
 from regrade.datasets import pickles
+from regrade.datasets.options import DatasetOptions
 from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
 ARCHIVE = "cifar-10-python.tar.gz"
-FILES = (ARCHIVE,)
+ALTERNATIVES = ((ARCHIVE,),)
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TRAIN = [f"data_batch_{number}" for number in range(1, 6)]
 TEST = ["test_batch"]
 
 
-def prepare(raw: Path) -> Prepared:
+class Options(DatasetOptions):
+    """CIFAR-10 is prepared in one way."""
+
+
+def prepare(raw: Path, files: tuple[str, ...], options: Options) -> Prepared:
     """The publisher's archive in `raw` as tensors: images (rows, 3, 32, 32) uint8, in the publisher's order.
 
     Nothing is extracted to disk, and the pickles inside may hold arrays and plain containers only.
     UserError when the archive is damaged or is not CIFAR-10.
     """
-    path = raw / ARCHIVE
+    path = raw / files[0]
     try:
         with tarfile.open(path) as archive:
             batches = {name: _batch(archive, name) for name in TRAIN + TEST}
@@ -55,7 +60,7 @@ def _batch(archive: tarfile.TarFile, name: str) -> tuple[np.ndarray, np.ndarray]
     return images.reshape(-1, 3, 32, 32), labels
 
 
-def stand_in(train_rows: int = 2000, test_rows: int = 1000) -> Prepared:
+def stand_in(options: Options) -> Prepared:
     """Generated images of CIFAR-10's shape, for runs without a network: gratings in noise.
 
     A class is a direction of the stripes (18 degrees apart) with a slight tint. Phase, stripe width, contrast and
@@ -63,7 +68,7 @@ def stand_in(train_rows: int = 2000, test_rows: int = 1000) -> Prepared:
     class: a small CNN learns quickly, and none gets all images right.
     """
     random = np.random.default_rng(10)
-    rows = train_rows + test_rows
+    train_rows, rows = 2000, 3000
     labels = np.arange(rows) % 10
     random.shuffle(labels)
     angle = np.pi * (labels + random.normal(0, 0.35, rows)) / 10

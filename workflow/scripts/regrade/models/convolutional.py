@@ -38,6 +38,8 @@ class Convolution(Layer):
 class MaxPooling(Layer):
     """Maximum over squares that do not overlap; what is left over at the right and lower edge is dropped."""
 
+    commutes_with_rectifier = True
+
     def __init__(self, spec: "layers.MaxPooling", shape: tuple[int, ...], context: Context):
         super().__init__()
         channels, height, width = shape

@@ -24,5 +24,44 @@ def bias(context: Context, units: int, fan_in: int) -> torch.Tensor:
     return _uniform(context, (units,), 1 / math.sqrt(fan_in))
 
 
+def recurrent_kernels(context: Context, inputs: int, units: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Initial input kernels (runs, inputs, width) and recurrent kernels (runs, units, width) of `width` gates · units.
+
+    keras: Glorot uniform over the whole input kernel; the recurrent kernel orthogonal (Saxe et al. 2014).
+    torch: both uniform in ±1 / sqrt(units).
+    """
+    if context.conventions == "keras":
+        return kernel(context, (inputs, width), inputs, width), _orthogonal(context, units, width)
+    limit = 1 / math.sqrt(units)
+    return _uniform(context, (inputs, width), limit), _uniform(context, (units, width), limit)
+
+
+def recurrent_bias(context: Context, units: int, width: int, forget: bool) -> torch.Tensor:
+    """Initial biases (runs, width) of a recurrent layer.
+
+    keras: zero, but one for the forget gate, the second of an LSTM's (`forget`). torch: uniform in ±1 / sqrt(units).
+    """
+    if context.conventions == "torch":
+        return _uniform(context, (width,), 1 / math.sqrt(units))
+    bias = torch.zeros(len(context.initial), width)
+    if forget:
+        bias[:, units : 2 * units] = 1
+    return bias
+
+
+def embedding(context: Context, shape: tuple[int, int]) -> torch.Tensor:
+    """Initial embeddings (runs, vocabulary, units). keras: uniform in ±0.05. torch: normal, standard deviation 1."""
+    if context.conventions == "keras":
+        return _uniform(context, shape, 0.05)
+    return torch.stack([torch.randn(shape, generator=stream) for stream in context.initial])
+
+
+def _orthogonal(context: Context, rows: int, columns: int) -> torch.Tensor:
+    """Matrices with orthonormal rows (there are at least as many columns), as Keras draws them."""
+    normal = torch.stack([torch.randn(columns, rows, generator=stream) for stream in context.initial])
+    q, r = torch.linalg.qr(normal)
+    return (q * r.diagonal(dim1=1, dim2=2).sign()[:, None]).transpose(1, 2).contiguous()
+
+
 def _uniform(context: Context, shape: tuple[int, ...], limit: float) -> torch.Tensor:
     return torch.stack([torch.rand(shape, generator=stream) for stream in context.initial]).mul_(2).sub_(1).mul_(limit)

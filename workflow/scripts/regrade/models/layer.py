@@ -10,11 +10,13 @@ class Context:
     """What a layer needs to know beside its own settings.
 
     `initial` and `dropout`: one random stream per run, the first on the CPU, the second on the network's device.
+    `vocabulary_size`: number of different token ids, for data that consist of them.
     """
 
     conventions: str
     initial: list[torch.Generator]
     dropout: list[torch.Generator]
+    vocabulary_size: int | None = None
 
 
 class Layer(torch.nn.Module):
@@ -25,6 +27,8 @@ class Layer(torch.nn.Module):
     """
 
     output_shape: tuple[int, ...]
+    # Whether a rectifier before this layer may as well come after it
+    commutes_with_rectifier = False
 
 
 class Activation(Layer):

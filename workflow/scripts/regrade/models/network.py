@@ -59,6 +59,6 @@ def _activate_after_pooling(order: list[torch.nn.Module]) -> list[torch.nn.Modul
     The maximum of rectified values is the rectified maximum, gradients included, at a fraction of the elements.
     """
     for i in range(len(order) - 1):
-        if isinstance(order[i], Activation) and type(order[i + 1]).__name__ == "MaxPooling":
+        if isinstance(order[i], Activation) and order[i + 1].commutes_with_rectifier:
             order[i], order[i + 1] = order[i + 1], order[i]
     return order

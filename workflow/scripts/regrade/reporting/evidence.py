@@ -10,7 +10,6 @@ import pandas as pd
 from regrade import datasets, reported
 from regrade.cells import RECORD, Cell
 from regrade.datasets import prepared
-from regrade.errors import UserError
 from regrade.files import read_json
 from regrade.params import Params, Study, Value
 from regrade.statistics.intervals import mean_interval
@@ -39,13 +38,12 @@ class Evidence:
         return reported.rows(self.name)
 
     def find(self, experiment: str, **settings: Value) -> list[Cell]:
-        """The cells of an experiment whose varying settings include these. UserError when there is none."""
-        found = [cell for cell in self.cells if cell.experiment == experiment and _includes(cell.varying, settings)]
-        if not found:
-            raise UserError(
-                f"studies/{self.name}/report.md.j2: params.yaml has no cell of {experiment} with {settings}"
-            )
-        return found
+        """The cells of an experiment whose varying settings include these; none where params.yaml asks for none."""
+        return [cell for cell in self.cells if cell.experiment == experiment and _includes(cell.varying, settings)]
+
+    def cell(self, experiment: str, **settings: Value) -> Cell | None:
+        """The first of `find`, None where there is none."""
+        return next(iter(self.find(experiment, **settings)), None)
 
     def of(self, cell: Cell) -> pd.DataFrame:
         """The finished runs of a cell, one row per seed; none when it is not trained."""
@@ -58,11 +56,12 @@ class Evidence:
         row = self.runs[self.runs["folder"] == cell.folder.as_posix()].iloc[0]
         return row["status"], row["error"] or ""
 
-    def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell:
-        """The cell with the highest mean; the first in params.yaml when none is trained."""
-        cells = self.find(experiment)
-        means = {cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in cells}
-        return max(cells, key=lambda cell: means[cell.name])
+    def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell | None:
+        """The cell with the highest mean; the first in params.yaml when none is trained, None when there is none."""
+        means = {
+            cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in self.find(experiment)
+        }
+        return max(self.find(experiment), key=lambda cell: means[cell.name], default=None)
 
     def stated(self, cell: Cell, metric: str) -> float | None:
         """The number that the source states for a cell, None where it states none."""

@@ -1,5 +1,7 @@
 """Figures: charts of curves and of best accuracies, as Altair charts."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
@@ -10,7 +12,9 @@ WIDTH, HEIGHT = 460, 260
 AXIS_TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy"}
 
 
-def curves(evidence: Evidence, cells: list[Cell], metric: str, names: list[str] | None = None) -> alt.Chart | None:
+def curves(
+    evidence: Evidence, cells: list[Cell], metric: str, names: list[str] | None, splits: Sequence[str]
+) -> alt.Chart | None:
     """`metric` (loss or accuracy) by epoch: mean over the seeds, band from smallest to largest. None without data.
 
     One cell: a colour per split. Several cells: a colour per cell, called by `names`, train dashed.
@@ -21,7 +25,7 @@ def curves(evidence: Evidence, cells: list[Cell], metric: str, names: list[str] 
         rows = evidence.curves[
             (evidence.curves["experiment"] == cell.experiment) & (evidence.curves["cell"] == cell.name)
         ]
-        for split in ("train", "test"):
+        for split in splits:
             by_epoch = rows.groupby("epoch")[f"{split}_{metric}"].agg(["mean", "min", "max"]) if len(rows) else None
             if by_epoch is not None:
                 parts.append(by_epoch.reset_index().assign(split=split, cell=name))
@@ -32,6 +36,7 @@ def curves(evidence: Evidence, cells: list[Cell], metric: str, names: list[str] 
     ticks = {"values": list(range(1, data["epoch"].max() + 1))} if few else {}
     base = alt.Chart(data).encode(x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", **ticks)))
     several = len(cells) > 1
+    title = AXIS_TITLES[metric] if len(splits) > 1 else f"{splits[0]} {AXIS_TITLES[metric]}"
     colour = alt.Color(
         "cell:N" if several else "split:N",
         title=None,
@@ -39,13 +44,13 @@ def curves(evidence: Evidence, cells: list[Cell], metric: str, names: list[str] 
         legend=alt.Legend(orient="bottom", labelLimit=400, columns=2, symbolOpacity=1, symbolType="stroke"),
     )
     band = base.mark_area(opacity=0.2).encode(
-        y=alt.Y("min:Q", title=AXIS_TITLES[metric], scale=alt.Scale(zero=False)),
+        y=alt.Y("min:Q", title=title, scale=alt.Scale(zero=False)),
         y2="max:Q",
         color=colour,
         detail="split:N",
     )
     line = base.mark_line(strokeWidth=1.5, point={"size": 18} if few else False).encode(y="mean:Q", color=colour)
-    if several:
+    if several and len(splits) > 1:
         line = line.encode(
             strokeDash=alt.StrokeDash("split:N", title=None, sort=["test", "train"], legend=alt.Legend(orient="bottom"))
         )
@@ -64,7 +69,7 @@ def best_accuracies(evidence: Evidence, cells: list[Cell], names: list[str] | No
             {**cell.varying, "cell": names[i] if names else label(cell.varying), "reported": stated, **measured}
         )
     data = pd.DataFrame(rows)
-    if "mean" not in data or data["mean"].isna().all():
+    if not cells or "mean" not in data or data["mean"].isna().all():
         return None
     keys = list(cells[0].varying)
     panels = len(keys) == 2 and not names

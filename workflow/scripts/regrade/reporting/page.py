@@ -33,27 +33,48 @@ class StudyPage:
         return {
             "table": self.table,
             "entries": self.entries,
+            "matrix": self.matrix,
+            "times": self.times,
             "figure": self.figure,
             "curves": self.curves,
             "best_accuracies": self.best_accuracies,
             "feature_maps": self.feature_maps,
             "find": self.evidence.find,
+            "cell": self.evidence.cell,
             "best": self.evidence.best,
-            "label": lambda cell: label(cell.varying) or cell.experiment,
+            "label": lambda cell: (label(cell.varying) or cell.experiment) if cell else "none yet",
         }
 
     def table(self, name: str, caption: str, experiment: str) -> Markup:
         """The comparison of all cells of an experiment."""
-        return self._table(name, caption, tables.comparison(self.evidence, self.evidence.find(experiment)))
+        rows = [(cell.varying, cell, False) for cell in self.evidence.find(experiment)]
+        table = tables.comparison(self.evidence, rows)
+        return self._table(name, caption, table, tables.printed(table))
 
-    def entries(self, name: str, caption: str, rows: Sequence[tuple[str, Cell, bool]]) -> Markup:
+    def entries(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, bool]]) -> Markup:
         """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
-        texts, cells, best = map(list, zip(*rows, strict=True))
-        return self._table(name, caption, tables.comparison(self.evidence, cells, texts, best))
+        table = tables.comparison(self.evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
+        return self._table(name, caption, table, tables.printed(table))
 
-    def _table(self, name: str, caption: str, table: pd.DataFrame) -> Markup:
+    def matrix(self, name: str, caption: str, entries: Sequence[tuple[str, str, Cell | None]]) -> Markup:
+        """The comparison of chosen cells in two directions: (row, column, cell)."""
+        rows = [({"row": row, "column": column}, cell, False) for row, column, cell in entries if cell]
+        table = tables.comparison(self.evidence, rows)
+        return self._table(name, caption, table, tables.printed_matrix(table))
+
+    def times(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
+        """Training times of chosen cells, (text, cell), and their ratios to the first."""
+        table = tables.times(self.evidence, [({"cell": text}, cell) for text, cell in rows if cell])
+        return self._table(name, caption, table, tables.printed_times(table))
+
+    def _table(self, name: str, caption: str, table: pd.DataFrame, shown: pd.DataFrame) -> Markup:
         stem = f"table-{name}"
-        html = tables.write(table, self.folder / TABLES, stem)
+        if not len(table):
+            text = Markup(
+                "\n\n<p class='missing' id='{}'>Table {} ({}) is missing: its cells are not in params.yaml.</p>\n\n"
+            )
+            return text.format(stem, name, caption)
+        html = tables.write(table, shown, self.folder / TABLES, stem)
         files = _links(TABLES, stem, ("csv", "md", "tex"))
         heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, files)
         return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(
@@ -77,19 +98,26 @@ class StudyPage:
             "<figcaption><b>Figure {2}.</b> {1} {3}</figcaption></figure>\n\n"
         ).format(stem, caption, number, files)
 
-    def curves(self, cells: Cell | list[Cell], metric: str, names: list[str] | None = None) -> alt.Chart | None:
+    def curves(
+        self,
+        cells: Cell | list[Cell] | None,
+        metric: str,
+        names: list[str] | None = None,
+        splits: Sequence[str] = ("train", "test"),
+    ) -> alt.Chart | None:
         """See `figures.curves`."""
-        return figures.curves(self.evidence, cells if isinstance(cells, list) else [cells], metric, names)
+        chosen = cells if isinstance(cells, list) else [cells] if cells else []
+        return figures.curves(self.evidence, chosen, metric, names, splits)
 
     def best_accuracies(self, experiment: str, names: list[str] | None = None) -> alt.Chart | None:
         """See `figures.best_accuracies`."""
         return figures.best_accuracies(self.evidence, self.evidence.find(experiment), names)
 
-    def feature_maps(self, cell: Cell, image: int) -> alt.VConcatChart | None:
+    def feature_maps(self, cell: Cell | None, image: int) -> alt.VConcatChart | None:
         """See `regrade.reporting.feature_maps`, which needs PyTorch: imported only by the reports that use it."""
         from regrade.reporting.feature_maps import feature_maps
 
-        return feature_maps(self.evidence, cell, image)
+        return feature_maps(self.evidence, cell, image) if cell else None
 
 
 def write_study(evidence: Evidence, target: Path) -> None:

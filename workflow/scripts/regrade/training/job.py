@@ -27,6 +27,7 @@ def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
     try:
         configuration = cell.configuration(winner)
         torch.set_num_threads(params.threads)
+        torch.set_flush_denormal(True)  # vanishing gradients would otherwise make the CPU several times slower
         where = device.choose(params.device)
         data = load(configuration, where)
         store = Store(configuration.hash, configuration.code)
@@ -40,7 +41,7 @@ def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
 
 
 def load(configuration: Configuration, where: torch.device) -> Data:
-    """The rows that a configuration uses, on the device. UserError when its network does not fit them."""
+    """The rows that a configuration uses, on the device. UserError when there are fewer."""
     folder, settings = datasets.folder(configuration.data), configuration.settings
     tensors = []
     for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
@@ -48,7 +49,7 @@ def load(configuration: Configuration, where: torch.device) -> Data:
         if inputs.dim() == 4:  # images: channels last, as the CPU's convolutions want them
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         tensors += [inputs.to(where), targets.to(where)]
-    return Data(*tensors)
+    return Data(*tensors, prepared.card(folder).get("vocabulary_size"))
 
 
 def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:

@@ -27,12 +27,13 @@ EVALUATION_ROWS = 500
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset on the device. Inputs (rows, *shape), targets (rows,) int64."""
+    """A dataset on the device. Inputs (rows, *shape), targets (rows,) int64; `vocabulary_size` for inputs of tokens."""
 
     train_inputs: torch.Tensor
     train_targets: torch.Tensor
     test_inputs: torch.Tensor
     test_targets: torch.Tensor
+    vocabulary_size: int | None = None
 
 
 class Pack:
@@ -40,12 +41,13 @@ class Pack:
 
     def __init__(self, configuration: "Configuration", states: list[RunState], data: Data):
         """Take over `states`, which must all have trained the same number of epochs."""
-        self.states, self.data, self.batch_size = states, data, configuration.settings.batch_size
+        self.states, self.data, self.settings = states, data, configuration.settings
         device = data.train_inputs.device
         seeds = [state.seed for state in states]
         self.shuffles = [stream(seed, "shuffle") for seed in seeds]
         self.dropouts = [stream(seed, "dropout", str(device)) for seed in seeds]
-        context = Context(configuration.conventions, [stream(seed, "initial") for seed in seeds], self.dropouts)
+        initial = [stream(seed, "initial") for seed in seeds]
+        context = Context(configuration.conventions, initial, self.dropouts, data.vocabulary_size)
         self.network = Network(configuration.network, tuple(data.train_inputs.shape[1:]), context).to(device)
         settings = configuration.settings
         self.optimizer = optimizers.make(
@@ -91,13 +93,15 @@ class Pack:
             targets.device
         )
         sums = torch.zeros(2, len(self.states), dtype=torch.float64, device=targets.device)
-        for rows in order.split(self.batch_size, dim=1):
+        for rows in order.split(self.settings.batch_size, dim=1):
             logits, expected = self.network(inputs[rows]), targets[rows]
             losses = functional.cross_entropy(logits.flatten(0, 1), expected.flatten(), reduction="none").view_as(
                 expected
             )
             self.optimizer.zero_grad()
             losses.mean(1).sum().backward()
+            if self.settings.clip_value:
+                torch.nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip_value)
             self.optimizer.step()
             correct = logits.detach().argmax(2) == expected
             sums += torch.stack([losses.detach().sum(1), correct.sum(1)])

@@ -1,0 +1,307 @@
+"""Recurrent layers: GRU, LSTM and the vanilla cell, for several runs at once.
+
+The pass over the time steps is written out, forwards and backwards, so that each step costs a handful of operations on
+all runs together: what does not depend on the step before (input products, derivative factors, gradients of the
+kernels) is one operation over all steps. Gates are in Keras' order. Formulas: Cho et al. 2014 (GRU), Hochreiter and
+Schmidhuber 1997 with a forget gate (LSTM).
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from regrade.models import initialisers
+from regrade.models.layer import Context, Layer
+
+if TYPE_CHECKING:
+    from regrade import layers
+
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+# PyTorch's CPU kernels work on blocks of this many numbers and treat the rest of a tensor by other code, which rounds
+# differently. With the examples filled up to a multiple of it, no run's numbers fall into such a rest.
+BLOCK = 32
+
+
+class Recurrent(Layer):
+    """One or more recurrent layers, from a state of zeros; the output is the top layer's last state."""
+
+    def __init__(self, spec: "layers.Recurrent", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        _, inputs = shape
+        self.spec, self.output_shape = spec, (spec.units,)
+        width = GATES[spec.cell] * spec.units
+        # A second bias, inside the recurrent product: PyTorch always has it, Keras only where the reset acts after it
+        self.two_biases = context.conventions == "torch" or (spec.cell == "gru" and spec.reset_after)
+        for number in range(1, spec.layers + 1):
+            kernel, recurrent = initialisers.recurrent_kernels(context, inputs, spec.units, width)
+            self.register_parameter(f"kernel{number}", torch.nn.Parameter(kernel))
+            self.register_parameter(f"recurrent{number}", torch.nn.Parameter(recurrent))
+            bias = initialisers.recurrent_bias(context, spec.units, width, forget=spec.cell == "lstm")
+            self.register_parameter(f"bias{number}", torch.nn.Parameter(bias))
+            if self.two_biases:
+                bias = initialisers.recurrent_bias(context, spec.units, width, forget=False)
+                self.register_parameter(f"recurrent_bias{number}", torch.nn.Parameter(bias))
+            inputs = spec.units
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, steps, features), or token ids (runs, examples, steps) → (runs, examples, units)."""
+        states, examples = None, x.shape[1]
+        if examples % BLOCK:
+            x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
+        for number in range(1, self.spec.layers + 1):
+            kernel, recurrent = getattr(self, f"kernel{number}"), getattr(self, f"recurrent{number}").transpose(1, 2)
+            projected = _project(x, kernel) if states is None else _project_states(states, kernel)
+            projected = AddBias.apply(projected, getattr(self, f"bias{number}")[:, :, None])
+            bias = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
+            if self.spec.cell == "gru" and self.spec.reset_after:
+                states = GruResetAfter.apply(projected, recurrent, bias)
+            else:
+                # Nothing stands between the two biases: one sum. (PyTorch has no GRU that resets before the product.)
+                projected = projected if bias is None else AddBias.apply(projected, bias)
+                steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
+                states = steps.apply(projected, recurrent)
+        return states[-1, :, :, :examples].transpose(1, 2)
+
+
+def _project(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Inputs times kernel for all steps at once: (steps, runs, width, examples). Ids pick rows of the kernel."""
+    if x.is_floating_point():
+        products = (x.flatten(1, 2) @ kernel).unflatten(1, x.shape[1:3]).permute(2, 0, 3, 1)
+    else:
+        first_rows = torch.arange(len(kernel), device=x.device)[:, None, None] * kernel.shape[1]
+        products = functional.embedding((x + first_rows).permute(2, 0, 1), kernel.flatten(0, 1)).transpose(2, 3)
+    return products.contiguous()
+
+
+def _project_states(states: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """States of the layer below (steps, runs, units, examples) times kernel: (steps, runs, width, examples)."""
+    steps, runs, units, examples = states.shape
+    products = kernel.transpose(1, 2) @ states.permute(1, 2, 0, 3).reshape(runs, units, -1)
+    return products.view(runs, -1, steps, examples).permute(2, 0, 1, 3).contiguous()
+
+
+# In what follows the examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
+# width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. `states` has
+# steps + 1 entries, the first of zeros. All give the states after every step: (steps, runs, units, examples). In the
+# backward passes, `state` is the gradient of the state after the step at hand, and `outside` what reaches the state
+# before it other than through this step.
+
+
+def _buffers(projected: torch.Tensor, *parts: int) -> list[torch.Tensor]:
+    """Uninitialised tensors (steps, runs, part · units, examples) for the whole sequence."""
+    steps, runs, _, examples = projected.shape
+    return [projected.new_empty(steps, runs, part, examples) for part in parts]
+
+
+def _states(projected: torch.Tensor, units: int) -> torch.Tensor:
+    """Room for the state before the first step (zeros) and after each."""
+    steps, runs, _, examples = projected.shape
+    states = projected.new_empty(steps + 1, runs, units, examples)
+    states[0] = 0
+    return states
+
+
+def _outside(gradient: torch.Tensor) -> list[torch.Tensor]:
+    """For each step, the gradient that reaches the state before it from outside: none before the first."""
+    return [torch.zeros_like(gradient[0]), *gradient[:-1].unbind()]
+
+
+def _forwards(*tensors: torch.Tensor) -> zip:
+    """The slices of tensors (steps, …), step by step."""
+    return zip(*(tensor.unbind() for tensor in tensors), strict=True)
+
+
+def _backwards(outside: list[torch.Tensor], *tensors: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    """`outside` and the slices of tensors (steps, …), from the last step to the first."""
+    return list(zip(outside, *(tensor.unbind() for tensor in tensors), strict=True))[::-1]
+
+
+# gradient, output of the function → gradient · slope of the function, one operation each
+_through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
+_through_tanh = torch.ops.aten.tanh_backward.grad_input
+
+
+# Sums over the steps are taken so that a run's result does not depend on how many runs there are: PyTorch's sum over a
+# leading dimension adds up in an order that depends on the sizes of the others.
+def _of_kernel(gradient: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """Sum over steps and examples of gradients times states before the step: (runs, gates · units, units)."""
+    total = gradient.new_zeros(*gradient.shape[1:3], before.shape[2])
+    for of_step, state in _forwards(gradient, before):
+        total.baddbmm_(of_step, state.transpose(1, 2))
+    return total
+
+
+def _of_bias(gradient: torch.Tensor) -> torch.Tensor:
+    """Sum over steps and examples: (runs, gates · units, 1)."""
+    return gradient.sum(3).movedim(0, 2).contiguous().sum(2, keepdim=True)
+
+
+class AddBias(torch.autograd.Function):
+    """projected + bias."""
+
+    @staticmethod
+    def forward(ctx, projected: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return projected + bias
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of projected and bias."""
+        return gradient, _of_bias(gradient)
+
+
+class Vanilla(torch.autograd.Function):
+    """state ← tanh(x + recurrent · state)."""
+
+    @staticmethod
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        states = _states(projected, recurrent.shape[2])
+        for x, before, after in _forwards(projected, states[:-1], states[1:]):
+            torch.baddbmm(x, recurrent, before, out=after).tanh_()
+        ctx.save_for_backward(states, recurrent)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of projected and recurrent."""
+        states, recurrent = ctx.saved_tensors
+        back = recurrent.transpose(1, 2)
+        slopes = 1 - states[1:].square()
+        pre, state = torch.empty_like(slopes), gradient[-1]
+        for outside, slope, out in _backwards(_outside(gradient), slopes, pre):
+            torch.mul(state, slope, out=out)
+            state = torch.baddbmm(outside, back, out)
+        return pre, _of_kernel(pre, states[:-1])
+
+
+class Lstm(torch.autograd.Function):
+    """Gates i, f, c, o: cell ← σ(f)·cell + σ(i)·tanh(c), state ← σ(o)·tanh(cell)."""
+
+    @staticmethod
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        units = recurrent.shape[2]
+        gates, squashed = _buffers(projected, 4 * units, units)
+        states, cells = _states(projected, units), _states(projected, units)
+        slices = (projected, gates, gates[:, :, : 2 * units], *gates.chunk(4, dim=2))
+        for x, gate, inputs, i, f, c, o, before, after, cell, next_cell, squash in _forwards(
+            *slices, states[:-1], states[1:], cells[:-1], cells[1:], squashed
+        ):
+            torch.baddbmm(x, recurrent, before, out=gate)
+            inputs.sigmoid_()
+            c.tanh_()
+            o.sigmoid_()
+            torch.mul(f, cell, out=next_cell).addcmul_(i, c)
+            torch.tanh(next_cell, out=squash)
+            torch.mul(o, squash, out=after)
+        ctx.save_for_backward(recurrent, gates, states, cells, squashed)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of projected and recurrent."""
+        recurrent, gates, states, cells, squashed = ctx.saved_tensors
+        back = recurrent.transpose(1, 2)
+        pre = torch.empty_like(gates)
+        state, cell, work = gradient[-1], torch.zeros_like(gradient[-1]), torch.empty_like(gradient[-1])
+        for outside, i, f, c, o, squash, before, into, into_i, into_f, into_c, into_o in _backwards(
+            _outside(gradient), *gates.chunk(4, dim=2), squashed, cells[:-1], pre, *pre.chunk(4, dim=2)
+        ):
+            _through_sigmoid(torch.mul(state, squash, out=work), o, grad_input=into_o)
+            cell += _through_tanh(torch.mul(state, o, out=work), squash, grad_input=work)
+            _through_sigmoid(torch.mul(cell, c, out=work), i, grad_input=into_i)
+            _through_sigmoid(torch.mul(cell, before, out=work), f, grad_input=into_f)
+            _through_tanh(torch.mul(cell, i, out=work), c, grad_input=into_c)
+            cell *= f
+            state = torch.baddbmm(outside, back, into)
+        return pre, _of_kernel(pre, states[:-1])
+
+
+class GruResetAfter(torch.autograd.Function):
+    """Gates z, r, h, the reset after the product: n = tanh(x_h + σ(r)·(recurrent_h · state + bias_h)).
+
+    state ← σ(z)·state + (1 - σ(z))·n. It is the form of cuDNN, of PyTorch, and Keras' default since TensorFlow 2.
+    """
+
+    @staticmethod
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        units = recurrent.shape[2]
+        products, gates, news = _buffers(projected, 3 * units, 2 * units, units)
+        states = _states(projected, units)
+        parts = [2 * units, units]
+        slices = (*projected.split(parts, dim=2), products, *products.split(parts, dim=2))
+        for x_gates, x_new, product, of_gates, of_new, gate, z, r, new, before, after in _forwards(
+            *slices, gates, *gates.chunk(2, dim=2), news, states[:-1], states[1:]
+        ):
+            torch.baddbmm(bias, recurrent, before, out=product)
+            torch.add(x_gates, of_gates, out=gate).sigmoid_()
+            torch.addcmul(x_new, r, of_new, out=new).tanh_()
+            torch.lerp(new, before, z, out=after)
+        ctx.save_for_backward(recurrent, products[:, :, 2 * units :], gates, news, states)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of projected, recurrent and bias."""
+        recurrent, products, gates, news, states = ctx.saved_tensors
+        back = recurrent.transpose(1, 2)
+        # What flows into the products: as into the gates, but for h times r
+        pre = torch.empty_like(news)
+        inner = torch.cat([gates, news], dim=2)
+        state, work = gradient[-1], torch.empty_like(gradient[-1])
+        for outside, z, r, product, new, before, out, into, into_z, into_r, into_new in _backwards(
+            _outside(gradient), *gates.chunk(2, dim=2), products, news, states[:-1], pre, inner, *inner.chunk(3, dim=2)
+        ):
+            _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
+            kept = state * z
+            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=out)
+            _through_sigmoid(torch.mul(out, product, out=work), r, grad_input=into_r)
+            torch.mul(out, r, out=into_new)
+            state = kept.add_(outside).baddbmm_(back, into)
+        projected = torch.cat([inner[:, :, : 2 * pre.shape[2]], pre], dim=2)
+        return projected, _of_kernel(inner, states[:-1]), _of_bias(inner)
+
+
+class GruResetBefore(torch.autograd.Function):
+    """Gates z, r, h, the reset before the product, as first published: n = tanh(x_h + recurrent_h · (σ(r)·state))."""
+
+    @staticmethod
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        units = recurrent.shape[2]
+        gates, news, resets = _buffers(projected, 2 * units, units, units)
+        states = _states(projected, units)
+        of_gates, of_new = recurrent.split([2 * units, units], dim=1)
+        slices = (*projected.split([2 * units, units], dim=2), gates, *gates.chunk(2, dim=2))
+        for x_gates, x_new, gate, z, r, new, reset, before, after in _forwards(
+            *slices, news, resets, states[:-1], states[1:]
+        ):
+            torch.baddbmm(x_gates, of_gates, before, out=gate).sigmoid_()
+            torch.mul(r, before, out=reset)
+            torch.baddbmm(x_new, of_new, reset, out=new).tanh_()
+            torch.lerp(new, before, z, out=after)
+        ctx.save_for_backward(recurrent, gates, news, states, resets)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of projected and recurrent."""
+        recurrent, gates, news, states, resets = ctx.saved_tensors
+        units = recurrent.shape[2]
+        back_gates, back_new = (part.transpose(1, 2) for part in recurrent.split([2 * units, units], dim=1))
+        pre = torch.cat([gates, news], dim=2)
+        of_gates, of_new = pre.split([2 * units, units], dim=2)
+        state, work = gradient[-1], torch.empty_like(gradient[-1])
+        for outside, z, r, new, before, into_gates, into_z, into_r, into_new in _backwards(
+            _outside(gradient), *gates.chunk(2, dim=2), news, states[:-1], of_gates, *of_gates.chunk(2, dim=2), of_new
+        ):
+            _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
+            kept = state * z
+            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=into_new)
+            through = back_new @ into_new
+            _through_sigmoid(torch.mul(through, before, out=work), r, grad_input=into_r)
+            state = kept.add_(outside).addcmul_(through, r).baddbmm_(back_gates, into_gates)
+        return pre, torch.cat([_of_kernel(of_gates, states[:-1]), _of_kernel(of_new, resets)], dim=1)

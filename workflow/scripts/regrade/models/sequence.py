@@ -1,0 +1,90 @@
+"""Layers over sequences of tokens: embedding, and convolution and pooling along the steps."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from regrade.models import initialisers
+from regrade.models.layer import Context, Layer
+
+if TYPE_CHECKING:
+    from regrade import layers
+
+
+class Tokens(Layer):
+    """Token ids as vectors: learned embeddings of words, one-hot vectors of characters.
+
+    One-hot vectors are not made: the ids go on as they are, and the next layer picks rows of its kernel by them, which
+    is what a product with one-hot vectors would give.
+    """
+
+    def __init__(self, spec: "layers.Tokens", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        (steps,) = shape
+        self.level = spec.level
+        if spec.level == "word":
+            table = initialisers.embedding(context, (context.vocabulary_size, spec.embedding))
+            self.embedding = torch.nn.Parameter(table)
+        elif context.vocabulary_size > spec.one_hot:
+            raise ValueError(f"{context.vocabulary_size} characters")
+        self.output_shape = (steps, spec.embedding if spec.level == "word" else spec.one_hot)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Ids (runs, examples, steps) → vectors (runs, examples, steps, units), or the ids of characters themselves."""
+        if self.level == "char":
+            return x
+        first_rows = torch.arange(len(x), device=x.device)[:, None, None] * self.embedding.shape[1]
+        return functional.embedding(x + first_rows, self.embedding.flatten(0, 1))
+
+
+class SequenceConvolution(Layer):
+    """Cross-correlation along the steps over all features, stride 1, no padding.
+
+    The kernel is (runs, size, features, filters).
+    """
+
+    def __init__(self, spec: "layers.SequenceConvolution", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        steps, features = shape
+        size, filters = spec.kernel, spec.filters
+        kernel = initialisers.kernel(context, (size, features, filters), size * features, size * filters)
+        self.kernel = torch.nn.Parameter(kernel)
+        self.bias = torch.nn.Parameter(initialisers.bias(context, filters, size * features))
+        self.output_shape = (steps - size + 1, filters)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, steps - size + 1, …)."""
+        runs, size, features, filters = self.kernel.shape
+        steps = x.shape[2] - size + 1
+        if x.is_floating_point():
+            windows = x.unfold(2, size, 1).transpose(3, 4).reshape(runs, -1, size * features)
+            maps = torch.baddbmm(self.bias[:, None], windows, self.kernel.flatten(1, 2))
+            return maps.view(runs, -1, steps, filters)
+        # A row of the kernel per position: what products with one-hot vectors would pick. (One embedding_bag over whole
+        # windows would be shorter; its gradient adds up in an order that depends on the other runs.)
+        first_rows = torch.arange(runs, device=x.device)[:, None, None] * features
+        ids = x + first_rows
+        rows = [self.kernel[:, position].flatten(0, 1) for position in range(size)]
+        maps = sum(functional.embedding(ids[:, :, at : at + steps], row) for at, row in enumerate(rows))
+        return maps + self.bias[:, None, None]
+
+
+class SequencePooling(Layer):
+    """Maximum over windows of steps, padded at both ends as Keras' `same`: no step is left over."""
+
+    commutes_with_rectifier = True
+
+    def __init__(self, spec: "layers.SequencePooling", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        steps, features = shape
+        self.size, self.stride = spec.size, spec.stride
+        after = -(-steps // spec.stride)
+        missing = max((after - 1) * spec.stride + spec.size - steps, 0)
+        self.padding = (missing // 2, missing - missing // 2)
+        self.output_shape = (after, features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, steps, features) → (runs, examples, ceil(steps / stride), features)."""
+        along = functional.pad(x.flatten(0, 1).transpose(1, 2), self.padding, value=float("-inf"))
+        return functional.max_pool1d(along, self.size, self.stride).transpose(1, 2).unflatten(0, x.shape[:2])
