@@ -30,7 +30,8 @@ test: setup ## Check format, style and the workflow, then run all tests
 	snakemake --lint
 	pytest
 
-bench: setup ## Compare speed with the loop most people would write; prints ratios, writes benchmarks/results/
+bench: setup ## Compare speed with the plain PyTorch loop and Keras on TensorFlow, as ratios; see docs/performance.md
+	$(BIN)/pip install --quiet --requirement benchmarks/requirements.txt
 	python -m benchmarks.run
 
 clean: ## Delete what the workflow made: data, results, reports, logs

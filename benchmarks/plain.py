@@ -5,8 +5,8 @@ from regrade.training.pack import Data
 from torch.utils.data import DataLoader, Dataset
 
 
-class Images(Dataset):
-    """One row at a time, scaled to [0, 1]."""
+class Rows(Dataset):
+    """One row at a time; pixels scaled to [0, 1]."""
 
     def __init__(self, inputs: torch.Tensor, targets: torch.Tensor):
         self.inputs, self.targets = inputs, targets
@@ -15,11 +15,12 @@ class Images(Dataset):
         return len(self.targets)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.inputs[row].float() / 255, self.targets[row]
+        x = self.inputs[row]
+        return (x.float() / 255 if x.dtype == torch.uint8 else x), self.targets[row]
 
 
 def image_cnn(filters1: int, filters2: int) -> torch.nn.Module:
-    """The network of ce4042, in PyTorch's own modules."""
+    """The network of ce4042's images, in PyTorch's own modules."""
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, filters1, 9),
         torch.nn.ReLU(),
@@ -33,14 +34,28 @@ def image_cnn(filters1: int, filters2: int) -> torch.nn.Module:
     )
 
 
-class PlainLoop:
-    """Trains one network with SGD, an epoch at a time."""
+class TextRnn(torch.nn.Module):
+    """The recurrent networks of ce4042's texts: one-hot characters or embedded words, last state, 15 classes."""
 
-    def __init__(self, model: torch.nn.Module, data: Data, lr: float, batch_size: int):
-        self.model = model
-        self.optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-        self.train = DataLoader(Images(data.train_inputs, data.train_targets), batch_size, shuffle=True)
-        self.test = DataLoader(Images(data.test_inputs, data.test_targets), batch_size)
+    def __init__(self, level: str, cell: str, vocabulary_size: int):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocabulary_size, 20) if level == "word" else None
+        made = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[cell]
+        self.recurrent = made(20 if level == "word" else 256, 20, batch_first=True)
+        self.dense = torch.nn.Linear(20, 15)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.embedding(x) if self.embedding else torch.nn.functional.one_hot(x, 256).float()
+        return self.dense(self.recurrent(x)[0][:, -1])
+
+
+class PlainLoop:
+    """Trains one network, an epoch at a time."""
+
+    def __init__(self, model: torch.nn.Module, data: Data, optimizer: torch.optim.Optimizer, batch_size: int):
+        self.model, self.optimizer = model, optimizer
+        self.train = DataLoader(Rows(data.train_inputs, data.train_targets), batch_size, shuffle=True)
+        self.test = DataLoader(Rows(data.test_inputs, data.test_targets), batch_size)
 
     def advance(self) -> dict[str, float]:
         """Train one epoch and evaluate; the epoch's numbers."""

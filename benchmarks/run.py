@@ -1,89 +1,97 @@
-"""python -m benchmarks.run: our trainer against the plain loop, same cell, same rows, same threads, alternating.
+"""python -m benchmarks.run: our trainer against the plain PyTorch loop and Keras on TensorFlow.
 
-Each pair of epochs gives one ratio; the median of the pairs is what to quote. Prints a table and writes it with the
-machine's description to benchmarks/results/speed.json.
+Same cells, same rows, one thread each, as a training job has by default; all in turn, evaluation included. Each round
+gives one ratio; medians are what to quote. Prints a table and writes it, with the machine's description, to
+benchmarks/results/speed.json.
 """
 
 import argparse
 import platform
-import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import yaml
 from regrade import cells, params, provenance
+from regrade.cells import Cell
 from regrade.datasets import cifar10
 from regrade.files import write_json
 from regrade.training import device
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 
-from benchmarks.plain import PlainLoop, image_cnn
+from benchmarks import on_tensorflow
+from benchmarks.compare import compare
+from benchmarks.plain import PlainLoop, TextRnn, image_cnn
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN_ROWS, TEST_ROWS = 1280, 400
+WORDS = 33_000  # about the vocabulary of the real texts
+SEEDS = 5
 
 
-def seconds(advance: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
-    started = time.perf_counter()
-    advance()
-    return time.perf_counter() - started
-
-
-def compare(ours: Callable[[], object], theirs: Callable[[], object], pairs: int) -> dict:
-    """Time both in turn after one warm-up each: medians, and the ratio theirs / ours pair by pair."""
-    ours()
-    theirs()
-    times = [(seconds(ours), seconds(theirs)) for _ in range(pairs)]
-    ratios = [plain / mine for mine, plain in times]
-    return {
-        "regrade_seconds": statistics.median(mine for mine, _ in times),
-        "plain_seconds": statistics.median(plain for _, plain in times),
-        "ratio": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "pairs": pairs,
-    }
-
-
-def baseline(pairs: int) -> dict:
-    """One epoch of ce4042's a1_baseline, one seed, on rows of the stand-in; evaluation included."""
-    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
-    cell = next(cell for cell in cells.expand(params.parse(config)) if cell.experiment == "a1_baseline")
+def images(cell: Cell, rounds: int) -> dict:
+    """One epoch of a1_baseline, one seed, on rows of the stand-in."""
     configuration = cell.configuration()
     made = cifar10.stand_in(cifar10.Options())
     parts = (made.train_inputs, made.train_targets, made.test_inputs, made.test_targets)
     rows = (TRAIN_ROWS, TRAIN_ROWS, TEST_ROWS, TEST_ROWS)
     tensors = [torch.from_numpy(part[:count]) for part, count in zip(parts, rows, strict=True)]
-    plain = PlainLoop(image_cnn(50, 60), Data(*tensors), configuration.settings.lr, configuration.settings.batch_size)
+    model = image_cnn(50, 60)
+    optimizer = torch.optim.SGD(model.parameters(), configuration.settings.lr)
+    plain = PlainLoop(model, Data(*tensors), optimizer, configuration.settings.batch_size)
     ours = [part.contiguous(memory_format=torch.channels_last) if part.dim() == 4 else part for part in tensors]
     pack = Pack(configuration, [RunState(0)], Data(*ours))
-    return compare(pack.advance, plain.advance, pairs)
+    return compare(pack.advance, {"plain": plain.advance}, rounds)
+
+
+def texts(cell: Cell, rounds: int, seeds: int) -> dict:
+    """One epoch of a recurrent cell on random token ids, `seeds` runs at once against one run of the others."""
+    configuration, level, kind = cell.configuration(), cell.settings["level"], cell.settings["rnn_cell"]
+    size = WORDS if level == "word" else 256
+    parts = [
+        part
+        for rows in (TRAIN_ROWS, TEST_ROWS)
+        for part in (torch.randint(size, (rows, 100)), torch.randint(1, 15, (rows,)))
+    ]
+    data = Data(*parts, vocabulary_size=size)
+    settings = configuration.settings
+    model = TextRnn(level, kind, size)
+    plain = PlainLoop(model, data, torch.optim.Adam(model.parameters(), settings.lr), settings.batch_size)
+    keras = on_tensorflow.KerasFit(level, kind, data, settings.lr, settings.batch_size)
+    pack = Pack(configuration, [RunState(seed) for seed in range(seeds)], data)
+    return compare(pack.advance, {"plain": plain.advance, "keras": keras.advance}, rounds, seeds)
 
 
 def main() -> None:
-    """Run the comparison with one thread, as a training job has by default, and with all."""
+    """Run all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7, help="pairs of epochs, one of each")
-    pairs = parser.parse_args().pairs
-    results = {}
-    for threads in sorted({1, torch.get_num_threads()}):
-        torch.set_num_threads(threads)
-        results[f"ce4042 a1_baseline, {threads} thread{'s' * (threads > 1)}"] = baseline(pairs)
-    print(f"{'cell':36s} {'regrade':>10s} {'plain loop':>10s} {'ratio':>7s}   smallest – largest")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, one epoch of each contender")
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    on_tensorflow.set_threads(1)
+    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
+    every = cells.expand(params.parse(config))
+    results = {"a1_baseline, 1 seed": images(next(cell for cell in every if cell.experiment == "a1_baseline"), rounds)}
+    for cell in every:
+        if cell.experiment == "b6_recurrent" and cell.settings["layers"] == 1 and not cell.settings["clip_value"]:
+            for seeds in (1, SEEDS):
+                name = f"b6 {cell.settings['level']} {cell.settings['rnn_cell']}, {seeds} seed{'s' * (seeds > 1)}"
+                results[name] = texts(cell, rounds, seeds)
+    print(f"{'cell':26s} {'regrade':>12s} {'plain loop ÷ regrade':>26s} {'Keras on TensorFlow ÷ regrade':>32s}")
     for name, row in results.items():
-        spread = f"{row['ratio_min']:.2f} – {row['ratio_max']:.2f}"
         print(
-            f"{name:36s} {row['regrade_seconds']:8.2f} s {row['plain_seconds']:8.2f} s {row['ratio']:6.2f}×   {spread}"
+            f"{name:26s} {row['regrade_seconds'] * 1000:7.0f} ms/run {_ratio(row, 'plain'):>24s} {_ratio(row, 'keras'):>30s}"
         )
     machine = {"device": device.describe(torch.device("cpu")), "platform": platform.platform()}
-    write_json(
-        ROOT / "benchmarks/results/speed.json",
-        {"results": results, "machine": machine, "versions": provenance.versions(), **provenance.commit()},
-    )
+    record = {"results": results, "machine": machine, "versions": provenance.versions(), **provenance.commit()}
+    write_json(ROOT / "benchmarks/results/speed.json", record)
+
+
+def _ratio(row: dict, name: str) -> str:
+    if name not in row:
+        return "–"
+    return f"{row[name]['ratio']:.2f} ({row[name]['smallest']:.2f} to {row[name]['largest']:.2f})"
 
 
 if __name__ == "__main__":

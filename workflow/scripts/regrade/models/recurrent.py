@@ -46,39 +46,56 @@ class Recurrent(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or token ids (runs, examples, steps) → (runs, examples, units)."""
-        states, examples = None, x.shape[1]
+        examples = x.shape[1]
         if examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
+        states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
         for number in range(1, self.spec.layers + 1):
-            kernel, recurrent = getattr(self, f"kernel{number}"), getattr(self, f"recurrent{number}").transpose(1, 2)
-            projected = _project(x, kernel) if states is None else _project_states(states, kernel)
-            projected = AddBias.apply(projected, getattr(self, f"bias{number}")[:, :, None])
-            bias = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
+            kernel, recurrent, bias, second = self._layer(number)
+            if self.spec.cell == "lstm" and states is not None:
+                states = _library_lstm(states, kernel, recurrent, bias if second is None else bias + second)
+                continue
+            projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
             if self.spec.cell == "gru" and self.spec.reset_after:
-                states = GruResetAfter.apply(projected, recurrent, bias)
+                states = GruResetAfter.apply(projected, recurrent, second)
             else:
                 # Nothing stands between the two biases: one sum. (PyTorch has no GRU that resets before the product.)
-                projected = projected if bias is None else AddBias.apply(projected, bias)
+                projected = projected if second is None else AddBias.apply(projected, second)
                 steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
                 states = steps.apply(projected, recurrent)
         return states[-1, :, :, :examples].transpose(1, 2)
 
-
-def _project(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """Inputs times kernel for all steps at once: (steps, runs, width, examples). Ids pick rows of the kernel."""
-    if x.is_floating_point():
-        products = (x.flatten(1, 2) @ kernel).unflatten(1, x.shape[1:3]).permute(2, 0, 3, 1)
-    else:
-        first_rows = torch.arange(len(kernel), device=x.device)[:, None, None] * kernel.shape[1]
-        products = functional.embedding((x + first_rows).permute(2, 0, 1), kernel.flatten(0, 1)).transpose(2, 3)
-    return products.contiguous()
+    def _layer(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Kernel, recurrent kernel, bias and second bias of a layer, with the width before the inputs and the units."""
+        kernel, recurrent = getattr(self, f"kernel{number}"), getattr(self, f"recurrent{number}")
+        second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
+        return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
 
-def _project_states(states: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """States of the layer below (steps, runs, units, examples) times kernel: (steps, runs, width, examples)."""
-    steps, runs, units, examples = states.shape
-    products = kernel.transpose(1, 2) @ states.permute(1, 2, 0, 3).reshape(runs, units, -1)
-    return products.view(runs, -1, steps, examples).permute(2, 0, 1, 3).contiguous()
+def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """What the products of one-hot vectors with the kernel are: its columns. (steps, runs, width, examples)."""
+    columns = (kernel + bias).transpose(1, 2)
+    first = torch.arange(len(kernel), device=ids.device)[:, None, None] * columns.shape[1]
+    picked = functional.embedding((ids + first).permute(2, 0, 1), columns.flatten(0, 1))
+    return picked.transpose(2, 3).contiguous()
+
+
+def _library_lstm(
+    inputs: torch.Tensor, kernel: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """The states after every step by PyTorch's own LSTM, whose gates are in the same order, run by run.
+
+    It is faster than what is written out below, but takes vectors only, not ids. Shapes as below.
+    """
+    none = torch.zeros_like(bias[0, :, 0])
+    states = []
+    for run in range(len(kernel)):
+        weights = [kernel[run].contiguous(), recurrent[run].contiguous(), bias[run, :, 0], none]
+        vectors = inputs[:, run].transpose(1, 2)
+        start = vectors.new_zeros(1, vectors.shape[1], recurrent.shape[2])
+        outputs, _, _ = torch.lstm(vectors, (start, start), weights, True, 1, 0.0, True, False, False)
+        states.append(outputs.transpose(1, 2))
+    return torch.stack(states, dim=1)
 
 
 # In what follows the examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
@@ -149,6 +166,22 @@ class AddBias(torch.autograd.Function):
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Gradients of projected and bias."""
         return gradient, _of_bias(gradient)
+
+
+class Project(torch.autograd.Function):
+    """kernel · inputs + bias; inputs (steps, runs, features, examples), kernel (runs, width, features)."""
+
+    @staticmethod
+    def forward(ctx, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        ctx.save_for_backward(inputs, kernel)
+        return torch.matmul(kernel, inputs).add_(bias)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of inputs, kernel and bias."""
+        inputs, kernel = ctx.saved_tensors
+        return kernel.transpose(1, 2) @ gradient, _of_kernel(gradient, inputs), _of_bias(gradient)
 
 
 class Vanilla(torch.autograd.Function):
