@@ -15,7 +15,7 @@ from regrade import cells, params, provenance
 from regrade.cells import Cell
 from regrade.datasets import cifar10
 from regrade.files import write_json
-from regrade.training import device
+from regrade.training import device, job
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 
@@ -58,8 +58,10 @@ def texts(cell: Cell, rounds: int, seeds: int) -> dict:
     model = TextRnn(level, kind, size)
     plain = PlainLoop(model, data, torch.optim.Adam(model.parameters(), settings.lr), settings.batch_size)
     keras = on_tensorflow.KerasFit(level, kind, data, settings.lr, settings.batch_size)
-    pack = Pack(configuration, [RunState(seed) for seed in range(seeds)], data)
-    return compare(pack.advance, {"plain": plain.advance, "keras": keras.advance}, rounds, seeds)
+    states = [RunState(seed) for seed in range(seeds)]
+    packs = [Pack(configuration, group, data) for group in job.groups(configuration, states, torch.device("cpu"))]
+    others = {"plain": plain.advance, "keras": keras.advance}
+    return compare(lambda: [pack.advance() for pack in packs], others, rounds, seeds)
 
 
 def main() -> None:

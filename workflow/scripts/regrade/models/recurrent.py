@@ -46,15 +46,14 @@ class Recurrent(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or token ids (runs, examples, steps) → (runs, examples, units)."""
+        if self.spec.cell == "lstm" and x.is_floating_point():
+            return self._library_lstm(x)
         examples = x.shape[1]
         if examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
         states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
         for number in range(1, self.spec.layers + 1):
             kernel, recurrent, bias, second = self._layer(number)
-            if self.spec.cell == "lstm" and states is not None:
-                states = _library_lstm(states, kernel, recurrent, bias if second is None else bias + second)
-                continue
             projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
             if self.spec.cell == "gru" and self.spec.reset_after:
                 states = GruResetAfter.apply(projected, recurrent, second)
@@ -71,6 +70,24 @@ class Recurrent(Layer):
         second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
         return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
+    def _library_lstm(self, x: torch.Tensor) -> torch.Tensor:
+        """The last states by PyTorch's own LSTM, whose gates are in the same order, run by run.
+
+        It is faster than what is written out below, but takes vectors only, not ids. Shapes as of `forward`.
+        """
+        layers = [self._layer(number) for number in range(1, self.spec.layers + 1)]
+        last = []
+        for run, vectors in enumerate(x):
+            weights = []
+            for kernel, recurrent, bias, second in layers:
+                none = torch.zeros_like(bias[run, :, 0])
+                biases = [bias[run, :, 0], none if second is None else second[run, :, 0]]
+                weights += [kernel[run].contiguous(), recurrent[run].contiguous(), *biases]
+            start = x.new_zeros(len(layers), x.shape[1], self.spec.units)
+            states, _, _ = torch.lstm(vectors, (start, start), weights, True, len(layers), 0.0, True, False, True)
+            last.append(states[:, -1])
+        return torch.stack(last)
+
 
 def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """What the products of one-hot vectors with the kernel are: its columns. (steps, runs, width, examples)."""
@@ -78,24 +95,6 @@ def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> tor
     first = torch.arange(len(kernel), device=ids.device)[:, None, None] * columns.shape[1]
     picked = functional.embedding((ids + first).permute(2, 0, 1), columns.flatten(0, 1))
     return picked.transpose(2, 3).contiguous()
-
-
-def _library_lstm(
-    inputs: torch.Tensor, kernel: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor
-) -> torch.Tensor:
-    """The states after every step by PyTorch's own LSTM, whose gates are in the same order, run by run.
-
-    It is faster than what is written out below, but takes vectors only, not ids. Shapes as below.
-    """
-    none = torch.zeros_like(bias[0, :, 0])
-    states = []
-    for run in range(len(kernel)):
-        weights = [kernel[run].contiguous(), recurrent[run].contiguous(), bias[run, :, 0], none]
-        vectors = inputs[:, run].transpose(1, 2)
-        start = vectors.new_zeros(1, vectors.shape[1], recurrent.shape[2])
-        outputs, _, _ = torch.lstm(vectors, (start, start), weights, True, 1, 0.0, True, False, False)
-        states.append(outputs.transpose(1, 2))
-    return torch.stack(states, dim=1)
 
 
 # In what follows the examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,

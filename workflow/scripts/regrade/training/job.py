@@ -53,17 +53,25 @@ def load(configuration: Configuration, where: torch.device) -> Data:
 
 
 def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
-    """The unfinished runs in groups that advance together: those at the same epoch, on a GPU or without convolutions.
-
-    On a CPU a convolution of one run already fills the caches, so such runs go one after another.
-    """
-    convolutional = any(layer.kind == "convolution" for layer in configuration.network)
-    together = where.type == "cuda" or not convolutional
+    """The unfinished runs in groups that advance together: those at the same epoch, where that is faster."""
+    together = where.type == "cuda" or _gains_from_stacking(configuration)
     found: dict[int, list[RunState]] = {}
     for state in states:
         if not state.finished:
             found.setdefault(state.epoch if together else state.seed, []).append(state)
     return list(found.values())
+
+
+def _gains_from_stacking(configuration: Configuration) -> bool:
+    """Whether runs of small networks are faster together on a CPU.
+
+    One convolution of images already fills the caches, and so does an LSTM with the embeddings of words, which is run
+    by run in any case. All others gain, most of all those with many small steps (docs/performance.md).
+    """
+    kinds = {layer.kind for layer in configuration.network}
+    over_words = any(layer.kind == "tokens" and layer.level == "word" for layer in configuration.network)
+    lstm = any(layer.kind == "recurrent" and layer.cell == "lstm" for layer in configuration.network)
+    return "convolution" not in kinds and not (over_words and lstm)
 
 
 def _finish(

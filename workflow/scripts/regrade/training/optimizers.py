@@ -28,6 +28,10 @@ def make(
     raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
 
 
+# Numbers of a parameter that are updated at once on a CPU; with gradient and averages they fit its cache
+BLOCK = 1 << 15
+
+
 class _Keras(torch.optim.Optimizer):
     """An optimizer that keeps, for each parameter, a step count and `averages` that begin at zero."""
 
@@ -47,9 +51,22 @@ class _Keras(torch.optim.Optimizer):
                     self.state[parameter] |= {name: torch.zeros_like(parameter) for name in self.averages}
             states = [self.state[parameter] for parameter in parameters]
             torch._foreach_add_([state["step"] for state in states], 1)
-            averages = [[state[name] for state in states] for name in self.averages]
-            gradients = [parameter.grad for parameter in parameters]
-            self.update(parameters, gradients, averages, group["lr"], int(states[0]["step"]))
+            step = int(states[0]["step"])
+            rows = [
+                (parameter, parameter.grad, *(state[name] for name in self.averages))
+                for parameter, state in zip(parameters, states, strict=True)
+            ]
+            for row in (row for row in rows if _is_large(row)):
+                for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
+                    self.update(*([block] for block in blocks), lr=group["lr"], step=step)
+            small = [row for row in rows if not _is_large(row)]
+            if small:
+                self.update(*map(list, zip(*small, strict=True)), lr=group["lr"], step=step)
+
+
+def _is_large(row: tuple[torch.Tensor, ...]) -> bool:
+    """Whether a parameter with its gradient and averages is better treated in blocks that stay in the cache."""
+    return row[0].numel() > BLOCK and not row[0].is_cuda and all(tensor.is_contiguous() for tensor in row)
 
 
 class KerasRMSprop(_Keras):
@@ -58,10 +75,9 @@ class KerasRMSprop(_Keras):
     averages = ("velocity",)
 
     def update(
-        self, parameters: list, gradients: list, averages: list, lr: float, step: int, rho=0.9, epsilon=1e-7
+        self, parameters: list, gradients: list, velocity: list, lr: float, step: int, rho=0.9, epsilon=1e-7
     ) -> None:
-        """Velocity ← rho·velocity + (1-rho)·g², parameter ← parameter - lr·g / sqrt(velocity + epsilon)."""
-        (velocity,) = averages
+        """With v the average of g²: v ← rho·v + (1-rho)·g², parameter ← parameter - lr·g / sqrt(v + epsilon)."""
         torch._foreach_mul_(velocity, rho)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - rho)
         denominators = torch._foreach_add(velocity, epsilon)
@@ -78,7 +94,8 @@ class KerasAdam(_Keras):
         self,
         parameters: list,
         gradients: list,
-        averages: list,
+        momentum: list,
+        velocity: list,
         lr: float,
         step: int,
         beta1=0.9,
@@ -89,7 +106,6 @@ class KerasAdam(_Keras):
 
         The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t).
         """
-        momentum, velocity = averages
         torch._foreach_lerp_(momentum, gradients, 1 - beta1)
         torch._foreach_mul_(velocity, beta2)
         torch._foreach_addcmul_(velocity, gradients, gradients, 1 - beta2)
