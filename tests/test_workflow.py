@@ -91,7 +91,7 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
     numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 20, 21, 24, 25, 46, 47]
     assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png")}
     tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
-    names = ("1", "a1", "a3", "a4", "2", "2-times", "3", "6-stacked", "7")
+    names = ("1", "a1", "a3", "a4", "2", "2-times", "3", "6", "7")
     assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}
     table = pd.read_csv(finished.folder / "reports/ce4042/tables/table-a1.csv")
     (history,) = finished.find("results/ce4042/a1_baseline/*/history.parquet")
