@@ -91,10 +91,11 @@ class Evidence:
         """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
         finished = self.runs[self.runs["status"].isin(["done", "diverged"])]
         dirty = finished["dirty"].fillna(False).astype(bool) if "dirty" in finished else pd.Series(dtype=bool)
+        every = {json.dumps(cell.data): cell.data for cell in self.cells}
         states = self.runs.drop_duplicates("folder")["status"].value_counts()
         return {
             "scale": self.params.scale,
-            "data": [self._source(data) for data in {json.dumps(cell.data): cell.data for cell in self.cells}.values()],
+            "data": list(dict.fromkeys(self._source(data) for data in every.values())),
             "seeds": sorted({seed for cell in self.cells for seed in cell.seeds}),
             "commits": sorted({commit[:10] for commit in finished.get("commit", pd.Series(dtype=str)).dropna()}),
             "dirty": bool(dirty.any()),
