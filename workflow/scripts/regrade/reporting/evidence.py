@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
@@ -113,8 +112,7 @@ class Evidence:
 
     def resolved(self, cell: Cell) -> dict[str, Value]:
         """The settings that a trained cell took over from a winner, by name; empty without a selection."""
-        path = Path(cell.folder / RECORD)
-        if not cell.selection or not path.exists():
+        if not cell.selection or not (cell.folder / RECORD).exists():
             return {}
         return read_json(cell.selection.path)["settings"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 
-@dataclass
+@dataclass(eq=False)  # a run is itself, whatever another's numbers are
 class RunState:
     """All that a run needs to go on from here and, once finished, all that its results are made of.
 
