@@ -88,7 +88,7 @@ def test_fetched_and_prepared_as_published(project: Project, tmp_path: Path):
     assert card["tensors"]["test_inputs"] == {"shape": [ROWS, 3, 32, 32], "type": "uint8"}
     assert card["sha256"][path.name] == sha256(path)
     assert sum(card["rows_per_class"]["train"]) == 5 * ROWS
-    assert card["files"][cifar10.ARCHIVE] == sha256(tmp_path / "mirror.tar.gz")
+    assert card["files"][f"cifar10/{cifar10.ARCHIVE}"] == sha256(tmp_path / "mirror.tar.gz")
 
 
 def test_wrong_checksum_leaves_nothing(project: Project, tmp_path: Path):

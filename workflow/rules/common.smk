@@ -56,7 +56,7 @@ def identity(wildcards):
 
 def raw_files(wildcards):
     """The raw files of a real dataset; a stand-in needs none."""
-    return [f"{datasets.RAW}/{wildcards.dataset}/{file}" for file in identity(wildcards).get("files", [])]
+    return [f"{datasets.RAW}/{file}" for file in identity(wildcards).get("files", [])]
 
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.

@@ -11,7 +11,7 @@ with logged(snakemake.log[0]):
     module = datasets.module(identity["dataset"])
     options = module.Options(**identity.get("options", {}))
     if identity["data"] == "real":
-        dataset = module.prepare(datasets.RAW / identity["dataset"], tuple(identity["files"]), options)
+        dataset = module.prepare({Path(file).name: datasets.RAW / file for file in identity["files"]}, options)
     else:
         dataset = module.stand_in(options)
     dataset.save(Path(snakemake.output[0]), identity)

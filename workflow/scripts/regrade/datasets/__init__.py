@@ -1,8 +1,9 @@
 """Datasets: where each comes from, how it is prepared, and its offline stand-in.
 
-A module `regrade.datasets.<name>` has ALTERNATIVES (sets of raw files that it can be made of, the preferred one first),
-Options (the settings of a cell that decide how it is prepared), `prepare(folder, files, options)` and
-`stand_in(options)`; both return a `Prepared`.
+A module `regrade.datasets.<name>` has ALTERNATIVES (sets of raw files that it can be made of, the preferred one first;
+each file as source/name, where params.yaml has its address under datasets.<source>.files), Options (the settings of a
+cell that decide how it is prepared), `prepare(files, options)`, where `files` gives the path of each raw file by its
+name, and `stand_in(options)`; both return a `Prepared`.
 """
 
 import difflib
@@ -66,14 +67,18 @@ def _options(name: str, settings: dict, where: str) -> dict:
 
 
 def _files(name: str, addresses: dict[str, Dataset]) -> dict[str, str]:
-    """The checksums of the first alternative whose files all have an address."""
-    given = addresses[name].files if name in addresses else {}
+    """The checksums of the first alternative whose files all have an address, by source/name."""
+    given = {
+        f"{source}/{file}": entry.sha256 for source, files in addresses.items() for file, entry in files.files.items()
+    }
     alternatives = module(name).ALTERNATIVES
     for files in alternatives:
         if all(file in given for file in files):
-            return {file: given[file].sha256 for file in files}
+            return {file: given[file] for file in files}
     needed = ", or ".join(" and ".join(files) for files in alternatives)
-    raise UserError(f"params.yaml: datasets.{name}.files: {needed} is missing; give its urls and sha256")
+    raise UserError(
+        f"params.yaml: datasets: no address of {needed}; give urls and sha256 under datasets.<source>.files"
+    )
 
 
 def folder(identity: dict) -> Path:

@@ -12,7 +12,7 @@ from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
 ARCHIVE = "cifar-10-python.tar.gz"
-ALTERNATIVES = ((ARCHIVE,),)
+ALTERNATIVES = ((f"cifar10/{ARCHIVE}",),)
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TRAIN = [f"data_batch_{number}" for number in range(1, 6)]
 TEST = ["test_batch"]
@@ -22,13 +22,13 @@ class Options(DatasetOptions):
     """CIFAR-10 is prepared in one way."""
 
 
-def prepare(raw: Path, files: tuple[str, ...], options: Options) -> Prepared:
-    """The publisher's archive in `raw` as tensors: images (rows, 3, 32, 32) uint8, in the publisher's order.
+def prepare(files: dict[str, Path], options: Options) -> Prepared:
+    """The publisher's archive as tensors: images (rows, 3, 32, 32) uint8, in the publisher's order.
 
     Nothing is extracted to disk, and the pickles inside may hold arrays and plain containers only.
     UserError when the archive is damaged or is not CIFAR-10.
     """
-    path = raw / files[0]
+    path = files[ARCHIVE]
     try:
         with tarfile.open(path) as archive:
             batches = {name: _batch(archive, name) for name in TRAIN + TEST}

@@ -17,7 +17,7 @@ from regrade.errors import UserError
 
 TRAIN, TEST = "train_medium.csv", "test_medium.csv"
 ARCHIVE = "dbpedia_csv.tar.gz"
-ALTERNATIVES = ((TRAIN, TEST), (ARCHIVE,))
+ALTERNATIVES = ((f"dbpedia/{TRAIN}", f"dbpedia/{TEST}"), (f"dbpedia/{ARCHIVE}",))
 # Classes are counted from 1, as in the files: index 0 is never used
 CLASSES = ["(unused)", *encyclopedia.CLASSES]
 ROWS_PER_CLASS = {"train": 400, "test": 50}
@@ -33,16 +33,16 @@ class Options(DatasetOptions):
     max_length: PositiveInt = 100
 
 
-def prepare(raw: Path, files: tuple[str, ...], options: Options) -> Prepared:
-    """The coursework's pair of CSV files in `raw`, or as many rows drawn from the publisher's archive, as tensors.
+def prepare(files: dict[str, Path], options: Options) -> Prepared:
+    """The coursework's pair of CSV files, or as many rows drawn from the publisher's archive, as tensors.
 
     Inputs are ids of the contents' first tokens, (rows, max_length) int32; targets are class numbers from 1 to 14.
     UserError when a file is damaged, or names the row that is not as it should be.
     """
     if ARCHIVE in files:
-        train, test = _draw(raw / ARCHIVE)
+        train, test = _draw(files[ARCHIVE])
         return _prepared(train, test, DRAW, options)
-    train, test = (_read_csv(raw / name) for name in (TRAIN, TEST))
+    train, test = (_read_csv(files[name]) for name in (TRAIN, TEST))
     return _prepared(train, test, SAMPLE, options)
 
 
