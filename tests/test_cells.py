@@ -19,7 +19,8 @@ def expanded(change=lambda config: None) -> list[Cell]:
 
 
 def folders(change=lambda config: None) -> list[str]:
-    return [cell.folder.as_posix() for cell in expanded(change)]
+    """The folders of the cells of ce4042."""
+    return [cell.folder.as_posix() for cell in expanded(change) if cell.study == "ce4042"]
 
 
 def baseline(config: dict) -> dict:
@@ -28,7 +29,7 @@ def baseline(config: dict) -> dict:
 
 def images(change=lambda config: None) -> list[Cell]:
     """The cells of the image part."""
-    return [cell for cell in expanded(change) if cell.experiment.startswith("a")]
+    return [cell for cell in expanded(change) if cell.study == "ce4042" and cell.experiment.startswith("a")]
 
 
 def test_the_study_has_62_cells_with_readable_names():

@@ -145,8 +145,8 @@ def test_the_pair_is_preferred_where_both_files_have_an_address(tmp_path: Path):
 def test_an_image_dataset_has_no_options():
     made = datasets.identity("cifar10", "stand_in", {"level": "word"}, {}, "here")
     assert list(made) == ["dataset", "data", "code"]
-    assert datasets.option_names("cifar10") == datasets.option_names("cifar11") == set()
-    assert datasets.option_names("dbpedia") == {"level", "max_length"}
+    assert datasets.setting_names("cifar10") == datasets.setting_names("cifar11") == set()
+    assert datasets.setting_names("dbpedia") == {"level", "max_length"}
     assert cifar10.Options().model_dump() == {}
 
 

@@ -191,7 +191,7 @@ def test_three_accuracies_by_hand():
         }
     )
     by_even, by_odd = (max(range(30), key=lambda epoch: (correct[epoch, half].sum(), -epoch)) for half in (even, ~even))
-    summary = summarise(history, 41)
+    summary = summarise(history, 41, "test")
     assert summary["test_accuracy_best_epoch"] == correct.mean(1).max()
     assert summary["test_accuracy_cross_fitted"] == (correct[by_even, ~even].sum() + correct[by_odd, even].sum()) / 41
     assert summary["test_accuracy_last_epoch"] == correct[-1].mean()

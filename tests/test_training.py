@@ -209,7 +209,7 @@ def test_damaged_state_or_state_of_other_code_starts_anew(data: Data, capsys):
 
 def test_every_row_is_seen_once_per_epoch(data: Data):
     numbered = Data(
-        torch.arange(70, dtype=torch.uint8)[:, None], data.train_targets, torch.zeros(31, 1), data.test_targets
+        torch.arange(70, dtype=torch.uint8)[:, None], data.train_targets, torch.zeros(31, 1), data.evaluation_targets
     )
     seen: list[list[float]] = []
     pack = Pack(
@@ -217,7 +217,7 @@ def test_every_row_is_seen_once_per_epoch(data: Data):
         [RunState(0), RunState(1)],
         numbered,
     )
-    pack.network.dense1.register_forward_hook(
+    pack.learner.network.dense1.register_forward_hook(
         lambda layer, inputs, output: seen.append(inputs[0]) if layer.training else None
     )
     pack.advance()

@@ -17,9 +17,17 @@ try:
     CELLS = {cell.folder.as_posix(): cell for cell in cells.expand(PARAMS)}
 except UserError as error:
     raise WorkflowError(str(error)) from None
-validate(config, params.schema_path())
+validate(config, params.schema_path(), set_default=False)
 
-IDENTITIES = {datasets.folder(cell.data).as_posix(): cell.data for cell in CELLS.values()}
+IDENTITIES = {
+    datasets.folder(cell.data).as_posix(): datasets.prepared_identity(cell.data)
+    for cell in CELLS.values()
+}
+WORD_VECTORS = {
+    datasets.word_vectors_folder(cell.identity).as_posix(): datasets.fitted_identity(cell.identity)
+    for cell in CELLS.values()
+    if "word_vectors" in cell.identity
+}
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
 
 
@@ -28,6 +36,7 @@ wildcard_constraints:
     experiment="[a-z0-9_]+",
     dataset="[a-z0-9_]+",
     variant="(real|stand_in)-[0-9a-f]{8}",
+    vectors="word_vectors-[0-9a-f]{8}",
 
 
 def cell_of(wildcards):
@@ -61,8 +70,18 @@ def raw_files(wildcards):
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
 def prepared_data(wildcards):
-    """The folder of the cell's prepared data."""
-    return ancient(datasets.folder(cell_of(wildcards).data).as_posix())
+    """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
+    identity = cell_of(wildcards).identity
+    folders = [datasets.folder(identity)]
+    if "word_vectors" in identity:
+        folders.append(datasets.word_vectors_folder(identity))
+    return [ancient(folder.as_posix()) for folder in folders]
+
+
+def fitted_on(wildcards):
+    """The prepared dataset that word vectors are fitted on."""
+    identity = WORD_VECTORS[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.vectors}"]
+    return ancient(datasets.folder(identity).as_posix())
 
 
 def winner(wildcards):

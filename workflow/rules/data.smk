@@ -40,3 +40,24 @@ rule prepare:
         identity=identity,
     script:
         "../scripts/prepare.py"
+
+
+rule fit_word_vectors:
+    input:
+        fitted_on,
+    output:
+        directory(f"{PREPARED}/{{dataset}}/{{vectors}}"),
+    log:
+        f"logs/{PREPARED}/{{dataset}}/{{vectors}}.log",
+    benchmark:
+        f"logs/{PREPARED}/{{dataset}}/{{vectors}}.benchmark.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        identity=lambda w: WORD_VECTORS[f"{PREPARED}/{w.dataset}/{w.vectors}"],
+    script:
+        "../scripts/fit_word_vectors.py"

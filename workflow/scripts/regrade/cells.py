@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from string import Template
 
 from pydantic import ValidationError
 
@@ -47,7 +48,8 @@ class Configuration(Section):
     @property
     def code(self) -> str:
         """Digest of the code that results depend on: the training loop and the layers of the network."""
-        return code("regrade.training.pack", *sorted({f"regrade.models.{layer.module}" for layer in self.network}))
+        layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
+        return code("regrade.training.pack", f"regrade.training.{self.settings.backend}_learner", *layers)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Selection:
     source: str
     settings: tuple[str, ...]
     by: str
+    epochs: str | None
     candidates: tuple["Cell", ...]
 
     @property
@@ -72,9 +75,8 @@ class Selection:
         The code is part of it because Snakemake, when it trains candidates again, does not look whether a cell whose
         inputs are all `ancient` has reasons of its own: by a new name that cell is trained again, too.
         """
-        return digest(
-            [self.source, self.settings, self.by, [(c.name, c.configuration().code) for c in self.candidates]]
-        )
+        candidates = [(cell.name, cell.configuration().code) for cell in self.candidates]
+        return digest([self.source, self.settings, self.by, self.epochs, candidates])
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Cell:
     settings: dict[str, Value]
     template: Study
     data: dict
+    word_vectors: dict | None
     selection: Selection | None
 
     def configuration(self, winner: dict[str, Value] | None = None) -> Configuration:
@@ -99,14 +102,17 @@ class Cell:
         settings = dict(self.settings)
         if self.selection:
             chosen = winner or self.selection.candidates[0].settings
-            settings |= {name: chosen[name] for name in self.selection.settings}
+            taken = (*self.selection.settings, "epochs") if self.selection.epochs else self.selection.settings
+            settings |= {name: chosen[name] for name in taken}
+        settings["network"] = _network_name(settings["network"], settings)
         layers = self.template.networks[settings["network"]]
         where = f"studies.{self.study}.networks.{settings['network']}"
+        network = [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)]
         content = {
             "conventions": self.template.conventions,
-            "data": self.data,
+            "data": self.data | self._vectors(network, where),
             "settings": {name: value for name, value in settings.items() if name in Settings.model_fields},
-            "network": [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)],
+            "network": network,
         }
         try:
             return Configuration.model_validate(content)
@@ -115,6 +121,28 @@ class Cell:
             experiment = f"studies.{self.study}.experiments.{self.experiment}."
             path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
             raise UserError(f"params.yaml: {path}: {complaint}") from None
+
+    @cached_property
+    def identity(self) -> dict:
+        """What the cell's data are made of, its word vectors among them. It does not depend on a winner's settings."""
+        return self.configuration().data
+
+    def _vectors(self, network: list[dict], where: str) -> dict:
+        """What the word vectors are made of, where an embedding starts from them."""
+        for number, layer in enumerate(network):
+            if layer.get("initial") == "word_vectors":
+                if self.word_vectors is None:
+                    raise UserError(
+                        f"params.yaml: datasets.{self.data['dataset']}.word_vectors is missing, but {where}.{number} "
+                        "starts from word vectors; add it"
+                    )
+                if layer.get("units") != self.word_vectors["size"]:
+                    raise UserError(
+                        f"params.yaml: {where}.{number}.embedding.units is {layer.get('units')}, but datasets."
+                        f"{self.data['dataset']}.word_vectors.size is {self.word_vectors['size']}; make them equal"
+                    )
+                return {"word_vectors": self.word_vectors}
+        return {}
 
     @cached_property
     def hash(self) -> str:
@@ -191,6 +219,8 @@ class _Expansion:
     def combinations(self, name: str) -> list[dict[str, Value]]:
         """What varies between an experiment's cells: the product of its grid, its list of cells, or one empty dict."""
         experiment, where = self.study.experiments[name], self._where(name)
+        if experiment.around:
+            return self._variations(name)
         grid = experiment.grid or {}
         found = experiment.cells or [
             dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
@@ -200,6 +230,15 @@ class _Expansion:
         if twin:
             raise UserError(f"{where}: the cell {twin} is there twice; remove one")
         return found
+
+    def _variations(self, name: str) -> list[dict[str, Value]]:
+        """One factor at a time around the fixed settings, which are a cell, too; each combination once."""
+        fixed, factors = self._fixed(name, ()), self.study.experiments[name].around
+        if missing := [factor for factor in factors if factor not in fixed]:
+            raise UserError(f"{self._where(name)}.around: {missing[0]} has no value under settings; add it")
+        centre = {factor: fixed[factor] for factor in factors}
+        found = [centre | {factor: value} for factor, values in factors.items() for value in values]
+        return [varying for position, varying in enumerate(found) if varying not in found[:position]]
 
     def maker(self, name: str, waiting: tuple[str, ...] = ()) -> Callable[[dict[str, Value]], Cell]:
         """A function that makes the experiment's cell from what varies."""
@@ -215,7 +254,8 @@ class _Expansion:
             if select.winner == "reported":
                 fixed |= self._reported_winner(select, f"{where}.select")
             else:
-                selection = Selection(self.name, select.source, tuple(select.settings), select.by, tuple(candidates))
+                chosen = tuple(select.settings)
+                selection = Selection(self.name, select.source, chosen, select.by, select.epochs, tuple(candidates))
         return partial(self._cell, name, fixed, selection)
 
     def _where(self, name: str) -> str:
@@ -233,6 +273,17 @@ class _Expansion:
         inherited = self._fixed(experiment.like, (*waiting, name)) if experiment.like else {}
         return inherited | experiment.settings
 
+    def caps(self, name: str) -> dict[str, int]:
+        """What the present scale caps, for all and for this experiment or the one that it is like."""
+        experiment = self.study.experiments[name]
+        own = experiment.at_most.get(self.params.scale)
+        if own is None and experiment.like:
+            return self.caps(experiment.like)
+        general = self.params.present_scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True)
+        for key, cap in own.model_dump(exclude_none=True).items() if own else ():
+            general[key] = min(cap, general.get(key, cap))
+        return general
+
     def _reported_winner(self, select: Select, where: str) -> dict[str, Value]:
         winner = reported.winner(self.name, select.source, select.by)
         missing = [key for key in select.settings if key not in winner]
@@ -245,16 +296,25 @@ class _Expansion:
     def _cell(self, name: str, fixed: dict, selection: Selection | None, varying: dict) -> Cell:
         where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
         dataset = str(settings.get("dataset"))
-        allowed = self.allowed | datasets.option_names(dataset)
+        of_dataset = datasets.setting_names(dataset)
+        allowed = self.allowed | of_dataset | set(Template(str(settings.get("network"))).get_identifiers())
+        options = self.params.datasets[dataset].options if dataset in self.params.datasets else {}
+        for key in options:
+            if key not in of_dataset:
+                raise UserError(f"params.yaml: datasets.{dataset}.options: there is no {key!r}{_hint(key, of_dataset)}")
+        settings = options | settings
         for key in settings:
             if key not in allowed:
                 raise UserError(f"{where}: there is no setting {key!r}{_hint(key, allowed)}")
-        for key, cap in scale.at_most:
-            if cap and key != "seeds":
-                settings[key] = min(settings.get(key, cap), cap)
-        if settings.get("network") not in self.study.networks:
+        for key, cap in self.caps(name).items():
+            if key in settings:
+                settings[key] = min(settings[key], cap)
+            elif key in ("train_rows", "test_rows"):  # all rows are asked for, and how many there are is not known yet
+                settings[f"{key}_cap"] = cap
+        network = _network_name(settings.get("network"), settings)
+        if network not in self.study.networks:
             known = ", ".join(self.study.networks)
-            raise UserError(f"{where}: network {settings.get('network')!r} is none of the study's networks ({known})")
+            raise UserError(f"{where}: network {network!r} is none of the study's networks ({known})")
         data = datasets.identity(dataset, scale.data, settings, self.params.datasets, where)
         cell = Cell(
             study=self.name,
@@ -265,6 +325,7 @@ class _Expansion:
             settings=settings,
             template=self.study,
             data=data,
+            word_vectors=datasets.word_vectors_identity(dataset, self.params.datasets),
             selection=selection,
         )
         cell.configuration()
@@ -277,6 +338,11 @@ def _references(layers: list) -> set[str]:
         value for layer in layers if isinstance(layer, dict) for body in layer.values() for value in body.values()
     ]
     return {value[1:] for value in values if isinstance(value, str) and value.startswith("$")}
+
+
+def _network_name(name: Value | None, settings: dict[str, Value]) -> str:
+    """The network that a cell uses; $names in `name` stand for settings: cnn$layers is cnn2 where layers is 2."""
+    return Template(str(name)).safe_substitute(settings)
 
 
 def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict:

@@ -5,9 +5,9 @@ What a layer computes is in `regrade.models.<module>`, in the class of the same 
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-Activation = Literal["linear", "relu"]
+Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
 
 
 class LayerSpec(BaseModel):
@@ -26,21 +26,32 @@ class Rescale(LayerSpec):
 
 
 class Convolution(LayerSpec):
-    """Two-dimensional convolution with a square kernel and stride 1, without padding."""
+    """Two-dimensional convolution with a square kernel and stride 1."""
 
     module = "convolutional"
     kind: Literal["convolution"]
     filters: PositiveInt
     kernel: PositiveInt
+    padding: NonNegativeInt = Field(0, description="rows and columns of zeros at each edge")
     activation: Activation = "linear"
 
 
 class MaxPooling(LayerSpec):
-    """Two-dimensional max pooling, stride equal to the size, without padding."""
+    """Two-dimensional max pooling."""
 
     module = "convolutional"
     kind: Literal["max_pooling"]
     size: PositiveInt
+    stride: PositiveInt | None = Field(None, description="equal to the size where absent")
+    padding: NonNegativeInt = 0
+
+
+class BatchNormalization(LayerSpec):
+    """Normalises each channel over the batch, then scales and shifts it (Ioffe and Szegedy 2015)."""
+
+    module = "normalization"
+    kind: Literal["batch_normalization"]
+    activation: Activation = "linear"
 
 
 class Flatten(LayerSpec):
@@ -59,12 +70,16 @@ class Dropout(LayerSpec):
 
 
 class Dense(LayerSpec):
-    """Fully connected layer."""
+    """Fully connected layer; of a sequence, the same for each step."""
 
     module = "dense"
     kind: Literal["dense"]
-    units: PositiveInt
+    units: PositiveInt | Literal["classes"] = Field(description="classes: as many as the dataset has")
     activation: Activation = "linear"
+    initial: Literal["normal"] | None = Field(
+        None,
+        description="kernels and biases from the standard normal distribution; the study's conventions where absent",
+    )
 
 
 class Tokens(LayerSpec):
@@ -75,6 +90,17 @@ class Tokens(LayerSpec):
     level: Literal["char", "word"]
     one_hot: PositiveInt = Field(description="width of the one-hot vectors of characters")
     embedding: PositiveInt = Field(description="units of the embedding of words")
+
+
+class Embedding(LayerSpec):
+    """A learned vector for each token id."""
+
+    module = "embedding"
+    kind: Literal["embedding"]
+    units: PositiveInt
+    initial: Literal["random", "word_vectors"] = Field(
+        "random", description="word_vectors: fitted on the training texts as datasets.<name>.word_vectors says"
+    )
 
 
 class SequenceConvolution(LayerSpec):
@@ -96,8 +122,15 @@ class SequencePooling(LayerSpec):
     stride: PositiveInt
 
 
+class MaximumOverSteps(LayerSpec):
+    """The largest value of each feature over all steps of a sequence."""
+
+    module = "sequence"
+    kind: Literal["maximum_over_steps"]
+
+
 class Recurrent(LayerSpec):
-    """Recurrent cells, one layer upon another; gives the last state of the top layer."""
+    """Recurrent cells, one layer upon another; gives the last state of the top layer, or its states at every step."""
 
     module = "recurrent"
     kind: Literal["recurrent"]
@@ -105,18 +138,25 @@ class Recurrent(LayerSpec):
     units: PositiveInt
     layers: PositiveInt = 1
     reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
+    output: Literal["last", "states"] = "last"
+    initial: Literal["linear"] | None = Field(
+        None, description="both kernels with their biases as PyTorch's linear layers; the study's conventions if absent"
+    )
 
 
 Layer = Annotated[
     Rescale
     | Convolution
     | MaxPooling
+    | BatchNormalization
     | Flatten
     | Dropout
     | Dense
     | Tokens
+    | Embedding
     | SequenceConvolution
     | SequencePooling
+    | MaximumOverSteps
     | Recurrent,
     Field(discriminator="kind"),
 ]

@@ -22,7 +22,12 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Value = int | float | str | bool
 LayerTemplate = str | dict[Name, dict[Name, Any]]
-Metric = Literal["test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch"]
+Metric = Literal[
+    "test_accuracy_best_epoch",
+    "test_accuracy_cross_fitted",
+    "test_accuracy_last_epoch",
+    "validation_accuracy_best_epoch",
+]
 
 
 def _distinct(values: list) -> list:
@@ -41,13 +46,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class AtMost(Section):
-    """Caps on what the studies ask for."""
+class Caps(Section):
+    """Caps on what an experiment asks for."""
 
-    seeds: PositiveInt | None = Field(None, description="number of seeds, taken from the front of the list")
     epochs: PositiveInt | None = None
     train_rows: PositiveInt | None = None
     test_rows: PositiveInt | None = None
+    validation_rows: PositiveInt | None = None
+    max_length: PositiveInt | None = Field(None, description="tokens of a text, where the experiment has this setting")
+
+
+class AtMost(Caps):
+    """Caps on what all studies ask for."""
+
+    seeds: PositiveInt | None = Field(None, description="number of seeds, taken from the front of the list")
 
 
 class Scale(Section):
@@ -65,9 +77,11 @@ class DataFile(Section):
 
 
 class Dataset(Section):
-    """The raw files of a dataset."""
+    """A publisher's raw files; settings that every cell on the dataset of this name has; how to fit word vectors."""
 
-    files: dict[FileName, DataFile]
+    files: dict[FileName, DataFile] = {}
+    options: dict[Name, Value] = {}
+    word_vectors: dict[Name, PositiveInt] | None = None
 
 
 class Settings(Section):
@@ -77,17 +91,47 @@ class Settings(Section):
     network: Name
     train_rows: PositiveInt | None = Field(None, description="rows used, from the front; all where absent")
     test_rows: PositiveInt | None = None
-    optimizer: Literal["sgd", "rmsprop", "adam"]
+    train_rows_cap: PositiveInt | None = Field(
+        None, description="set by the scale where train_rows is not: rows at most"
+    )
+    test_rows_cap: PositiveInt | None = None
+    validation_rows: PositiveInt | None = Field(
+        None, description="rows held out from the end of the training rows; evaluated in place of the test rows"
+    )
+    backend: Literal["torch", "numpy"] = "torch"
+    loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    optimizer: Literal["sgd", "rmsprop", "adam", "adagrad"]
     lr: PositiveFloat
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip_value: Annotated[float, Field(ge=0)] = Field(0.0, description="largest size of a gradient's element; 0 = any")
+    clip_norm: Annotated[float, Field(ge=0)] = Field(0.0, description="largest norm of all gradients together; 0 = any")
+    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="times a kernel is added to its gradient")
     batch_size: PositiveInt
     epochs: PositiveInt
+    evaluate_every: PositiveFloat = Field(1.0, description="epochs between evaluations; 0.1 for ten in an epoch")
+
+    @property
+    def evaluated(self) -> str:
+        """The split that evaluations are on: validation where rows are held out, else test."""
+        return "validation" if self.validation_rows else "test"
 
     @model_validator(mode="after")
     def _momentum_is_of_sgd(self) -> "Settings":
         if self.momentum and self.optimizer != "sgd":
             raise ValueError(f"momentum {self.momentum:g} with the optimizer {self.optimizer}: only sgd has a momentum")
+        return self
+
+    @model_validator(mode="after")
+    def _evaluations_divide_epochs(self) -> "Settings":
+        times = self.evaluate_every if self.evaluate_every >= 1 else 1 / self.evaluate_every
+        if abs(times - round(times)) > 1e-9:
+            raise ValueError(f"evaluate_every {self.evaluate_every:g}: neither whole epochs nor a whole part of one")
+        return self
+
+    @model_validator(mode="after")
+    def _numpy_can_do_it(self) -> "Settings":
+        if self.backend == "numpy" and (self.optimizer != "sgd" or self.momentum or self.clip_value or self.clip_norm):
+            raise ValueError("the numpy backend has plain sgd only, without momentum and clipping")
         return self
 
 
@@ -98,22 +142,39 @@ class Select(Section):
     settings: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
     by: Metric
     winner: Literal["measured", "reported"]
+    epochs: Literal["best"] | None = Field(
+        None, description="best: trained for as many epochs as the measured winner needed to be at its best"
+    )
+
+    @model_validator(mode="after")
+    def _epochs_are_measured(self) -> "Select":
+        if self.epochs and self.winner == "reported":
+            raise ValueError("epochs: best needs winner: measured; a reported winner's best epoch is not known")
+        return self
 
 
 class Experiment(Section):
-    """Fixed settings, and a grid or a list of cells over the others."""
+    """Fixed settings, and a grid or a list of cells over the others, or variations around the fixed ones."""
 
     title: str
     like: Name | None = None
     settings: dict[Name, Value] = {}
     grid: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = None
     cells: Annotated[list[Annotated[dict[Name, Value], Field(min_length=1)]], Field(min_length=1)] | None = None
+    around: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = Field(
+        None, description="each of these settings varied by itself, the others as fixed under settings"
+    )
     select: Select | None = None
+    at_most: dict[Name, Caps] = Field({}, description="further caps of this experiment, by scale")
+    converged_at: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="accuracy on the evaluated rows from which a run counts as converged"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_write_cells(self) -> "Experiment":
-        if self.grid and self.cells:
-            raise ValueError("has both grid and cells; keep one of them")
+        given = [name for name in ("grid", "cells", "around") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"has both {' and '.join(given)}; keep one of them")
         if self.cells and len({frozenset(cell) for cell in self.cells}) > 1:
             raise ValueError("its cells do not all name the same settings; give each cell every setting that varies")
         return self
@@ -149,6 +210,16 @@ class Params(Section):
             raise ValueError(f"scale: {self.scale!r} is none of {', '.join(self.scales)}")
         return self
 
+    @model_validator(mode="after")
+    def _caps_are_of_known_scales(self) -> "Params":
+        for study, content in self.studies.items():
+            for name, experiment in content.experiments.items():
+                for scale in experiment.at_most.keys() - self.scales.keys():
+                    raise ValueError(
+                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is none of {', '.join(self.scales)}"
+                    )
+        return self
+
     @property
     def present_scale(self) -> Scale:
         """The scale that `scale` names."""
@@ -182,11 +253,16 @@ def first_mistake(error: ValidationError) -> tuple[str, str]:
     return path, _complaint(first) + count
 
 
-_UNION_TAGS = {"int", "float", "str", "bool", "[key]", "constrained-str"}
+_UNION_TAGS = {"int", "float", "str", "bool", "[key]"}
+_UNION_TAG_BEGINS = ("constrained-", "literal[", "dict[")
 
 
 def _path(mistake: dict) -> list[str]:
-    return [str(part) for part in mistake["loc"] if str(part) not in _UNION_TAGS and not str(part).startswith("dict[")]
+    return [str(part) for part in mistake["loc"] if not _is_union_tag(str(part))]
+
+
+def _is_union_tag(part: str) -> bool:
+    return part in _UNION_TAGS or part.startswith(_UNION_TAG_BEGINS)
 
 
 def _complaint(mistake: dict) -> str:

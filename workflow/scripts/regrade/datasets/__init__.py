@@ -15,11 +15,24 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from regrade import digest
+from regrade.datasets.options import DatasetOptions
+from regrade.datasets.word_vectors import WordVectors
 from regrade.errors import UserError
 from regrade.files import digest as short_name
 from regrade.params import Dataset, first_mistake
 
-NAMES = ("cifar10", "dbpedia")
+NAMES = (
+    "cifar10",
+    "dbpedia",
+    "imdb",
+    "mnist",
+    "moons",
+    "circles",
+    "classification",
+    "tiny_mnist",
+    "tiny_toy",
+    "palindromes",
+)
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 
@@ -32,9 +45,16 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"regrade.datasets.{name}")
 
 
-def option_names(name: str) -> set[str]:
-    """The settings of a cell that decide how this dataset is prepared; none for a dataset that does not exist."""
-    return set(module(name).Options.model_fields) if name in NAMES else set()
+def setting_names(name: str) -> set[str]:
+    """The settings of a cell that are this dataset's: how it is prepared and read; none for one that does not exist."""
+    if name not in NAMES:
+        return set()
+    return set(module(name).Options.model_fields) | set(_reading(name).model_fields)
+
+
+def _reading(name: str) -> type[DatasetOptions]:
+    """The settings of a cell that decide how prepared rows are read; there are none for most datasets."""
+    return getattr(module(name), "Reading", DatasetOptions)
 
 
 def identity(name: str, data: str, settings: dict, addresses: dict[str, Dataset], where: str) -> dict:
@@ -51,19 +71,23 @@ def identity(name: str, data: str, settings: dict, addresses: dict[str, Dataset]
             + (f"; did you mean {close[0]!r}?" if close else "")
         )
     made = {"dataset": name, "data": data, "code": _code(f"regrade.datasets.{name}")}
-    if options := _options(name, settings, where):
-        made["options"] = options
+    for key, model in (("options", module(name).Options), ("reading", _reading(name))):
+        if options := _options(model, settings, where):
+            made[key] = options
     return made if data == "stand_in" else made | {"files": _files(name, addresses)}
 
 
-def _options(name: str, settings: dict, where: str) -> dict:
-    options = module(name).Options
+def _options(options: type[DatasetOptions], settings: dict, where: str) -> dict:
     given = {key: settings[key] for key in options.model_fields if key in settings}
+    return _validated(options, given, f"{where}.settings")
+
+
+def _validated(model: type[DatasetOptions], given: dict, where: str) -> dict:
     try:
-        return options.model_validate(given).model_dump()
+        return model.model_validate(given).model_dump()
     except ValidationError as error:
         path, complaint = first_mistake(error)
-        raise UserError(f"{where}.settings.{path}: {complaint}") from None
+        raise UserError(f"{where}.{path}: {complaint}") from None
 
 
 def _files(name: str, addresses: dict[str, Dataset]) -> dict[str, str]:
@@ -81,6 +105,30 @@ def _files(name: str, addresses: dict[str, Dataset]) -> dict[str, str]:
     )
 
 
+def prepared_identity(identity: dict) -> dict:
+    """The part of a dataset's identity that decides how it is prepared."""
+    return {key: value for key, value in identity.items() if key not in ("reading", "word_vectors")}
+
+
 def folder(identity: dict) -> Path:
     """Where the prepared dataset of this identity is kept."""
-    return PREPARED / identity["dataset"] / f"{identity['data']}-{short_name(identity)}"
+    return PREPARED / identity["dataset"] / f"{identity['data']}-{short_name(prepared_identity(identity))}"
+
+
+def word_vectors_identity(name: str, addresses: dict[str, Dataset]) -> dict | None:
+    """How the word vectors of a dataset are fitted, and the code that does it; None where params.yaml does not say."""
+    given = addresses[name].word_vectors if name in addresses else None
+    if given is None:
+        return None
+    options = _validated(WordVectors, given, f"params.yaml: datasets.{name}.word_vectors")
+    return options | {"code": _code("regrade.datasets.word_vectors")}
+
+
+def fitted_identity(identity: dict) -> dict:
+    """The part of a dataset's identity that decides what its word vectors are."""
+    return {key: value for key, value in identity.items() if key != "reading"}
+
+
+def word_vectors_folder(identity: dict) -> Path:
+    """Where the word vectors of this identity are kept."""
+    return PREPARED / identity["dataset"] / f"word_vectors-{short_name(fitted_identity(identity))}"

@@ -12,6 +12,7 @@ from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from regrade.datasets.ragged import Ragged
 from regrade.errors import UserError
 from regrade.files import read_json, sha256, whole, write_json
 
@@ -27,25 +28,27 @@ class Prepared:
 
     `train_inputs`, `test_inputs`: one row per example. `train_targets`, `test_targets`: (rows,) int64 class indices.
     `source`: one sentence for the report on where the rows come from. `texts`: the examples in words (split, label,
-    title, content), in the same order. `vocabulary`: what each id among the inputs stands for; 0 is padding and
-    unknown.
+    title where they have one, content), in the same order. `vocabulary`: what each id among the inputs stands for; 0 is
+    padding and unknown. Texts of any length are ragged inputs of word ranks instead: rank r is the word vocabulary[r],
+    and -1 is unknown. `unlabelled_inputs`: further ones of the same kind, without targets.
     """
 
-    train_inputs: np.ndarray
+    train_inputs: np.ndarray | Ragged
     train_targets: np.ndarray
-    test_inputs: np.ndarray
+    test_inputs: np.ndarray | Ragged
     test_targets: np.ndarray
     classes: list[str]
     source: str
     texts: pa.Table | None = None
     vocabulary: list[str] | None = None
+    unlabelled_inputs: Ragged | None = None
 
     def save(self, folder: Path, identity: dict) -> None:
         """Make `folder` with the tensors, the card, and the texts and vocabulary if there are any; whole or not at all.
 
         What was in `folder` before is gone.
         """
-        with _whole_folder(folder) as partial:
+        with whole_folder(folder) as partial:
             # safetensors makes its file private; `whole` makes it as readable as the others
             with whole(partial / TENSORS) as file:
                 save_file(self._tensors, file)
@@ -58,11 +61,15 @@ class Prepared:
 
     @property
     def _tensors(self) -> dict[str, np.ndarray]:
-        return {
-            f"{split}_{part}": np.ascontiguousarray(getattr(self, f"{split}_{part}"))
-            for split in ("train", "test")
-            for part in ("inputs", "targets")
+        tensors = {
+            **_flat("train", self.train_inputs),
+            "train_targets": self.train_targets,
+            **_flat("test", self.test_inputs),
+            "test_targets": self.test_targets,
         }
+        if self.unlabelled_inputs is not None:
+            tensors |= _flat("unlabelled", self.unlabelled_inputs)
+        return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 
     @property
     def _description(self) -> dict:
@@ -79,11 +86,25 @@ class Prepared:
                 for split in ("train", "test")
             },
         }
+        splits = {"train": self.train_inputs, "test": self.test_inputs, "unlabelled": self.unlabelled_inputs}
+        lengths = {split: inputs.lengths for split, inputs in splits.items() if isinstance(inputs, Ragged)}
+        if lengths:
+            description["lengths"] = {
+                split: {"min": int(of.min()), "median": float(np.median(of)), "max": int(of.max())}
+                for split, of in lengths.items()
+            }
         return description if self.vocabulary is None else description | {"vocabulary_size": len(self.vocabulary)}
 
 
+def _flat(split: str, inputs: np.ndarray | Ragged) -> dict[str, np.ndarray]:
+    """The tensors that keep the inputs of a split."""
+    if isinstance(inputs, Ragged):
+        return {f"{split}_values": inputs.values, f"{split}_offsets": inputs.offsets}
+    return {f"{split}_inputs": inputs}
+
+
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside `folder`, renamed to `folder` only when the block ends without an error."""
     partial = folder.with_name(f".{folder.name}.part")
     # There from an attempt that was killed
@@ -97,20 +118,54 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def load(folder: Path, split: str, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The first `rows` (all where None) inputs and targets of a split. UserError when there are fewer, or on damage."""
+def load(
+    folder: Path, split: str, rows: int | None = None, at_most: int | None = None
+) -> tuple[np.ndarray | Ragged, np.ndarray]:
+    """The first `rows` inputs and targets of a split, or all but no more than `at_most` where `rows` is None.
+
+    UserError when there are fewer than `rows`, or on damage.
+    """
+    with opened(folder) as file:
+        targets = file.get_slice(f"{split}_targets")
+        available = targets.get_shape()[0]
+        if rows is not None and rows > available:
+            raise UserError(
+                f"params.yaml: {split}_rows is {rows}, but {folder} has only {available} rows; ask for fewer"
+            )
+        rows = rows or min(available, at_most or available)
+        names = file.keys()
+        if f"{split}_offsets" in names:
+            return _ragged(file, split, rows, folder), targets[:rows]
+        return file.get_slice(f"{split}_inputs")[:rows], targets[:rows]
+
+
+def load_unlabelled(folder: Path) -> Ragged | None:
+    """The inputs without targets, None where there are none. UserError on damage."""
+    with opened(folder) as file:
+        names = file.keys()
+        return _ragged(file, "unlabelled", None, folder) if "unlabelled_offsets" in names else None
+
+
+def _ragged(file: safe_open, split: str, rows: int | None, folder: Path) -> Ragged:
+    values, offsets = (file.get_slice(f"{split}_{part}") for part in ("values", "offsets"))
+    offsets = offsets[: None if rows is None else rows + 1]
+    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] > values.get_shape()[0]:
+        raise _damaged(folder, f"{split}_offsets do not fit {split}_values")
+    return Ragged(values[: offsets[-1]], offsets)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[safe_open]:
+    """The tensors in `folder`, to be read one by one. UserError when their file is damaged."""
     try:
         with safe_open(folder / TENSORS, framework="numpy") as file:
-            parts = [file.get_slice(f"{split}_{part}") for part in ("inputs", "targets")]
-            available = parts[1].get_shape()[0]
-            if rows is not None and rows > available:
-                raise UserError(
-                    f"params.yaml: {split}_rows is {rows}, but {folder} has only {available} rows; ask for fewer"
-                )
-            inputs, targets = (part[: rows or available] for part in parts)
-            return inputs, targets
+            yield file
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{folder / TENSORS} is damaged ({error}): delete {folder} and run again") from error
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, why: object) -> UserError:
+    return UserError(f"{folder / TENSORS} is damaged ({why}): delete {folder} and run again")
 
 
 def card(folder: Path) -> dict:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Convolution(Layer):
-    """Cross-correlation with square kernels, stride 1, no padding; the kernel (runs, filters, channels, size, size)."""
+    """Cross-correlation with square kernels and stride 1; the kernel (runs, filters, channels, size, size)."""
 
     def __init__(self, spec: "layers.Convolution", shape: tuple[int, ...], context: Context):
         super().__init__()
@@ -24,28 +24,33 @@ class Convolution(Layer):
         # Stored with the channels last, as the CPU's convolutions want it
         self.kernel = torch.nn.Parameter(kernel.permute(0, 1, 4, 2, 3))
         self.bias = torch.nn.Parameter(initialisers.bias(context, filters, channels * area))
-        self.output_shape = (filters, height - size + 1, width - size + 1)
+        self.padding, lost = spec.padding, size - 1 - 2 * spec.padding
+        self.output_shape = (filters, height - lost, width - lost)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, channels, height, width) → (runs, examples, filters, …), each side shorter by size - 1."""
+        """(runs, examples, channels, height, width) → (runs, examples, filters, height, width), as padded."""
         if len(x) == 1:
-            return functional.conv2d(x[0], self.kernel[0], self.bias[0])[None]
+            return functional.conv2d(x[0], self.kernel[0], self.bias[0], padding=self.padding)[None]
         grouped = x.transpose(0, 1).flatten(1, 2)
-        maps = functional.conv2d(grouped, self.kernel.flatten(0, 1), self.bias.flatten(), groups=len(x))
+        kernels, biases = self.kernel.flatten(0, 1), self.bias.flatten()
+        maps = functional.conv2d(grouped, kernels, biases, padding=self.padding, groups=len(x))
         return maps.unflatten(1, (len(x), -1)).transpose(0, 1)
 
 
 class MaxPooling(Layer):
-    """Maximum over squares that do not overlap; what is left over at the right and lower edge is dropped."""
+    """Maximum over squares; what is left over at the right and lower edge is dropped."""
 
-    commutes_with_rectifier = True
+    commutes_with_activation = True
 
     def __init__(self, spec: "layers.MaxPooling", shape: tuple[int, ...], context: Context):
         super().__init__()
         channels, height, width = shape
-        self.size = spec.size
-        self.output_shape = (channels, height // spec.size, width // spec.size)
+        self.size, self.stride, self.padding = spec.size, spec.stride or spec.size, spec.padding
+        self.output_shape = (
+            channels,
+            *((side + 2 * self.padding - self.size) // self.stride + 1 for side in (height, width)),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, channels, height, width) → the same with height and width divided by the size."""
-        return functional.max_pool2d(x.flatten(0, 1), self.size).unflatten(0, x.shape[:2])
+        """(runs, examples, channels, height, width) → the same with fewer rows and columns."""
+        return functional.max_pool2d(x.flatten(0, 1), self.size, self.stride, self.padding).unflatten(0, x.shape[:2])

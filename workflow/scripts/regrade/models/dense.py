@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 
 
 class Dense(Layer):
-    """x · kernel + bias, the kernel (runs, inputs, units)."""
+    """x · kernel + bias, the kernel (runs, inputs, units); for each step of a sequence."""
 
     def __init__(self, spec: "layers.Dense", shape: tuple[int, ...], context: Context):
         super().__init__()
-        (inputs,) = shape
-        self.kernel = torch.nn.Parameter(initialisers.kernel(context, (inputs, spec.units), inputs, spec.units))
-        self.bias = torch.nn.Parameter(initialisers.bias(context, spec.units, inputs))
-        self.output_shape = (spec.units,)
+        *steps, inputs = shape
+        if len(steps) > 1:
+            raise ValueError(f"{len(shape)} dimensions")
+        units = context.classes if spec.units == "classes" else spec.units
+        if spec.initial == "normal":
+            kernel, bias = (initialisers.normal(context, size) for size in ((inputs, units), (units,)))
+        else:
+            kernel = initialisers.kernel(context, (inputs, units), inputs, units)
+            bias = initialisers.bias(context, units, inputs)
+        self.kernel, self.bias = torch.nn.Parameter(kernel), torch.nn.Parameter(bias)
+        self.output_shape = (*steps, units)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, inputs) → (runs, examples, units)."""
-        return torch.baddbmm(self.bias[:, None], x, self.kernel)
+        """(runs, examples, [steps,] inputs) → (runs, examples, [steps,] units)."""
+        return torch.baddbmm(self.bias[:, None], x.flatten(1, -2), self.kernel).view(*x.shape[:-1], -1)
 
 
 class Flatten(Layer):

@@ -24,6 +24,17 @@ def bias(context: Context, units: int, fan_in: int) -> torch.Tensor:
     return _uniform(context, (units,), 1 / math.sqrt(fan_in))
 
 
+def normal(context: Context, shape: tuple[int, ...]) -> torch.Tensor:
+    """Parameters (runs, *shape) from the standard normal distribution."""
+    return torch.stack([torch.randn(shape, generator=stream) for stream in context.initial])
+
+
+def linear_pair(context: Context, inputs: int, units: int) -> list[torch.Tensor]:
+    """Kernel and bias as of PyTorch's linear layer from `inputs` to `units`: uniform in ±1 / sqrt(inputs)."""
+    limit = 1 / math.sqrt(inputs)
+    return [_uniform(context, shape, limit) for shape in ((inputs, units), (units,))]
+
+
 def recurrent_kernels(context: Context, inputs: int, units: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Initial input kernels (runs, inputs, width) and recurrent kernels (runs, units, width) of `width` gates · units.
 
@@ -53,7 +64,7 @@ def embedding(context: Context, shape: tuple[int, int]) -> torch.Tensor:
     """Initial embeddings (runs, vocabulary, units). keras: uniform in ±0.05. torch: normal, standard deviation 1."""
     if context.conventions == "keras":
         return _uniform(context, shape, 0.05)
-    return torch.stack([torch.randn(shape, generator=stream) for stream in context.initial])
+    return normal(context, shape)
 
 
 def _orthogonal(context: Context, rows: int, columns: int) -> torch.Tensor:

@@ -10,13 +10,17 @@ class Context:
     """What a layer needs to know beside its own settings.
 
     `initial` and `dropout`: one random stream per run, the first on the CPU, the second on the network's device.
-    `vocabulary_size`: number of different token ids, for data that consist of them.
+    `classes`: how many classes the dataset has.
+    `vocabulary_size`: number of different token ids, for data that consist of them. `word_vectors` (ids, units): what
+    an embedding may start from.
     """
 
     conventions: str
     initial: list[torch.Generator]
     dropout: list[torch.Generator]
+    classes: int | None = None
     vocabulary_size: int | None = None
+    word_vectors: torch.Tensor | None = None
 
 
 class Layer(torch.nn.Module):
@@ -27,17 +31,20 @@ class Layer(torch.nn.Module):
     """
 
     output_shape: tuple[int, ...]
-    # Whether a rectifier before this layer may as well come after it
-    commutes_with_rectifier = False
+    # Whether an increasing function before this layer may as well come after it
+    commutes_with_activation = False
+
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "elu": torch.nn.functional.elu}
 
 
 class Activation(Layer):
-    """Rectifier, max(0, x)."""
+    """relu, tanh, sigmoid or elu (alpha 1); all of them increase with their input."""
 
-    def __init__(self, shape: tuple[int, ...]):
+    def __init__(self, name: str, shape: tuple[int, ...]):
         super().__init__()
-        self.output_shape = shape
+        self.function, self.output_shape = ACTIVATIONS[name], shape
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Element-wise; any shape."""
-        return torch.relu(x)
+        return self.function(x)

@@ -34,12 +34,12 @@ class Network(torch.nn.Module):
             shape = layer.output_shape
             self.add_module(f"{spec.kind}{counts[spec.kind]}", layer)
             if getattr(spec, "activation", "linear") != "linear":
-                self.add_module(f"{spec.kind}{counts[spec.kind]}_{spec.activation}", Activation(shape))
+                self.add_module(f"{spec.kind}{counts[spec.kind]}_activation", Activation(spec.activation, shape))
         self.output_shape = shape
         self._order = _activate_after_pooling(list(self.children()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, *input shape) → logits (runs, examples, classes)."""
+        """(runs, examples, *input shape) → (runs, examples, *output shape), logits in most networks."""
         for layer in self._order:
             x = layer(x)
         return x
@@ -49,16 +49,16 @@ class Network(torch.nn.Module):
         outputs = {}
         for name, layer in self.named_children():
             x = layer(x)
-            outputs[name.split("_relu")[0]] = x
+            outputs[name.removesuffix("_activation")] = x
         return outputs
 
 
 def _activate_after_pooling(order: list[torch.nn.Module]) -> list[torch.nn.Module]:
-    """The layers in the order of execution: a rectifier before a max pooling goes behind it.
+    """The layers in the order of execution: an activation before a max pooling goes behind it.
 
-    The maximum of rectified values is the rectified maximum, gradients included, at a fraction of the elements.
+    An increasing function of the maximum is the maximum of the function's values, at a fraction of the elements.
     """
     for i in range(len(order) - 1):
-        if isinstance(order[i], Activation) and order[i + 1].commutes_with_rectifier:
+        if isinstance(order[i], Activation) and order[i + 1].commutes_with_activation:
             order[i], order[i + 1] = order[i + 1], order[i]
     return order

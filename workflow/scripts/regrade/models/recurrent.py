@@ -24,28 +24,36 @@ BLOCK = 32
 
 
 class Recurrent(Layer):
-    """One or more recurrent layers, from a state of zeros; the output is the top layer's last state."""
+    """One or more recurrent layers, from a state of zeros; the top layer's last state, or all of them."""
 
     def __init__(self, spec: "layers.Recurrent", shape: tuple[int, ...], context: Context):
         super().__init__()
-        _, inputs = shape
-        self.spec, self.output_shape = spec, (spec.units,)
+        steps, inputs = shape
+        self.spec = spec
+        self.output_shape = (spec.units,) if spec.output == "last" else (steps, spec.units)
         width = GATES[spec.cell] * spec.units
         # A second bias, inside the recurrent product: PyTorch always has it, Keras only where the reset acts after it
         self.two_biases = context.conventions == "torch" or (spec.cell == "gru" and spec.reset_after)
         for number in range(1, spec.layers + 1):
-            kernel, recurrent = initialisers.recurrent_kernels(context, inputs, spec.units, width)
-            self.register_parameter(f"kernel{number}", torch.nn.Parameter(kernel))
-            self.register_parameter(f"recurrent{number}", torch.nn.Parameter(recurrent))
-            bias = initialisers.recurrent_bias(context, spec.units, width, forget=spec.cell == "lstm")
-            self.register_parameter(f"bias{number}", torch.nn.Parameter(bias))
-            if self.two_biases:
-                bias = initialisers.recurrent_bias(context, spec.units, width, forget=False)
-                self.register_parameter(f"recurrent_bias{number}", torch.nn.Parameter(bias))
+            for name, values in self._initial(context, inputs, width).items():
+                self.register_parameter(f"{name}{number}", torch.nn.Parameter(values))
             inputs = spec.units
 
+    def _initial(self, context: Context, inputs: int, width: int) -> dict[str, torch.Tensor]:
+        """The parameters of one layer at the start."""
+        units, lstm = self.spec.units, self.spec.cell == "lstm"
+        made = {}
+        if self.spec.initial == "linear":
+            made["kernel"], made["bias"] = initialisers.linear_pair(context, inputs, width)
+            made["recurrent"], second = initialisers.linear_pair(context, units, width)
+        else:
+            made["kernel"], made["recurrent"] = initialisers.recurrent_kernels(context, inputs, units, width)
+            made["bias"] = initialisers.recurrent_bias(context, units, width, forget=lstm)
+            second = initialisers.recurrent_bias(context, units, width, forget=False) if self.two_biases else None
+        return made | {"recurrent_bias": second} if self.two_biases else made
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, steps, features), or token ids (runs, examples, steps) → (runs, examples, units)."""
+        """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, [steps,] units)."""
         if self.spec.cell == "lstm" and x.is_floating_point():
             return self._library_lstm(x)
         examples = x.shape[1]
@@ -62,6 +70,8 @@ class Recurrent(Layer):
                 projected = projected if second is None else AddBias.apply(projected, second)
                 steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
                 states = steps.apply(projected, recurrent)
+        if self.spec.output == "states":
+            return states[..., :examples].permute(1, 3, 0, 2)
         return states[-1, :, :, :examples].transpose(1, 2)
 
     def _layer(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
@@ -71,12 +81,12 @@ class Recurrent(Layer):
         return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
     def _library_lstm(self, x: torch.Tensor) -> torch.Tensor:
-        """The last states by PyTorch's own LSTM, whose gates are in the same order, run by run.
+        """The same by PyTorch's own LSTM, whose gates are in the same order, run by run.
 
         It is faster than what is written out below, but takes vectors only, not ids. Shapes as of `forward`.
         """
         layers = [self._layer(number) for number in range(1, self.spec.layers + 1)]
-        last = []
+        outputs = []
         for run, vectors in enumerate(x):
             weights = []
             for kernel, recurrent, bias, second in layers:
@@ -85,8 +95,8 @@ class Recurrent(Layer):
                 weights += [kernel[run].contiguous(), recurrent[run].contiguous(), *biases]
             start = x.new_zeros(len(layers), x.shape[1], self.spec.units)
             states, _, _ = torch.lstm(vectors, (start, start), weights, True, len(layers), 0.0, True, False, True)
-            last.append(states[:, -1])
-        return torch.stack(last)
+            outputs.append(states if self.spec.output == "states" else states[:, -1])
+        return torch.stack(outputs)
 
 
 def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from regrade.models import initialisers
+from regrade.models.embedding import rows_of
 from regrade.models.layer import Context, Layer
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class Tokens(Layer):
         """Ids (runs, examples, steps) → vectors (runs, examples, steps, units), or the ids of characters themselves."""
         if self.level == "char":
             return x
-        first_rows = torch.arange(len(x), device=x.device)[:, None, None] * self.embedding.shape[1]
-        return functional.embedding(x + first_rows, self.embedding.flatten(0, 1))
+        return rows_of(self.embedding, x)
 
 
 class SequenceConvolution(Layer):
@@ -73,7 +73,7 @@ class SequenceConvolution(Layer):
 class SequencePooling(Layer):
     """Maximum over windows of steps, padded at both ends as Keras' `same`: no step is left over."""
 
-    commutes_with_rectifier = True
+    commutes_with_activation = True
 
     def __init__(self, spec: "layers.SequencePooling", shape: tuple[int, ...], context: Context):
         super().__init__()
@@ -88,3 +88,18 @@ class SequencePooling(Layer):
         """(runs, examples, steps, features) → (runs, examples, ceil(steps / stride), features)."""
         along = functional.pad(x.flatten(0, 1).transpose(1, 2), self.padding, value=float("-inf"))
         return functional.max_pool1d(along, self.size, self.stride).transpose(1, 2).unflatten(0, x.shape[:2])
+
+
+class MaximumOverSteps(Layer):
+    """Maximum over the steps; of equal ones, the gradient goes to one."""
+
+    commutes_with_activation = True
+
+    def __init__(self, spec: "layers.MaximumOverSteps", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        _, features = shape
+        self.output_shape = (features,)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, steps, features) → (runs, examples, features)."""
+        return x.max(2).values

@@ -65,7 +65,7 @@ class Evidence:
     def stated(self, cell: Cell, metric: str) -> float | None:
         """The number that the source states for a cell, None where it states none."""
         for row in self.reported:
-            if row["experiment"] == cell.experiment and row["metric"] == metric and _same(row["cell"], cell.varying):
+            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row["cell"], cell.varying):
                 return float(row["value"])
         return None
 
@@ -121,5 +121,6 @@ def _includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
     return all(key in varying and varying[key] == value for key, value in settings.items())
 
 
-def _same(stated: dict[str, Value], varying: dict[str, Value]) -> bool:
-    return stated.keys() == varying.keys() and _includes(varying, stated)
+def _names(stated: dict[str, Value], varying: dict[str, Value]) -> bool:
+    """Whether the settings that the source gives are a cell's; it may leave out what follows from the others."""
+    return bool(stated) == bool(varying) and _includes(varying, stated)

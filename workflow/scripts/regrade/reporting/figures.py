@@ -33,7 +33,7 @@ def curves(
         return None
     data = pd.concat(parts)
     few = data["epoch"].max() <= 20
-    ticks = {"values": list(range(1, data["epoch"].max() + 1))} if few else {}
+    ticks = {"values": list(range(1, int(data["epoch"].max()) + 1))} if few else {}
     base = alt.Chart(data).encode(x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", **ticks)))
     several = len(cells) > 1
     title = AXIS_TITLES[metric] if len(splits) > 1 else f"{splits[0]} {AXIS_TITLES[metric]}"

@@ -1,27 +1,39 @@
-"""The three test accuracies of a run, and what else a history says in one number."""
+"""The three accuracies of a run, and what else a history says in one number."""
+
+import math
 
 import pandas as pd
 
 
-def summarise(history: pd.DataFrame, test_rows: int) -> dict[str, float]:
-    """Metrics of one run from its history, one row per epoch in order.
+def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
+    """Metrics of one run from its history: one row per evaluation of `rows` rows of `split`, in order.
 
+    For split test:
     test_accuracy_best_epoch: at the epoch with the highest test accuracy; what most reports quote, and optimistic.
     test_accuracy_cross_fitted: the epoch is chosen on one half of the test rows and scored on the other, both ways.
     test_accuracy_last_epoch: after the last epoch.
     The first of equally good epochs counts. `peeking` is the first accuracy minus the second.
+    For split validation the names begin with validation.
     """
-    even, odd = history["test_correct_even"].to_numpy(), history["test_correct_odd"].to_numpy()
+    even, odd = (history[f"{split}_correct_{half}"].to_numpy() for half in ("even", "odd"))
     best, last = history.iloc[(even + odd).argmax()], history.iloc[-1]
-    cross_fitted = (even[odd.argmax()] + odd[even.argmax()]) / test_rows
+    accuracy = f"{split}_accuracy"
+    cross_fitted = (even[odd.argmax()] + odd[even.argmax()]) / rows
     return {
-        "test_accuracy_best_epoch": best["test_accuracy"],
-        "test_accuracy_cross_fitted": cross_fitted,
-        "test_accuracy_last_epoch": last["test_accuracy"],
-        "peeking": best["test_accuracy"] - cross_fitted,
+        f"{accuracy}_best_epoch": best[accuracy],
+        f"{accuracy}_cross_fitted": cross_fitted,
+        f"{accuracy}_last_epoch": last[accuracy],
+        "peeking": best[accuracy] - cross_fitted,
         "best_epoch": best["epoch"],
+        "train_accuracy_best_epoch": history["train_accuracy"].max(),
         "train_accuracy_last_epoch": last["train_accuracy"],
         "train_loss_last_epoch": last["train_loss"],
-        "test_loss_last_epoch": last["test_loss"],
+        f"{split}_loss_last_epoch": last[f"{split}_loss"],
         "train_seconds": history["seconds"].sum(),
     }
+
+
+def epochs_to(history: pd.DataFrame, accuracy: float, split: str) -> float:
+    """The first evaluated epoch at which the accuracy on `split` is at least this; NaN when there is none."""
+    reached = history.loc[history[f"{split}_accuracy"] >= accuracy, "epoch"]
+    return reached.iloc[0] if len(reached) else math.nan

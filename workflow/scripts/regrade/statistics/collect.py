@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from regrade.cells import HISTORY, RECORD, Cell
 from regrade.errors import UserError
 from regrade.files import read_json
-from regrade.statistics.accuracy import summarise
+from regrade.statistics.accuracy import epochs_to, summarise
 
 
 def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -35,7 +35,8 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
             rows.append(identity)
             continue
         record, history = read(cell.folder)
-        rows += [identity | metrics for metrics in _metrics(record, history)]
+        converged_at = cell.template.experiments[cell.experiment].converged_at
+        rows += [identity | metrics for metrics in _metrics(record, history, converged_at)]
         curves.append(history.assign(experiment=cell.experiment, cell=cell.name))
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(
         {"experiment": [], "cell": []}
@@ -50,11 +51,16 @@ def read(folder: Path) -> tuple[dict, pd.DataFrame]:
         raise UserError(f"{folder / HISTORY} is damaged ({error}): delete {folder} and run again") from error
 
 
-def _metrics(record: dict, history: pd.DataFrame) -> Iterable[dict]:
+def _metrics(record: dict, history: pd.DataFrame, converged_at: float | None) -> Iterable[dict]:
     by_seed = dict(iter(history.groupby("seed")))
+    split = "validation" if "validation_rows" in record else "test"
     for run in record["runs"]:
         about = {
             key: run[key]
             for key in ("seed", "status", "epochs", "parameters", "commit", "dirty", "device", "peak_memory_bytes")
         }
-        yield about | summarise(by_seed[run["seed"]], record["test_rows"])
+        about["parameters_by_layer"] = json.dumps(run["parameters_by_layer"])
+        of_run = by_seed[run["seed"]]
+        if converged_at:
+            about["epochs_to_converge"] = epochs_to(of_run, converged_at, split)
+        yield about | summarise(of_run, record[f"{split}_rows"], split)

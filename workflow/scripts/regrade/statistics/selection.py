@@ -1,6 +1,8 @@
 """Who wins among the cells of an experiment."""
 
-from regrade.cells import Selection
+import pandas as pd
+
+from regrade.cells import Cell, Selection
 from regrade.files import write_json
 from regrade.statistics import collect
 
@@ -11,12 +13,18 @@ def choose(selection: Selection) -> dict:
     means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
     winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
     return {
-        "settings": {name: winner.settings[name] for name in selection.settings},
+        "settings": {name: winner.settings[name] for name in selection.settings} | _epochs(selection, table, winner),
         "cell": winner.folder.as_posix(),
         "by": selection.by,
         "seeds": list(winner.seeds),
         "ranking": {name: float(value) for name, value in means.items()},
     }
+
+
+def _epochs(selection: Selection, table: pd.DataFrame, winner: Cell) -> dict[str, int]:
+    """For how long the winner is to be trained, where that is taken over: its best epoch, the mean over seeds."""
+    best = table.loc[table["cell"] == winner.name, "best_epoch"].mean()
+    return {"epochs": max(round(best), 1)} if selection.epochs else {}
 
 
 def write(selection: Selection) -> None:

@@ -4,13 +4,13 @@ import time
 
 import torch
 
-from regrade import datasets, provenance
+from regrade import provenance
 from regrade.cells import Cell, Configuration
-from regrade.datasets import prepared
 from regrade.errors import UserError
 from regrade.files import write_json
 from regrade.params import Params, Value
 from regrade.training import device, results
+from regrade.training.loading import load
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 from regrade.training.store import Store
@@ -34,22 +34,11 @@ def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
         states = [store.read(seed) for seed in cell.seeds]
         for group in groups(configuration, states, where):
             _finish(configuration, group, data, store, params.checkpoint_seconds)
-        results.write(cell.folder, cell, configuration, states, data.test_targets.numpy(force=True), params.keep_models)
+        targets = data.evaluation_targets.numpy(force=True)
+        results.write(cell.folder, cell, configuration, states, targets, params.keep_models)
     except Exception as error:
         write_json(cell.failure, {"cell": cell.folder.as_posix(), "error": f"{type(error).__name__}: {error}"})
         raise
-
-
-def load(configuration: Configuration, where: torch.device) -> Data:
-    """The rows that a configuration uses, on the device. UserError when there are fewer."""
-    folder, settings = datasets.folder(configuration.data), configuration.settings
-    tensors = []
-    for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
-        inputs, targets = map(torch.from_numpy, prepared.load(folder, split, rows))
-        if inputs.dim() == 4:  # images: channels last, as the CPU's convolutions want them
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        tensors += [inputs.to(where), targets.to(where)]
-    return Data(*tensors, prepared.card(folder).get("vocabulary_size"))
 
 
 def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
@@ -69,7 +58,9 @@ def _gains_from_stacking(configuration: Configuration) -> bool:
     by run in any case. All others gain, most of all those with many small steps (docs/performance.md).
     """
     kinds = {layer.kind for layer in configuration.network}
-    over_words = any(layer.kind == "tokens" and layer.level == "word" for layer in configuration.network)
+    over_words = "embedding" in kinds or any(
+        layer.kind == "tokens" and layer.level == "word" for layer in configuration.network
+    )
     lstm = any(layer.kind == "recurrent" and layer.cell == "lstm" for layer in configuration.network)
     return "convolution" not in kinds and not (over_words and lstm)
 
@@ -111,8 +102,8 @@ def _pack(configuration: Configuration, states: list[RunState], data: Data) -> P
         pack = Pack(configuration, states, data)
     except ValueError as error:
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
-    shape, classes = pack.network.output_shape, int(data.train_targets.max()) + 1
-    if len(shape) != 1 or shape[0] < classes:
+    shape, classes = pack.learner.output_shape, int(data.evaluation_targets.max()) + 1
+    if len(shape) != 1 or (shape[0] < classes and (shape[0], classes) != (1, 2)):
         raise UserError(
             f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )
@@ -135,8 +126,9 @@ def _close(state: RunState, resumed: int, where: torch.device) -> None:
 def _say(states: list[RunState], epochs: int) -> None:
     for state in states:
         last = state.history[-1]
+        split = "test" if "test_accuracy" in last else "validation"
         print(
             f"seed {state.seed}, epoch {state.epoch} of {epochs}: train loss {last['train_loss']:.4f}, "
-            f"test accuracy {last['test_accuracy']:.4f}" + (", diverged" if state.diverged else ""),
+            f"{split} accuracy {last[f'{split}_accuracy']:.4f}" + (", diverged" if state.diverged else ""),
             flush=True,
         )

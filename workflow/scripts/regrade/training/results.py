@@ -17,15 +17,15 @@ def write(
 ) -> None:
     """Write the results of a cell, each file whole or not at all, the record last.
 
-    `targets`: (test rows,) the true classes. `keep`: seeds whose weights are kept.
+    `targets`: (evaluated rows,) the true classes. `keep`: seeds whose weights are kept.
     """
     _write_table(folder / HISTORY, [_history(state) for state in states])
     _write_table(folder / PREDICTIONS, [_predictions(state, targets) for state in states])
     weights = {
-        f"seed={state.seed}/{name.removeprefix('network/')}": tensor
+        f"seed={state.seed}/{name.split('/')[1]}": tensor
         for state in states
         for name, tensor in state.tensors.items()
-        if state.seed in keep and name.startswith("network/")
+        if state.seed in keep and name.startswith(("network/", "buffers/"))
     }
     with whole(folder / MODEL) as partial:
         save_file(weights, partial)
@@ -36,7 +36,7 @@ def write(
         "varying": cell.varying,
         "scale": cell.scale,
         "seeds": list(cell.seeds),
-        "test_rows": len(targets),
+        f"{configuration.settings.evaluated}_rows": len(targets),
         "configuration": configuration.model_dump(mode="json"),
         "runs": [_run(state) for state in states],
     }
@@ -49,13 +49,13 @@ def _write_table(path: Path, tables: list[pa.Table]) -> None:
 
 
 def _history(state: RunState) -> pa.Table:
-    """One row per epoch: seed, epoch, loss and accuracy on both splits, correct rows per test half, seconds."""
+    """One row per evaluation: seed, epoch, loss and accuracy, correct rows per half of the evaluated ones, seconds."""
     columns = {name: [row[name] for row in state.history] for name in state.history[0]}
-    return pa.table({"seed": pa.array([state.seed] * state.epoch, pa.int32()), **columns})
+    return pa.table({"seed": pa.array([state.seed] * len(state.history), pa.int32()), **columns})
 
 
 def _predictions(state: RunState, targets: np.ndarray) -> pa.Table:
-    """One row per test row: seed, row, the true class, and the predicted class at the last and at the best epoch.
+    """One row per evaluated row: seed, row, the true class, and the class predicted at the last and at the best epoch.
 
     `cross_fitted`: the class predicted for an even row at the epoch that is best on the odd rows, and vice versa.
     """
@@ -76,12 +76,17 @@ def _predictions(state: RunState, targets: np.ndarray) -> pa.Table:
 
 
 def _run(state: RunState) -> dict:
-    parameters = sum(tensor.numel() for name, tensor in state.tensors.items() if name.startswith("network/"))
+    parameters: dict[str, int] = {}
+    for name, tensor in state.tensors.items():
+        if name.startswith("network/"):
+            layer = name.removeprefix("network/").split(".")[0]
+            parameters[layer] = parameters.get(layer, 0) + tensor.numel()
     return {
         "seed": state.seed,
         "status": "diverged" if state.diverged else "done",
         "epochs": state.epoch,
-        "parameters": parameters,
+        "parameters": sum(parameters.values()),
+        "parameters_by_layer": parameters,
         "train_seconds": sum(row["seconds"] for row in state.history),
         **state.environment,
     }

@@ -9,10 +9,10 @@ import torch
 class RunState:
     """All that a run needs to go on from here and, once finished, all that its results are made of.
 
-    `history`: one dict per epoch trained. `tensors`, on the CPU, by name:
-    network/<parameter>; optimizer/<parameter>/<name>; stream/<purpose>;
-    predictions/<last, best, best_even, best_odd>: (test rows,) class indices after the last epoch, after the epoch
-    with the most correct test rows, and after the epochs with the most correct among the even and the odd test rows.
+    `history`: one dict per evaluation. `tensors`, on the CPU, by name:
+    network/<parameter>; buffers/<buffer>; optimizer/<parameter>/<name>; stream/<purpose>;
+    predictions/<last, best, best_even, best_odd>: (evaluated rows,) class indices at the last evaluation, at the one
+    with the most correct rows, and at those with the most correct among the even and the odd rows.
     `environment`: where the run was trained (commit, versions, device, …).
     """
 
@@ -25,5 +25,5 @@ class RunState:
 
     @property
     def epoch(self) -> int:
-        """Epochs trained so far."""
-        return len(self.history)
+        """Epochs trained so far; the last evaluation is at the end of one."""
+        return round(self.history[-1]["epoch"]) if self.history else 0

@@ -52,7 +52,7 @@ class Store:
     def write(self, state: RunState) -> None:
         """Keep `state`. Once the run is finished, what only further training would need is left out."""
         fields = {key: value for key, value in asdict(state).items() if key != "tensors"} | {"code": self.code}
-        kept = ("network/", "predictions/") if state.finished else ("",)
+        kept = ("network/", "buffers/", "predictions/") if state.finished else ("",)
         tensors = {name: tensor for name, tensor in state.tensors.items() if name.startswith(kept)}
         tensors["fields"] = torch.from_numpy(np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8).copy())
         write_sealed(self.path(state.seed), save(tensors))

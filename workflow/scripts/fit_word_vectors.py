@@ -1,0 +1,13 @@
+"""Fits word vectors on the training texts of one prepared dataset."""
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    from regrade.datasets import word_vectors
+
+    made_of = snakemake.params.identity["word_vectors"]
+    options = word_vectors.WordVectors(**{key: made_of[key] for key in word_vectors.WordVectors.model_fields})
+    fitted = word_vectors.fit(Path(snakemake.input[0]), options)
+    word_vectors.save(fitted, Path(snakemake.output[0]), snakemake.params.identity)

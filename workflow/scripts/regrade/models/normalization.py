@@ -1,0 +1,46 @@
+"""Batch normalisation."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from regrade.models.layer import Context, Layer
+
+if TYPE_CHECKING:
+    from regrade import layers
+
+# Share of the old value in the running statistics, epsilon, and what the running variance divides by: rows - this
+CONSTANTS = {"torch": (0.9, 1e-5, 1), "keras": (0.99, 1e-3, 0)}
+
+
+class BatchNormalization(Layer):
+    """Channels with mean 0 and variance 1 over the batch and all positions, then scaled and shifted.
+
+    Outside training, the running mean and variance take the place of the batch's (Ioffe and Szegedy 2015).
+    """
+
+    def __init__(self, spec: "layers.BatchNormalization", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        runs, channels = len(context.initial), shape[0]
+        self.keep, self.epsilon, self.correction = CONSTANTS[context.conventions]
+        self.scale = torch.nn.Parameter(torch.ones(runs, channels))
+        self.shift = torch.nn.Parameter(torch.zeros(runs, channels))
+        self.register_buffer("mean", torch.zeros(runs, channels))
+        self.register_buffer("variance", torch.ones(runs, channels))
+        self.output_shape = shape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, channels, …) → the same shape."""
+        channels = x.transpose(0, 1).flatten(1, 2)
+        if self.training:
+            dimensions = [0, *range(2, channels.dim())]
+            with torch.no_grad():
+                variance, mean = torch.var_mean(channels, dimensions, correction=self.correction)
+                self.mean.lerp_(mean.view_as(self.mean), 1 - self.keep)
+                self.variance.lerp_(variance.view_as(self.variance), 1 - self.keep)
+        statistics = (None, None) if self.training else (self.mean.flatten(), self.variance.flatten())
+        normal = functional.batch_norm(
+            channels, *statistics, self.scale.flatten(), self.shift.flatten(), self.training, 0.0, self.epsilon
+        )
+        return normal.unflatten(1, (len(x), -1)).transpose(0, 1)

@@ -1,0 +1,51 @@
+"""Where the rows of an epoch come from: the training rows in fresh order, or examples drawn anew.
+
+An epoch is one or more pieces, with an evaluation after each; a piece is a sequence of blocks (inputs (runs, rows, …),
+targets (runs, rows)) of whole batches, the last batch of an epoch as short as it happens to be.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+Block = tuple[torch.Tensor, torch.Tensor]
+# Rows are gathered for several batches at once, as many as have about this many numbers in all
+BLOCK_NUMBERS = 1 << 20
+
+
+def shuffled(
+    inputs: torch.Tensor, targets: torch.Tensor, streams: list[torch.Generator], batch_size: int, pieces: int
+) -> Iterator[Iterator[Block]]:
+    """All rows once, each run's in its own order."""
+    order = torch.stack([torch.randperm(len(targets), generator=stream) for stream in streams]).to(targets.device)
+    per_block = _rows_of_block(inputs, len(streams), batch_size)
+    for piece in _cut(order, batch_size, pieces):
+        yield ((inputs[rows], targets[rows]) for rows in piece.split(per_block, dim=1))
+
+
+def fresh(
+    draw: Callable[[int, torch.Generator], Block],
+    rows: int,
+    streams: list[torch.Generator],
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[Iterator[Block]]:
+    """So many new examples, each run's drawn from its own stream, in one piece."""
+    drawn = [draw(rows, stream) for stream in streams]
+    inputs, targets = (torch.stack(parts).to(device) for parts in zip(*drawn, strict=True))
+    per_block = _rows_of_block(inputs[0], len(streams), batch_size)
+    yield zip(inputs.split(per_block, dim=1), targets.split(per_block, dim=1), strict=True)
+
+
+def _rows_of_block(inputs: torch.Tensor, runs: int, batch_size: int) -> int:
+    """Rows that are gathered at once: whole batches, at least one."""
+    numbers = max(inputs[0].numel(), 1) * runs * batch_size
+    return batch_size * max(BLOCK_NUMBERS // numbers, 1)
+
+
+def _cut(order: torch.Tensor, batch_size: int, pieces: int) -> list[torch.Tensor]:
+    """`order` (runs, rows) in so many pieces of nearly equally many whole batches; fewer where there are too few."""
+    batches = -(-order.shape[1] // batch_size)
+    ends = sorted({batches * (piece + 1) // pieces for piece in range(pieces)} - {0})
+    starts = [0, *ends[:-1]]
+    return [order[:, start * batch_size : end * batch_size] for start, end in zip(starts, ends, strict=True)]

@@ -1,0 +1,94 @@
+"""Learning with PyTorch: a network of several runs, its gradients by autograd, its optimizer."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from regrade.models.layer import Context
+from regrade.models.network import Network
+from regrade.training import optimizers
+from regrade.training.losses import classes, losses
+
+if TYPE_CHECKING:
+    from regrade.cells import Configuration
+
+
+class Learner:
+    """The networks of several runs in training."""
+
+    def __init__(self, configuration: "Configuration", shape: tuple[int, ...], context: Context, device: torch.device):
+        """Networks for examples of `shape`, at their start. ValueError when the layers do not fit it."""
+        self.settings = configuration.settings
+        self.network = Network(configuration.network, shape, context).to(device)
+        self.output_shape = self.network.output_shape
+        self.optimizer = optimizers.make(
+            self.settings.optimizer,
+            configuration.conventions,
+            self.network.parameters(),
+            self.settings.lr,
+            self.settings.momentum,
+        )
+        self.kernels = [value for name, value in self.network.named_parameters() if "bias" not in name]
+
+    def learn(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
+        self.network.train()
+        size = self.settings.batch_size
+        sums = torch.zeros(2, len(inputs), dtype=torch.float64, device=targets.device)
+        for batch, wanted in zip(inputs.split(size, dim=1), targets.split(size, dim=1), strict=True):
+            outputs = self.network(batch)
+            loss = losses(outputs, wanted, self.settings.loss)
+            self.optimizer.zero_grad()
+            loss.mean(1).sum().backward()
+            self._change_gradients()
+            self.optimizer.step()
+            sums += torch.stack([loss.detach().sum(1), (classes(outputs.detach()) == wanted).sum(1)])
+        return sums
+
+    def _change_gradients(self) -> None:
+        """What the settings do to gradients before the optimizer sees them."""
+        if self.settings.l2:
+            for kernel in self.kernels:
+                kernel.grad.add_(kernel.detach(), alpha=self.settings.l2)
+        if self.settings.clip_value:
+            torch.nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip_value)
+        if self.settings.clip_norm:
+            gradients = [parameter.grad for parameter in self.network.parameters()]
+            norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+            # As PyTorch's clip_grad_norm_, but for each run by itself
+            factors = (self.settings.clip_norm / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1)
+            for gradient in gradients:
+                gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))
+
+    @torch.no_grad()
+    def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(runs, rows, …) → (runs, rows, units), outside training."""
+        self.network.eval()
+        return self.network(inputs)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that training goes on from, each with the runs first: parameters, buffers, the optimizer's averages.
+
+        A step count of the optimizer is the same for all runs and has no dimension.
+        """
+        names = {parameter: name for name, parameter in self.network.named_parameters()}
+        tensors = {f"network/{name}": parameter.detach() for parameter, name in names.items()}
+        tensors |= {f"buffers/{name}": buffer for name, buffer in self.network.named_buffers()}
+        for parameter, values in self.optimizer.state.items():
+            tensors |= {
+                f"optimizer/{names[parameter]}/{key}": value for key, value in values.items() if value is not None
+            }
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from `tensors`, as `tensors()` gave them."""
+        for name, buffer in self.network.named_buffers():
+            buffer.copy_(tensors[f"buffers/{name}"])
+        for name, parameter in self.network.named_parameters():
+            parameter.copy_(tensors[f"network/{name}"])
+            prefix = f"optimizer/{name}/"
+            for key in (key.removeprefix(prefix) for key in tensors if key.startswith(prefix)):
+                value = tensors[prefix + key]
+                is_count = value.dim() == 0
+                self.optimizer.state[parameter][key] = value if is_count else torch.empty_like(parameter).copy_(value)
