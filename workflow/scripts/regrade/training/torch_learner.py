@@ -34,7 +34,7 @@ class Learner:
         """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
         self.network.train()
         size = self.settings.batch_size
-        sums = torch.zeros(2, len(inputs), dtype=torch.float64, device=targets.device)
+        found, lost = [], []
         for batch, wanted in zip(inputs.split(size, dim=1), targets.split(size, dim=1), strict=True):
             outputs = self.network(batch)
             loss = losses(outputs, wanted, self.settings.loss)
@@ -42,8 +42,10 @@ class Learner:
             loss.mean(1).sum().backward()
             self._change_gradients()
             self.optimizer.step()
-            sums += torch.stack([loss.detach().sum(1), (classes(outputs.detach()) == wanted).sum(1)])
-        return sums
+            found.append(outputs.detach())
+            lost.append(loss.detach())
+        correct = classes(torch.cat(found, dim=1)) == targets
+        return torch.stack([torch.cat(lost, dim=1).sum(1, dtype=torch.float64), correct.sum(1)])
 
     def _change_gradients(self) -> None:
         """What the settings do to gradients before the optimizer sees them."""
