@@ -19,10 +19,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 validate(config, params.schema_path(), set_default=False)
 
-IDENTITIES = {
-    datasets.folder(cell.data).as_posix(): datasets.prepared_identity(cell.data)
-    for cell in CELLS.values()
-}
+IDENTITIES = {datasets.folder(cell.data).as_posix(): cell.data for cell in CELLS.values()}
 WORD_VECTORS = {
     datasets.word_vectors_folder(cell.identity).as_posix(): datasets.fitted_identity(cell.identity)
     for cell in CELLS.values()

@@ -110,7 +110,7 @@ class Cell:
         network = [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)]
         content = {
             "conventions": self.template.conventions,
-            "data": self.data | self._vectors(network, where),
+            "data": self.data | self._reading(settings) | self._vectors(network, where),
             "settings": {name: value for name, value in settings.items() if name in Settings.model_fields},
             "network": network,
         }
@@ -124,8 +124,15 @@ class Cell:
 
     @cached_property
     def identity(self) -> dict:
-        """What the cell's data are made of, its word vectors among them. It does not depend on a winner's settings."""
-        return self.configuration().data
+        """What the cell's data are made of; word vectors are among them if it, or a candidate to follow, needs any."""
+        candidates = self.selection.candidates if self.selection else ()
+        vectors = [cell.identity["word_vectors"] for cell in candidates if "word_vectors" in cell.identity]
+        return self.configuration().data | ({"word_vectors": vectors[0]} if vectors else {})
+
+    def _reading(self, settings: dict[str, Value]) -> dict:
+        """How the rows are read, which may depend on a winner's settings."""
+        where = f"params.yaml: studies.{self.study}.experiments.{self.experiment}"
+        return datasets.reading_of(self.data["dataset"], settings, where)
 
     def _vectors(self, network: list[dict], where: str) -> dict:
         """What the word vectors are made of, where an embedding starts from them."""
@@ -311,7 +318,8 @@ class _Expansion:
                 settings[key] = min(settings[key], cap)
             elif key in ("train_rows", "test_rows"):  # all rows are asked for, and how many there are is not known yet
                 settings[f"{key}_cap"] = cap
-        network = _network_name(settings.get("network"), settings)
+        chosen = {key: selection.candidates[0].settings[key] for key in selection.settings} if selection else {}
+        network = _network_name((settings | chosen).get("network"), settings | chosen)
         if network not in self.study.networks:
             known = ", ".join(self.study.networks)
             raise UserError(f"{where}: network {network!r} is none of the study's networks ({known})")

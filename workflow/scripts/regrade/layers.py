@@ -103,6 +103,14 @@ class Embedding(LayerSpec):
     )
 
 
+class Bag(LayerSpec):
+    """The mean of the learned vectors of an example's tokens, whatever their order; padding does not count."""
+
+    module = "embedding"
+    kind: Literal["bag"]
+    units: PositiveInt
+
+
 class SequenceConvolution(LayerSpec):
     """Convolution along a sequence, over all features of each step, stride 1, without padding."""
 
@@ -154,6 +162,7 @@ Layer = Annotated[
     | Dense
     | Tokens
     | Embedding
+    | Bag
     | SequenceConvolution
     | SequencePooling
     | MaximumOverSteps

@@ -95,8 +95,8 @@ class Settings(Section):
         None, description="set by the scale where train_rows is not: rows at most"
     )
     test_rows_cap: PositiveInt | None = None
-    validation_rows: PositiveInt | None = Field(
-        None, description="rows held out from the end of the training rows; evaluated in place of the test rows"
+    validation_rows: NonNegativeInt = Field(
+        0, description="rows held out from the end of the training rows; evaluated in place of the test rows"
     )
     backend: Literal["torch", "numpy"] = "torch"
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"

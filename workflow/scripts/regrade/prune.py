@@ -21,6 +21,7 @@ def unnamed(params: Params) -> list[Path]:
     every = [cell for scale in params.scales for cell in cells.expand(params.model_copy(update={"scale": scale}))]
     kept = {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
     kept |= {datasets.folder(cell.data) for cell in every}
+    kept |= {datasets.word_vectors_folder(cell.identity) for cell in every if "word_vectors" in cell.identity}
     for cell in every:
         if cell.status in ("missing", "failed"):
             kept |= {cell.failure, _states(cell)}

@@ -71,10 +71,18 @@ def identity(name: str, data: str, settings: dict, addresses: dict[str, Dataset]
             + (f"; did you mean {close[0]!r}?" if close else "")
         )
     made = {"dataset": name, "data": data, "code": _code(f"regrade.datasets.{name}")}
-    for key, model in (("options", module(name).Options), ("reading", _reading(name))):
-        if options := _options(model, settings, where):
-            made[key] = options
+    if options := _options(module(name).Options, settings, where):
+        made["options"] = options
     return made if data == "stand_in" else made | {"files": _files(name, addresses)}
+
+
+def reading_of(name: str, settings: dict, where: str) -> dict:
+    """How a cell with these `settings` reads the prepared rows, under the key `reading`; empty for most datasets.
+
+    UserError, beginning with `where`, for a mistake in these settings.
+    """
+    options = _options(_reading(name), settings, where)
+    return {"reading": options} if options else {}
 
 
 def _options(options: type[DatasetOptions], settings: dict, where: str) -> dict:

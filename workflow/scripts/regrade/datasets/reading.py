@@ -18,12 +18,15 @@ class Reading(DatasetOptions):
 
     `vocab_size`: how many ids there are, the four special ones among them; all words have one where None.
     `max_length`: the last tokens of a review that are read; whole reviews where None. `end_token`: whether reviews end
-    with a token of their own.
+    with a token of their own. `ngrams`: sequences of up to so many words, if training reviews have them at least
+    `ngram_min_count` times, are tokens, too, that come after a review's words.
     """
 
     vocab_size: Annotated[int, Field(ge=FIRST_WORD + 1)] | None = None
     max_length: PositiveInt | None = None
     end_token: bool = False
+    ngrams: Annotated[int, Field(ge=1, le=3)] = 1
+    ngram_min_count: PositiveInt = 1
 
 
 def vocabulary_size(reading: Reading, words_known: int) -> int:
@@ -53,13 +56,21 @@ def ids(ranks: Ragged, reading: Reading) -> Ragged:
     return Ragged(values, offsets)
 
 
+def last(tokens: Ragged, max_length: int | None) -> Ragged:
+    """The last `max_length` ids of each review; all where None."""
+    if max_length is None:
+        return tokens
+    ends = np.repeat(tokens.offsets[1:], tokens.lengths)
+    kept = ends - np.arange(len(tokens.values)) <= max_length
+    return Ragged(tokens.values[kept], np.concatenate([[0], np.cumsum(tokens.lengths.clip(max=max_length))]))
+
+
 def padded(tokens: Ragged, max_length: int) -> np.ndarray:
     """The last `max_length` ids of each review, with padding before shorter ones: (rows, max_length) int32.
 
     That is what Keras' `pad_sequences` does by default.
     """
-    ends = np.repeat(tokens.offsets[1:], tokens.lengths)
-    kept = ends - np.arange(len(tokens.values)) <= max_length
+    tokens = last(tokens, max_length)
     rows = np.full((len(tokens), max_length), PADDING, dtype=np.int32)
-    rows[np.arange(max_length) >= max_length - tokens.lengths[:, None]] = tokens.values[kept]
+    rows[np.arange(max_length) >= max_length - tokens.lengths[:, None]] = tokens.values
     return rows

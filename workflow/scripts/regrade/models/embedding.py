@@ -31,6 +31,22 @@ class Embedding(Layer):
         return rows_of(self.table, x)
 
 
+class Bag(Layer):
+    """The mean of the table's rows that an example's ids name, without those of id 0, padding (Joulin et al. 2016)."""
+
+    def __init__(self, spec: "layers.Bag", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        (_,) = shape
+        self.table = torch.nn.Parameter(initialisers.embedding(context, (context.vocabulary_size, spec.units)))
+        self.output_shape = (spec.units,)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Ids (runs, examples, steps) → means (runs, examples, units)."""
+        # Run by run: the gradient of one bag over all runs would add up in an order that depends on how many there are
+        means = [functional.embedding_bag(ids, table, padding_idx=0) for ids, table in zip(x, self.table, strict=True)]
+        return torch.stack(means)
+
+
 def rows_of(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """The rows of each run's table (runs, ids, units) that `ids` (runs, …) name: (runs, …, units)."""
     first_rows = torch.arange(len(ids), device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * table.shape[1]

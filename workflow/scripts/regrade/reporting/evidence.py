@@ -50,6 +50,10 @@ class Evidence:
             (self.runs["folder"] == cell.folder.as_posix()) & self.runs["status"].isin(["done", "diverged"])
         ]
 
+    def curve(self, cell: Cell) -> pd.DataFrame:
+        """The histories of a cell's runs, one row per evaluation; none when it is not trained."""
+        return self.curves[(self.curves["experiment"] == cell.experiment) & (self.curves["cell"] == cell.name)]
+
     def status(self, cell: Cell) -> tuple[str, str]:
         """The cell's status, and the error where it failed."""
         row = self.runs[self.runs["folder"] == cell.folder.as_posix()].iloc[0]
@@ -62,12 +66,29 @@ class Evidence:
         }
         return max(self.find(experiment), key=lambda cell: means[cell.name], default=None)
 
+    def stated_values(self, cell: Cell, metric: str) -> list[float]:
+        """All numbers that the source states for a cell; several where it repeats a configuration."""
+        return [
+            float(row["value"].removeprefix(">="))
+            for row in self.reported
+            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row["cell"], cell.varying)
+        ]
+
     def stated(self, cell: Cell, metric: str) -> float | None:
-        """The number that the source states for a cell, None where it states none."""
+        """The number that the source states for a cell, the mean of repetitions; None where it states none."""
+        values = self.stated_values(cell, metric)
+        return sum(values) / len(values) if values else None
+
+    def stated_of_layer(self, cell: Cell, layer: str) -> int | None:
+        """The parameters that the source states for one layer of an experiment with a single cell."""
         for row in self.reported:
-            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row["cell"], cell.varying):
-                return float(row["value"])
+            if row["experiment"] == cell.experiment and row["cell"].get("layer") == layer:
+                return int(row["value"])
         return None
+
+    def any_trained(self, experiment: str) -> bool:
+        """Whether a cell of the experiment has results."""
+        return any(len(self.of(cell)) for cell in self.find(experiment))
 
     def highest_stated(self, experiment: str, metric: str) -> float | None:
         """The highest number that the source states for any cell of an experiment."""

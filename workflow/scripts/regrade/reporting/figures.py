@@ -9,32 +9,35 @@ from regrade.cells import Cell, label
 from regrade.reporting.evidence import ACCURACIES, Evidence
 
 WIDTH, HEIGHT = 460, 260
-AXIS_TITLES = {"loss": "loss (cross-entropy)", "accuracy": "accuracy"}
+AXIS_TITLES = {"loss": "loss", "accuracy": "accuracy"}
+REPORTED = {"shape": "diamond", "color": "#e45756"}
 
 
 def curves(
-    evidence: Evidence, cells: list[Cell], metric: str, names: list[str] | None, splits: Sequence[str]
-) -> alt.Chart | None:
+    evidence: Evidence,
+    cells: list[Cell],
+    metric: str,
+    names: list[str] | None,
+    splits: Sequence[str],
+    unit: str = "epoch",
+) -> alt.LayerChart | None:
     """`metric` (loss or accuracy) by epoch: mean over the seeds, band from smallest to largest. None without data.
 
-    One cell: a colour per split. Several cells: a colour per cell, called by `names`, train dashed.
+    One cell: a colour per split. Several cells: a colour per cell, called by `names`, train dashed. What the source
+    states epoch by epoch is drawn as diamonds. `unit`: epoch, or step for what counts steps of the optimizer.
     """
-    parts = []
     names = names or [label(cell.varying) for cell in cells]
-    for cell, name in zip(cells, names, strict=True):
-        rows = evidence.curves[
-            (evidence.curves["experiment"] == cell.experiment) & (evidence.curves["cell"] == cell.name)
-        ]
-        for split in splits:
-            by_epoch = rows.groupby("epoch")[f"{split}_{metric}"].agg(["mean", "min", "max"]) if len(rows) else None
-            if by_epoch is not None:
-                parts.append(by_epoch.reset_index().assign(split=split, cell=name))
+    parts = [
+        part for cell, name in zip(cells, names, strict=True) for part in _means(evidence, cell, name, metric, splits)
+    ]
     if not parts:
         return None
     data = pd.concat(parts)
+    if unit == "step":
+        data["epoch"] *= steps_per_epoch(cells[0])
     few = data["epoch"].max() <= 20
     ticks = {"values": list(range(1, int(data["epoch"].max()) + 1))} if few else {}
-    base = alt.Chart(data).encode(x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", **ticks)))
+    base = alt.Chart(data).encode(x=alt.X("epoch:Q", title=unit, axis=alt.Axis(format="d", **ticks)))
     several = len(cells) > 1
     title = AXIS_TITLES[metric] if len(splits) > 1 else f"{splits[0]} {AXIS_TITLES[metric]}"
     colour = alt.Color(
@@ -54,7 +57,37 @@ def curves(
         line = line.encode(
             strokeDash=alt.StrokeDash("split:N", title=None, sort=["test", "train"], legend=alt.Legend(orient="bottom"))
         )
-    return (band + line).properties(width=WIDTH, height=HEIGHT)
+    stated = pd.DataFrame([row for cell in cells for row in _stated(evidence, cell, metric, splits)])
+    layers = band + line
+    if len(stated):
+        points = alt.Chart(stated).mark_point(shape=REPORTED["shape"], size=30, filled=True, opacity=0.8)
+        layers += points.encode(x="epoch:Q", y="value:Q", color=colour)
+    return layers.properties(width=WIDTH, height=HEIGHT)
+
+
+def _means(evidence: Evidence, cell: Cell, name: str, metric: str, splits: Sequence[str]) -> list[pd.DataFrame]:
+    """Mean, smallest and largest value over the seeds by epoch, one table per split."""
+    rows = evidence.curve(cell)
+    if not len(rows):
+        return []
+    tables = [rows.groupby("epoch")[f"{split}_{metric}"].agg(["mean", "min", "max"]) for split in splits]
+    return [table.reset_index().assign(split=split, cell=name) for table, split in zip(tables, splits, strict=True)]
+
+
+def _stated(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -> list[dict]:
+    """What the source states of a cell epoch by epoch; it does so only of experiments with a single cell."""
+    return [
+        {"epoch": row["cell"]["epoch"], "split": split, "value": float(row["value"]), "cell": cell.experiment}
+        for split in splits
+        for row in evidence.reported
+        if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
+    ]
+
+
+def steps_per_epoch(cell: Cell) -> int:
+    """Steps of the optimizer in an epoch of a cell whose settings give the training rows."""
+    settings = cell.configuration().settings
+    return -(-settings.train_rows // settings.batch_size)
 
 
 def best_accuracies(evidence: Evidence, cells: list[Cell], names: list[str] | None = None) -> alt.Chart | None:
@@ -79,18 +112,23 @@ def best_accuracies(evidence: Evidence, cells: list[Cell], names: list[str] | No
         title=keys[1] if panels else None,
         axis=alt.Axis(labelLimit=260, labelAngle=0 if names else -90),
     )
-    y_scale = alt.Scale(zero=bool(names))
-    base = alt.Chart(data).encode(x=x)
     mark = (
-        base.mark_bar(size=28, color="#4c78a8", opacity=0.75)
+        alt.Chart().mark_bar(size=28, color="#4c78a8", opacity=0.75)
         if names
-        else base.mark_point(size=45, filled=True, color="#4c78a8")
+        else alt.Chart().mark_point(size=45, filled=True, color="#4c78a8")
     )
-    layers = base.mark_rule(strokeWidth=2, color="#26476b").encode(
-        y=alt.Y("low:Q", title="test accuracy, best epoch", scale=y_scale), y2="high:Q"
-    )
-    layers = mark.encode(y=alt.Y("mean:Q", scale=y_scale)) + layers
-    layers += base.mark_point(shape="diamond", size=70, color="#e45756", strokeWidth=2).encode(y="reported:Q")
+    layers = with_intervals(data, x, mark, alt.Scale(zero=bool(names)))
     if panels:
         return layers.properties(width=100, height=HEIGHT).facet(column=alt.Column(f"{keys[0]}:O", sort=None))
     return layers.properties(width=max(300, 110 * len(cells)), height=HEIGHT)
+
+
+def with_intervals(data: pd.DataFrame, x: alt.X, mark: alt.Chart, scale: alt.Scale) -> alt.LayerChart:
+    """`mark` at each row's mean, its interval from low to high as a rule, what is reported as a diamond."""
+    base = alt.Chart(data).encode(x=x)
+    mark = mark.encode(x=x, y=alt.Y("mean:Q", scale=scale))
+    mark.data = data
+    rule = base.mark_rule(strokeWidth=2, color="#26476b").encode(
+        y=alt.Y("low:Q", title="test accuracy, best epoch", scale=scale), y2="high:Q"
+    )
+    return mark + rule + base.mark_point(**REPORTED, size=70, strokeWidth=2).encode(y="reported:Q")

@@ -16,8 +16,9 @@ from regrade.cells import Cell, label
 from regrade.errors import UserError
 from regrade.files import write_bytes, write_text
 from regrade.reported import STUDIES
-from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, tables
+from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, sweeps, tables
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.scatter import scatter
 
 TEMPLATE = "report.md.j2"
 
@@ -39,6 +40,13 @@ class StudyPage:
             "curves": self.curves,
             "best_accuracies": self.best_accuracies,
             "feature_maps": self.feature_maps,
+            "values": self.values,
+            "pairs": self.pairs,
+            "parameters": self.parameters,
+            "by_setting": self.by_setting,
+            "sweep": self.sweep,
+            "scatter": self.scatter,
+            "steps_per_epoch": figures.steps_per_epoch,
             "find": self.evidence.find,
             "cell": self.evidence.cell,
             "best": self.evidence.best,
@@ -66,6 +74,25 @@ class StudyPage:
         """Training times of chosen cells, (text, cell), and their ratios to the first."""
         table = tables.times(self.evidence, [({"cell": text}, cell) for text, cell in rows if cell])
         return self._table(name, caption, table, tables.printed_times(table))
+
+    def values(self, name: str, caption: str, rows: Sequence[tuple]) -> Markup:
+        """Any metrics of chosen cells: (text, cell, metric, the metric's name in reported.csv[, factor])."""
+        given = [({"cell": text}, cell, *rest) for text, cell, *rest in rows if cell]
+        table = tables.values(self.evidence, [row if len(row) == 5 else (*row, 1) for row in given])
+        return self._table(name, caption, table, tables.printed_values(table) if len(table) else table)
+
+    def pairs(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, Cell | None]]) -> Markup:
+        """How far pairs of cells are apart, seed by seed: (text, cell, cell)."""
+        trained = [
+            ({"": text}, *both) for text, *both in rows if all(cell and len(self.evidence.of(cell)) for cell in both)
+        ]
+        table = tables.pairs(self.evidence, trained)
+        return self._table(name, caption, table, tables.printed_pairs(table) if len(table) else table)
+
+    def parameters(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, str, str]]) -> Markup:
+        """Trainable parameters: (text, cell, layer, the layer's name in reported.csv); "" stands for all layers."""
+        table = tables.parameters(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
+        return self._table(name, caption, table, tables.printed_parameters(table) if len(table) else table)
 
     def _table(self, name: str, caption: str, table: pd.DataFrame, shown: pd.DataFrame) -> Markup:
         stem = f"table-{name}"
@@ -104,14 +131,27 @@ class StudyPage:
         metric: str,
         names: list[str] | None = None,
         splits: Sequence[str] = ("train", "test"),
-    ) -> alt.Chart | None:
+        unit: str = "epoch",
+    ) -> alt.LayerChart | None:
         """See `figures.curves`."""
         chosen = cells if isinstance(cells, list) else [cells] if cells else []
-        return figures.curves(self.evidence, chosen, metric, names, splits)
+        return figures.curves(self.evidence, chosen, metric, names, splits, unit)
 
     def best_accuracies(self, experiment: str, names: list[str] | None = None) -> alt.Chart | None:
         """See `figures.best_accuracies`."""
         return figures.best_accuracies(self.evidence, self.evidence.find(experiment), names)
+
+    def by_setting(self, experiment: str, key: str) -> alt.LayerChart | None:
+        """See `sweeps.by_setting`."""
+        return sweeps.by_setting(self.evidence, self.evidence.find(experiment), key)
+
+    def sweep(self, experiment: str) -> alt.HConcatChart | None:
+        """See `sweeps.sweep`."""
+        return sweeps.sweep(self.evidence, experiment)
+
+    def scatter(self, cell: Cell | None) -> alt.Chart | None:
+        """See `regrade.reporting.scatter`."""
+        return scatter(cell) if cell else None
 
     def feature_maps(self, cell: Cell | None, image: int) -> alt.VConcatChart | None:
         """See `regrade.reporting.feature_maps`, which needs PyTorch: imported only by the reports that use it."""

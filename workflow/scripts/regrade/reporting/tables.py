@@ -1,5 +1,6 @@
 """Tables: each reported number beside the reproduced one, as HTML, CSV, Markdown and LaTeX."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from regrade.cells import Cell
 from regrade.files import write_text
 from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.statistics.intervals import mean_interval
 
 # Columns of the CSV; the printed forms join low and high
 COLUMNS = (
@@ -49,6 +51,51 @@ def times(evidence: Evidence, rows: list[tuple[dict, Cell]]) -> pd.DataFrame:
         table[column] = table[column].astype(float)
         table[f"{column.removesuffix('seconds')}ratio"] = table[column] / table[column].iloc[0]
     return table
+
+
+def values(evidence: Evidence, rows: list[tuple[dict, Cell, str, str, float]]) -> pd.DataFrame:
+    """One row per metric of a cell: what names it, then reported, mean, low and high (95 % interval), seeds, of.
+
+    A row is given as its names, the cell, the metric's column among the runs, its name in reported.csv, and a factor
+    that turns our unit into the source's. `seeds` are those with a value, `of` all.
+    """
+    made = []
+    for names, cell, metric, stated, factor in rows:
+        found = evidence.of(cell).get(metric, pd.Series(dtype=float))
+        known = found.dropna() * factor
+        mean, low, high = mean_interval(known)
+        numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(found)}
+        made.append(names | {"reported": evidence.stated(cell, stated)} | numbers)
+    return pd.DataFrame(made)
+
+
+def pairs(evidence: Evidence, rows: list[tuple[dict, Cell, Cell]]) -> pd.DataFrame:
+    """How far two cells are apart, seed by seed: names, paired seeds, the largest differences at any evaluation.
+
+    `equal`: seeds in which both converge at the same evaluation.
+    """
+    made = []
+    for names, first, second in rows:
+        curves = [evidence.curve(cell) for cell in (first, second)]
+        both = curves[0].merge(curves[1], on=["seed", "epoch"], suffixes=("", "_other"))
+        row = names | {"seeds": both["seed"].nunique()}
+        for metric in ("test_loss", "test_accuracy"):
+            row[metric] = (both[metric] - both[f"{metric}_other"]).abs().max()
+        converged = [evidence.of(cell).set_index("seed")["epochs_to_converge"] for cell in (first, second)]
+        row["equal"] = int((converged[0] == converged[1]).sum())
+        made.append(row)
+    return pd.DataFrame(made)
+
+
+def parameters(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> pd.DataFrame:
+    """Trainable parameters, reported and counted: names, cell, our layer ("" for all), its name in reported.csv."""
+    made = []
+    for names, cell, layer, stated in rows:
+        runs = evidence.of(cell)
+        counts = json.loads(runs["parameters_by_layer"].iloc[0]) if len(runs) else {}
+        reported = evidence.stated_of_layer(cell, stated) if layer else evidence.stated(cell, "trainable_parameters")
+        made.append(names | {"reported": reported, "counted": counts.get(layer) if layer else sum(counts.values())})
+    return pd.DataFrame(made)
 
 
 def write(table: pd.DataFrame, shown: pd.DataFrame, folder: Path, name: str) -> str:
@@ -105,6 +152,48 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
         "Status": table["status"],
     }
     return pd.DataFrame(shown)
+
+
+def printed_values(table: pd.DataFrame) -> pd.DataFrame:
+    """`values` as a reader sees it."""
+    shown = table.drop(columns=["reported", "mean", "low", "high", "seeds", "of"]).astype(object)
+    shown["Reported"] = table["reported"].map(_short)
+    shown["Reproduced"] = table["mean"].map(_short)
+    shown["95 % interval"] = [
+        "–" if pd.isna(low) else f"{_short(low)} to {_short(high)}"
+        for low, high in zip(table["low"], table["high"], strict=True)
+    ]
+    shown["Seeds"] = [
+        f"{row.seeds}" if row.seeds == row.of else f"{row.seeds} of {row.of}" for row in table.itertuples()
+    ]
+    return shown
+
+
+def printed_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """`pairs` as a reader sees it."""
+    headings = {
+        "seeds": "Paired seeds",
+        "test_loss": "Largest difference of test loss",
+        "test_accuracy": "Largest difference of test accuracy",
+        "equal": "Seeds converged at the same evaluation",
+    }
+    shown = table.astype(object)
+    for column in ("test_loss", "test_accuracy"):
+        shown[column] = ["–" if pd.isna(value) else f"{value:.2g}" for value in table[column]]
+    return shown.rename(columns=headings)
+
+
+def printed_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """`parameters` as a reader sees it."""
+    shown = table.astype(object)
+    for column in ("reported", "counted"):
+        shown[column] = ["–" if pd.isna(value) else f"{value:,.0f}" for value in table[column]]
+    return shown.rename(columns={"reported": "Reported", "counted": "Counted"})
+
+
+def _short(value: float) -> str:
+    """Shares with four decimals, counts with one."""
+    return "–" if value is None or pd.isna(value) else f"{value:.4f}" if abs(value) <= 1 else f"{value:,.1f}"
 
 
 def _four(value: float) -> str:
