@@ -122,8 +122,20 @@ class Evidence:
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
             "cells": len(self.cells),
             "states": {name: int(states.get(name, 0)) for name in ("done", "diverged", "failed", "missing")},
-            "caps": {key: value for key, value in self.params.present_scale.at_most if value},
+            "caps": self.params.present_scale.at_most.model_dump(exclude_none=True),
+            "caps_of": self._further_caps(),
         }
+
+    def _further_caps(self) -> dict[str, dict[str, int]]:
+        """What the present scale caps in single experiments, or in those that they are like."""
+        found = {}
+        for name, experiment in self.study.experiments.items():
+            own = experiment.at_most.get(self.params.scale)
+            if own:
+                found[name] = own.model_dump(exclude_none=True)
+            elif experiment.like in found:
+                found[name] = found[experiment.like]
+        return found
 
     def _source(self, data: dict) -> str:
         try:

@@ -108,7 +108,7 @@ def best_accuracies(evidence: Evidence, cells: list[Cell], names: list[str] | No
     panels = len(keys) == 2 and not names
     x = alt.X(
         f"{keys[1]}:O" if panels else "cell:N",
-        sort=None,
+        sort=list(dict.fromkeys(data[keys[1]])) if panels else None,
         title=keys[1] if panels else None,
         axis=alt.Axis(labelLimit=260, labelAngle=0 if names else -90),
     )
@@ -119,7 +119,9 @@ def best_accuracies(evidence: Evidence, cells: list[Cell], names: list[str] | No
     )
     layers = with_intervals(data, x, mark, alt.Scale(zero=bool(names)))
     if panels:
-        return layers.properties(width=100, height=HEIGHT).facet(column=alt.Column(f"{keys[0]}:O", sort=None))
+        return layers.properties(width=100, height=HEIGHT).facet(
+            column=alt.Column(f"{keys[0]}:O", sort=list(dict.fromkeys(data[keys[0]])))
+        )
     return layers.properties(width=max(300, 110 * len(cells)), height=HEIGHT)
 
 

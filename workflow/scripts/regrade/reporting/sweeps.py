@@ -1,6 +1,7 @@
 """Figures of accuracy against a setting: of one setting, and of a sweep with one factor at a time."""
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from regrade.cells import Cell
@@ -19,7 +20,9 @@ def by_setting(evidence: Evidence, cells: list[Cell], key: str) -> alt.LayerChar
         for split in ("train", "test"):
             values = evidence.of(cell).get(f"{split}_accuracy_best_epoch", pd.Series(dtype=float))
             mean, low, high = mean_interval(values)
-            rows.append({"setting": cell.varying[key], "split": split, "mean": mean, "low": low, "high": high})
+            # With few seeds, t reaches beyond what an accuracy can be
+            interval = {"low": np.clip(low, 0, 1), "high": np.clip(high, 0, 1)}
+            rows.append({"setting": cell.varying[key], "split": split, "mean": mean} | interval)
     data = pd.DataFrame(rows).dropna(subset="mean") if rows else pd.DataFrame()
     if not len(data):
         return None

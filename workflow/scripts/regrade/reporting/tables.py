@@ -94,7 +94,8 @@ def parameters(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> p
         runs = evidence.of(cell)
         counts = json.loads(runs["parameters_by_layer"].iloc[0]) if len(runs) else {}
         reported = evidence.stated_of_layer(cell, stated) if layer else evidence.stated(cell, "trainable_parameters")
-        made.append(names | {"reported": reported, "counted": counts.get(layer) if layer else sum(counts.values())})
+        counted = counts.get(layer) if layer else sum(counts.values()) or None
+        made.append(names | {"reported": reported, "counted": counted})
     return pd.DataFrame(made)
 
 
