@@ -27,7 +27,7 @@ class KerasFit:
         self.model.compile(keras.optimizers.Adam(lr), loss, metrics=["accuracy"])
         self.batch_size = batch_size
         self.train = (data.train_inputs.numpy(), data.train_targets.numpy())
-        self.test = (data.test_inputs.numpy(), data.test_targets.numpy())
+        self.test = (data.evaluation_inputs.numpy(), data.evaluation_targets.numpy())
 
     def advance(self) -> object:
         """Train one epoch and evaluate."""

@@ -55,7 +55,7 @@ class PlainLoop:
     def __init__(self, model: torch.nn.Module, data: Data, optimizer: torch.optim.Optimizer, batch_size: int):
         self.model, self.optimizer = model, optimizer
         self.train = DataLoader(Rows(data.train_inputs, data.train_targets), batch_size, shuffle=True)
-        self.test = DataLoader(Rows(data.test_inputs, data.test_targets), batch_size)
+        self.test = DataLoader(Rows(data.evaluation_inputs, data.evaluation_targets), batch_size)
 
     def advance(self) -> dict[str, float]:
         """Train one epoch and evaluate; the epoch's numbers."""

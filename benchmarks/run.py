@@ -16,7 +16,8 @@ from regrade.cells import Cell
 from regrade.datasets import cifar10
 from regrade.files import write_json
 from regrade.training import device, job
-from regrade.training.pack import Data, Pack
+from regrade.training.classification import ClassificationPack
+from regrade.training.pack import Data
 from regrade.training.state import RunState
 
 from benchmarks import on_tensorflow
@@ -38,9 +39,9 @@ def images(cell: Cell, rounds: int) -> dict:
     tensors = [torch.from_numpy(part[:count]) for part, count in zip(parts, rows, strict=True)]
     model = image_cnn(50, 60)
     optimizer = torch.optim.SGD(model.parameters(), configuration.settings.lr)
-    plain = PlainLoop(model, Data(*tensors), optimizer, configuration.settings.batch_size)
+    plain = PlainLoop(model, Data(*tensors, classes=10), optimizer, configuration.settings.batch_size)
     ours = [part.contiguous(memory_format=torch.channels_last) if part.dim() == 4 else part for part in tensors]
-    pack = Pack(configuration, [RunState(0)], Data(*ours))
+    pack = ClassificationPack(configuration, [RunState(0)], Data(*ours, classes=10))
     return compare(pack.advance, {"plain": plain.advance}, rounds)
 
 
@@ -53,13 +54,16 @@ def texts(cell: Cell, rounds: int, seeds: int) -> dict:
         for rows in (TRAIN_ROWS, TEST_ROWS)
         for part in (torch.randint(size, (rows, 100)), torch.randint(1, 15, (rows,)))
     ]
-    data = Data(*parts, vocabulary_size=size)
+    data = Data(*parts, classes=15, vocabulary_size=size)
     settings = configuration.settings
     model = TextRnn(level, kind, size)
     plain = PlainLoop(model, data, torch.optim.Adam(model.parameters(), settings.lr), settings.batch_size)
     keras = on_tensorflow.KerasFit(level, kind, data, settings.lr, settings.batch_size)
     states = [RunState(seed) for seed in range(seeds)]
-    packs = [Pack(configuration, group, data) for group in job.groups(configuration, states, torch.device("cpu"))]
+    packs = [
+        ClassificationPack(configuration, group, data)
+        for group in job.groups(configuration, states, torch.device("cpu"))
+    ]
     others = {"plain": plain.advance, "keras": keras.advance}
     return compare(lambda: [pack.advance() for pack in packs], others, rounds, seeds)
 

@@ -99,6 +99,17 @@ def test_the_reported_winner_is_the_one_in_reported_csv():
     assert [layer.filters for layer in cell.configuration().network if layer.kind == "convolution"] == [70, 100]
 
 
+def test_an_overlay_leaves_the_order_of_params_yaml(project: Project):
+    """By Snakemake as by the command: here it names the second of three keys, and the last experiment first."""
+    experiments = {"b6_recurrent": {"grid": {"layers": [2]}}, "a1_baseline": {"settings": {"lr": 0.01}}}
+    overlay = {"scale": "demo", "studies": {"ce4042": {"experiments": experiments}}}
+    listed = [line.split()[1] for line in project.regrade("cells", overlay=overlay).stdout.splitlines() if "/" in line]
+    assert listed[0].startswith("results/ce4042/a1_baseline/")
+    assert listed[-1].startswith("results/ce4042/b6_recurrent/level=word,rnn_cell=rnn,layers=2,clip_value=0.2-")
+    planned = project.snakemake(options=("-n",), overlay=overlay).stdout
+    assert all(f"{folder}/run.json" in planned for folder in listed)
+
+
 def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project):
     listed = project.regrade("cells").stdout
     assert listed.count("missing   results/ce4042/") == 8

@@ -16,7 +16,8 @@ from regrade.cells import RECORD, Configuration
 from regrade.datasets import cifar10, prepared
 from regrade.files import read_json, sha256
 from regrade.params import Dataset
-from regrade.training.pack import Data, Pack
+from regrade.training.classification import ClassificationPack
+from regrade.training.pack import Data
 from regrade.training.state import RunState
 
 ROWS = 20
@@ -163,10 +164,11 @@ def test_a_small_cnn_learns_the_stand_in_but_not_perfectly():
         *(
             torch.from_numpy(part)
             for part in (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets)
-        )
+        ),
+        classes=10,
     )
     state = RunState(0)
-    pack = Pack(configuration, [state], data)
+    pack = ClassificationPack(configuration, [state], data)
     for _ in range(settings["epochs"]):
         pack.advance()
     assert pytest.approx(0.7, abs=0.25) == state.history[-1]["test_accuracy"]

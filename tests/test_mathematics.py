@@ -138,6 +138,42 @@ def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
     assert made.eval()(x) is x
 
 
+def test_batch_normalization_equals_pytorchs_in_training_and_after():
+    """Outputs and gradients of several batches, the running statistics after them, and the evaluation with these."""
+    runs, channels = 2, 3
+    made = network([{"kind": "batch_normalization"}], (channels, 4, 5), runs, "torch")
+    (ours,) = made.children()
+    random = np.random.default_rng(12)
+    peers = [torch.nn.BatchNorm2d(channels) for _ in range(runs)]
+    for parameter, name in ((ours.scale, "weight"), (ours.shift, "bias")):
+        parameter.data = torch.from_numpy(random.normal(size=(runs, channels)))
+        for run, peer in enumerate(peers):
+            getattr(peer, name).data = parameter.data[run].clone()
+    for rows, training in ((6, True), (2, True), (6, True), (1, False), (6, False)):
+        inputs, weights = (torch.from_numpy(random.normal(1, 2, (runs, rows, channels, 4, 5))) for _ in range(2))
+        x = inputs.clone().requires_grad_()
+        outputs = made.train(training)(x)
+        made.zero_grad()
+        (outputs * weights).sum().backward()
+        for run, peer in enumerate(peers):
+            there = inputs[run].clone().requires_grad_()
+            expected = peer.train(training)(there)
+            peer.zero_grad()
+            (expected * weights[run]).sum().backward()
+            pairs = [(outputs, expected), (x.grad, there.grad)]
+            pairs += [(ours.scale.grad, peer.weight.grad), (ours.shift.grad, peer.bias.grad)]
+            pairs += [(ours.mean, peer.running_mean), (ours.variance, peer.running_var)]
+            for mine, theirs in pairs:
+                torch.testing.assert_close(mine[run].detach(), theirs.detach(), rtol=1e-10, atol=1e-12)
+
+
+def test_padded_pooling_equals_pytorchs():
+    made = network([{"kind": "max_pooling", "size": 3, "stride": 2, "padding": 1}], (2, 8, 7), 2)
+    x = torch.randn(2, 4, 2, 8, 7) - 5  # all negative: a padding of zeros would win
+    expected = torch.nn.MaxPool2d(3, 2, 1)(x.flatten(0, 1)).unflatten(0, (2, 4))
+    torch.testing.assert_close(made(x), expected, rtol=0, atol=0)
+
+
 def reference(name: str, conventions: str, gradients: np.ndarray, lr: float, momentum: float) -> np.ndarray:
     """Parameters (beginning at one) after these gradients, by the published formulas."""
     w, m, v = (np.full(gradients.shape[1:], start) for start in (1.0, 0.0, 0.0))
@@ -152,6 +188,12 @@ def reference(name: str, conventions: str, gradients: np.ndarray, lr: float, mom
             case "rmsprop", "torch":
                 v = 0.99 * v + 0.01 * g**2
                 w = w - lr * g / (np.sqrt(v) + 1e-8)
+            case "adagrad", "keras":
+                v = (v if t > 1 else 0.1) + g**2
+                w = w - lr * g / np.sqrt(v + 1e-7)
+            case "adagrad", "torch":
+                v = v + g**2
+                w = w - lr * g / (np.sqrt(v) + 1e-10)
             case "adam", _:
                 m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
                 correction = np.sqrt(1 - 0.999**t)
@@ -161,7 +203,7 @@ def reference(name: str, conventions: str, gradients: np.ndarray, lr: float, mom
 
 
 @pytest.mark.parametrize("conventions", ["keras", "torch"])
-@pytest.mark.parametrize(("name", "momentum"), [("sgd", 0), ("sgd", 0.1), ("rmsprop", 0), ("adam", 0)])
+@pytest.mark.parametrize(("name", "momentum"), [("sgd", 0), ("sgd", 0.1), ("rmsprop", 0), ("adam", 0), ("adagrad", 0)])
 def test_optimizers_after_20_steps(name: str, momentum: float, conventions: str):
     # Gradients around the size of epsilon, where it matters where that stands
     gradients = np.random.default_rng(3).normal(size=(20, 2, 7)) * np.logspace(-7, 1, 7)

@@ -126,7 +126,8 @@ def test_front_doors_refuse_before_any_job_starts(project: Project):
     for answer in (project.snakemake(overlay=overlay), project.regrade("cells", overlay=overlay)):
         assert answer.returncode == 1
         assert (
-            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'" in answer.stdout
+            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
+            in answer.stdout
         )
     assert not project.find("results/**/*")
     assert not project.find("data/**/*")

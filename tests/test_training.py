@@ -8,7 +8,8 @@ import torch
 from conftest import Project
 from regrade.cells import Configuration
 from regrade.training import job
-from regrade.training.pack import Data, Pack
+from regrade.training.classification import ClassificationPack
+from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.store import Store
 
@@ -82,7 +83,7 @@ def data() -> Data:
         return [images, torch.from_numpy(random.integers(0, 10, rows))]
 
     # 70 rows in batches of 16: the last batch is a partial one
-    return Data(*split(70), *split(31))
+    return Data(*split(70), *split(31), classes=10)
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +134,7 @@ def texts() -> Data:
         ids = torch.from_numpy(random.integers(0, 12, (rows, 15)))
         return [ids, torch.from_numpy(random.integers(0, 10, rows))]
 
-    return Data(*split(70), *split(31), vocabulary_size=12)
+    return Data(*split(70), *split(31), classes=10, vocabulary_size=12)
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -144,7 +145,7 @@ def test_texts_the_same_alone_as_among_five_and_resumed(name: str, texts: Data):
     assert same(five[3], alone[0])
     store = Store("stopped", "code")
     begun = [RunState(3)]
-    pack = Pack(this, begun, texts)
+    pack = ClassificationPack(this, begun, texts)
     pack.advance()
     pack.save()
     store.write(begun[0])
@@ -162,7 +163,7 @@ def test_resumed_equals_uninterrupted(network: list, conventions: str, data: Dat
         store = Store("stopped", "code")
         begun = [RunState(0), RunState(1)]
         for state, epochs in zip(begun, (1, 3), strict=True):  # stopped at different epochs
-            pack = Pack(this, [state], data)
+            pack = ClassificationPack(this, [state], data)
             for _ in range(epochs):
                 pack.advance()
             pack.save()
@@ -176,13 +177,13 @@ def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
     this = configuration(MLP, optimizer="sgd")
     store = Store("diverging", "code")
     poisoned = RunState(0)
-    pack = Pack(this, [poisoned], data)
+    pack = ClassificationPack(this, [poisoned], data)
     pack.advance()
     pack.save()
     poisoned.tensors["network/dense1.kernel"].fill_(float("inf"))
     store.write(poisoned)
     other = RunState(1)
-    pack = Pack(this, [other], data)
+    pack = ClassificationPack(this, [other], data)
     pack.advance()
     pack.save()
     store.write(other)
@@ -209,10 +210,14 @@ def test_damaged_state_or_state_of_other_code_starts_anew(data: Data, capsys):
 
 def test_every_row_is_seen_once_per_epoch(data: Data):
     numbered = Data(
-        torch.arange(70, dtype=torch.uint8)[:, None], data.train_targets, torch.zeros(31, 1), data.evaluation_targets
+        torch.arange(70, dtype=torch.uint8)[:, None],
+        data.train_targets,
+        torch.zeros(31, 1),
+        data.evaluation_targets,
+        10,
     )
     seen: list[list[float]] = []
-    pack = Pack(
+    pack = ClassificationPack(
         configuration([{"kind": "rescale", "divisor": 1}, {"kind": "dense", "units": 10}]),
         [RunState(0), RunState(1)],
         numbered,

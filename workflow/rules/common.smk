@@ -3,6 +3,7 @@ import ctypes
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
@@ -11,6 +12,13 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from regrade import cells, datasets, digest, params
 from regrade.errors import UserError
+from regrade.overlays import merge
+
+# Snakemake puts the keys of overlays first, but cells are named, and listed, in the order of params.yaml
+ordered = yaml.safe_load(Path("params.yaml").read_text())
+merge(ordered, config)
+config.clear()
+config.update(ordered)
 
 try:
     PARAMS = params.parse(config)

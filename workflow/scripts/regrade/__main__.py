@@ -10,6 +10,7 @@ import yaml
 from regrade import cells, params, prune
 from regrade.errors import UserError
 from regrade.files import write_json
+from regrade.overlays import merge
 from regrade.params import Params
 
 
@@ -61,21 +62,13 @@ def _merged(overlays: list[str], values: list[str]) -> dict:
             raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
         if not isinstance(content, dict):
             raise UserError(f"{name} is not a mapping of keys to values")
-        _merge(config, content)
+        merge(config, content)
     for text in values:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--config {text}: write it as KEY=VALUE")
         config[key] = yaml.safe_load(value)
     return config
-
-
-def _merge(base: dict, overlay: dict) -> None:
-    for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
 
 
 def _list(parameters: Params) -> int:

@@ -49,7 +49,8 @@ class Configuration(Section):
     def code(self) -> str:
         """Digest of the code that results depend on: the training loop and the layers of the network."""
         layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
-        return code("regrade.training.pack", f"regrade.training.{self.settings.backend}_learner", *layers)
+        parts = (datasets.task(self.data["dataset"]), f"{self.settings.backend}_learner")
+        return code(*(f"regrade.training.{part}" for part in parts), *layers)
 
 
 @dataclass(frozen=True)
@@ -244,14 +245,14 @@ class _Expansion:
         if missing := [factor for factor in factors if factor not in fixed]:
             raise UserError(f"{self._where(name)}.around: {missing[0]} has no value under settings; add it")
         centre = {factor: fixed[factor] for factor in factors}
-        found = [centre | {factor: value} for factor, values in factors.items() for value in values]
+        found = [*(centre | {factor: value} for factor, values in factors.items() for value in values), centre]
         return [varying for position, varying in enumerate(found) if varying not in found[:position]]
 
     def maker(self, name: str, waiting: tuple[str, ...] = ()) -> Callable[[dict[str, Value]], Cell]:
         """A function that makes the experiment's cell from what varies."""
         where = self._where(name)
         experiment = self._experiment(name, f"{where}.select", waiting)
-        fixed, selection = self._fixed(name, ()), None
+        fixed = self._fixed(name, ())
         if select := experiment.select:
             candidates = self.cells(select.source, (*waiting, name))
             for key in select.settings:
@@ -260,10 +261,22 @@ class _Expansion:
                 fixed.pop(key, None)
             if select.winner == "reported":
                 fixed |= self._reported_winner(select, f"{where}.select")
-            else:
-                chosen = tuple(select.settings)
-                selection = Selection(self.name, select.source, chosen, select.by, select.epochs, tuple(candidates))
-        return partial(self._cell, name, fixed, selection)
+        return partial(self._cell, name, fixed)
+
+    def _selection(self, name: str, settings: dict[str, Value]) -> Selection | None:
+        """What a cell with these settings takes over at run time."""
+        select = self.study.experiments[name].select
+        if not select or select.winner == "reported":
+            return None
+        candidates = tuple(
+            cell
+            for cell in self.cells(select.source, (name,))
+            if all(cell.settings.get(key) == settings.get(key) for key in select.same)
+        )
+        if not candidates:
+            same = ", ".join(f"{key}={settings.get(key)}" for key in select.same)
+            raise UserError(f"{self._where(name)}.select.same: {select.source} has no cell with {same}")
+        return Selection(self.name, select.source, tuple(select.settings), select.by, select.epochs, candidates)
 
     def _where(self, name: str) -> str:
         return f"params.yaml: studies.{self.name}.experiments.{name}"
@@ -300,8 +313,9 @@ class _Expansion:
             )
         return {key: winner[key] for key in select.settings}
 
-    def _cell(self, name: str, fixed: dict, selection: Selection | None, varying: dict) -> Cell:
+    def _cell(self, name: str, fixed: dict, varying: dict) -> Cell:
         where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
+        selection = self._selection(name, settings)
         dataset = str(settings.get("dataset"))
         of_dataset = datasets.setting_names(dataset)
         allowed = self.allowed | of_dataset | set(Template(str(settings.get("network"))).get_identifiers())

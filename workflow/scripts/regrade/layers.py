@@ -137,6 +137,13 @@ class MaximumOverSteps(LayerSpec):
     kind: Literal["maximum_over_steps"]
 
 
+class ImageRows(LayerSpec):
+    """Makes a sequence of an image: a step per row of pixels."""
+
+    module = "sequence"
+    kind: Literal["image_rows"]
+
+
 class Recurrent(LayerSpec):
     """Recurrent cells, one layer upon another; gives the last state of the top layer, or its states at every step."""
 
@@ -166,6 +173,7 @@ Layer = Annotated[
     | SequenceConvolution
     | SequencePooling
     | MaximumOverSteps
+    | ImageRows
     | Recurrent,
     Field(discriminator="kind"),
 ]

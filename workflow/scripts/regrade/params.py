@@ -106,7 +106,11 @@ class Settings(Section):
     clip_value: Annotated[float, Field(ge=0)] = Field(0.0, description="largest size of a gradient's element; 0 = any")
     clip_norm: Annotated[float, Field(ge=0)] = Field(0.0, description="largest norm of all gradients together; 0 = any")
     l2: Annotated[float, Field(ge=0)] = Field(0.0, description="times a kernel is added to its gradient")
-    batch_size: PositiveInt
+    gradient_norm: bool = Field(False, description="whether the mean norm of the gradients is recorded")
+    batch_size: PositiveInt | None = None
+    batch_tokens: PositiveInt | None = Field(
+        None, description="instead of batch_size, for rows of different lengths: tokens of a batch, padding included"
+    )
     epochs: PositiveInt
     evaluate_every: PositiveFloat = Field(1.0, description="epochs between evaluations; 0.1 for ten in an epoch")
 
@@ -122,6 +126,12 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _batches_have_a_size(self) -> "Settings":
+        if (self.batch_size is None) == (self.batch_tokens is None):
+            raise ValueError("give one of batch_size and batch_tokens")
+        return self
+
+    @model_validator(mode="after")
     def _evaluations_divide_epochs(self) -> "Settings":
         times = self.evaluate_every if self.evaluate_every >= 1 else 1 / self.evaluate_every
         if abs(times - round(times)) > 1e-9:
@@ -130,8 +140,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _numpy_can_do_it(self) -> "Settings":
-        if self.backend == "numpy" and (self.optimizer != "sgd" or self.momentum or self.clip_value or self.clip_norm):
-            raise ValueError("the numpy backend has plain sgd only, without momentum and clipping")
+        if self.backend == "numpy" and (
+            self.optimizer != "sgd" or self.momentum or self.clip_value or self.clip_norm or self.gradient_norm
+        ):
+            raise ValueError("the numpy backend has plain sgd only, without momentum, clipping and gradient_norm")
         return self
 
 
@@ -140,6 +152,7 @@ class Select(Section):
 
     source: Name = Field(alias="from")
     settings: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
+    same: list[Name] = Field([], description="settings in which a candidate must agree with the cell")
     by: Metric
     winner: Literal["measured", "reported"]
     epochs: Literal["best"] | None = Field(

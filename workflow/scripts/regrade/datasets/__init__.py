@@ -32,6 +32,8 @@ NAMES = (
     "tiny_mnist",
     "tiny_toy",
     "palindromes",
+    "ndfa",
+    "brackets",
 )
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -43,6 +45,11 @@ _code = cache(digest.code)
 def module(name: str) -> ModuleType:
     """The module of a dataset."""
     return importlib.import_module(f"regrade.datasets.{name}")
+
+
+def task(name: str) -> str:
+    """What is learnt from this dataset: language, if its rows are texts of a formal language, else classification."""
+    return "language" if hasattr(module(name), "language") else "classification"
 
 
 def setting_names(name: str) -> set[str]:

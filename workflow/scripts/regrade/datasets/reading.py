@@ -65,6 +65,14 @@ def last(tokens: Ragged, max_length: int | None) -> Ragged:
     return Ragged(tokens.values[kept], np.concatenate([[0], np.cumsum(tokens.lengths.clip(max=max_length))]))
 
 
+def filled(tokens: Ragged) -> np.ndarray:
+    """All ids of each review, with padding behind shorter ones: (rows, ids of the longest) int32."""
+    lengths = tokens.lengths
+    rows = np.full((len(tokens), lengths.max(initial=1)), PADDING, dtype=np.int32)
+    rows[np.arange(rows.shape[1]) < lengths[:, None]] = tokens.values
+    return rows
+
+
 def padded(tokens: Ragged, max_length: int) -> np.ndarray:
     """The last `max_length` ids of each review, with padding before shorter ones: (rows, max_length) int32.
 

@@ -44,6 +44,19 @@ class Network(torch.nn.Module):
             x = layer(x)
         return x
 
+    def step(self, x: torch.Tensor, states: dict | None) -> tuple[torch.Tensor, dict]:
+        """As `forward`, going on from where the last call ended; what the next call goes on from comes with it.
+
+        `states`: what the last call gave; None at the beginning.
+        """
+        after = {}
+        for name, layer in self.named_children():
+            if hasattr(layer, "step"):
+                x, after[name] = layer.step(x, states and states[name])
+            else:
+                x = layer(x)
+        return x, after
+
     def outputs(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """The output of every layer by name, after its activation: (runs, examples, *shape)."""
         outputs = {}

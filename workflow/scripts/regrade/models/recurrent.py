@@ -55,7 +55,8 @@ class Recurrent(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, [steps,] units)."""
         if self.spec.cell == "lstm" and x.is_floating_point():
-            return self._library_lstm(x)
+            states, _ = self._library_lstm(x)
+            return states if self.spec.output == "states" else states[:, :, -1]
         examples = x.shape[1]
         if examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
@@ -80,23 +81,35 @@ class Recurrent(Layer):
         second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
         return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
-    def _library_lstm(self, x: torch.Tensor) -> torch.Tensor:
-        """The same by PyTorch's own LSTM, whose gates are in the same order, run by run.
+    def step(self, x: torch.Tensor, state: list | None) -> tuple[torch.Tensor, list]:
+        """The states at every step of x (runs, rows, steps, features), and what the next call goes on from.
 
-        It is faster than what is written out below, but takes vectors only, not ids. Shapes as of `forward`.
+        `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM.
+        """
+        if self.spec.cell != "lstm":
+            raise ValueError(f"texts are continued by an LSTM only, not by {self.spec.cell}")
+        return self._library_lstm(x, state)
+
+    def _library_lstm(self, x: torch.Tensor, before: list | None = None) -> tuple[torch.Tensor, list]:
+        """States (runs, rows, steps, units) by PyTorch's own LSTM, whose gates are in the same order, run by run.
+
+        It is faster than what is written out below, but takes vectors only, not ids. `before`: for each run, the pair
+        of states and cells to begin with; the second value are the pairs to go on from.
         """
         layers = [self._layer(number) for number in range(1, self.spec.layers + 1)]
-        outputs = []
+        outputs, after = [], []
         for run, vectors in enumerate(x):
             weights = []
             for kernel, recurrent, bias, second in layers:
                 none = torch.zeros_like(bias[run, :, 0])
                 biases = [bias[run, :, 0], none if second is None else second[run, :, 0]]
                 weights += [kernel[run].contiguous(), recurrent[run].contiguous(), *biases]
-            start = x.new_zeros(len(layers), x.shape[1], self.spec.units)
-            states, _, _ = torch.lstm(vectors, (start, start), weights, True, len(layers), 0.0, True, False, True)
-            outputs.append(states if self.spec.output == "states" else states[:, -1])
-        return torch.stack(outputs)
+            zeros = x.new_zeros(len(layers), x.shape[1], self.spec.units)
+            start = before[run] if before else (zeros, zeros)
+            states, last, cell = torch.lstm(vectors, start, weights, True, len(layers), 0.0, True, False, True)
+            outputs.append(states)
+            after.append((last, cell))
+        return torch.stack(outputs), after
 
 
 def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

@@ -103,3 +103,16 @@ class MaximumOverSteps(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features) → (runs, examples, features)."""
         return x.max(2).values
+
+
+class ImageRows(Layer):
+    """Images as sequences of their rows, from the top, the channels of a row one after the other."""
+
+    def __init__(self, spec: "layers.ImageRows", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        channels, height, width = shape
+        self.output_shape = (height, channels * width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, channels, height, width) → (runs, examples, height, channels · width)."""
+        return x.transpose(2, 3).flatten(3)

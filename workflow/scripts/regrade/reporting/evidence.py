@@ -79,11 +79,11 @@ class Evidence:
         values = self.stated_values(cell, metric)
         return sum(values) / len(values) if values else None
 
-    def stated_of_layer(self, cell: Cell, layer: str) -> int | None:
-        """The parameters that the source states for one layer of an experiment with a single cell."""
+    def stated_of_layer(self, cell: Cell, layer: str, metric: str) -> float | None:
+        """The number that the source states for one layer; it does so for one network of an experiment only."""
         for row in self.reported:
-            if row["experiment"] == cell.experiment and row["cell"].get("layer") == layer:
-                return int(row["value"])
+            if (row["experiment"], row["cell"].get("layer"), row["metric"]) == (cell.experiment, layer, metric):
+                return float(row["value"])
         return None
 
     def any_trained(self, experiment: str) -> bool:

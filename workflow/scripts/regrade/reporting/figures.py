@@ -9,7 +9,6 @@ from regrade.cells import Cell, label
 from regrade.reporting.evidence import ACCURACIES, Evidence
 
 WIDTH, HEIGHT = 460, 260
-AXIS_TITLES = {"loss": "loss", "accuracy": "accuracy"}
 REPORTED = {"shape": "diamond", "color": "#e45756"}
 
 
@@ -20,11 +19,13 @@ def curves(
     names: list[str] | None,
     splits: Sequence[str],
     unit: str = "epoch",
+    floor: float | None = None,
 ) -> alt.LayerChart | None:
-    """`metric` (loss or accuracy) by epoch: mean over the seeds, band from smallest to largest. None without data.
+    """`metric` (loss, accuracy, …) by epoch: mean over the seeds, band from smallest to largest. None without data.
 
     One cell: a colour per split. Several cells: a colour per cell, called by `names`, train dashed. What the source
-    states epoch by epoch is drawn as diamonds. `unit`: epoch, or step for what counts steps of the optimizer.
+    states epoch by epoch is drawn as diamonds. `unit`: epoch, or step for what counts steps of the optimizer. A metric
+    of no split has the split "". `floor`: a value that cannot be fallen short of, as a dashed line.
     """
     names = names or [label(cell.varying) for cell in cells]
     parts = [
@@ -39,12 +40,14 @@ def curves(
     ticks = {"values": list(range(1, int(data["epoch"].max()) + 1))} if few else {}
     base = alt.Chart(data).encode(x=alt.X("epoch:Q", title=unit, axis=alt.Axis(format="d", **ticks)))
     several = len(cells) > 1
-    title = AXIS_TITLES[metric] if len(splits) > 1 else f"{splits[0]} {AXIS_TITLES[metric]}"
+    title = metric.replace("_", " ") if len(splits) > 1 else f"{splits[0]} {metric.replace('_', ' ')}".strip()
     colour = alt.Color(
         "cell:N" if several else "split:N",
         title=None,
         sort=None,
-        legend=alt.Legend(orient="bottom", labelLimit=400, columns=2, symbolOpacity=1, symbolType="stroke"),
+        legend=alt.Legend(orient="bottom", labelLimit=400, columns=2, symbolOpacity=1, symbolType="stroke")
+        if several or any(splits)
+        else None,
     )
     band = base.mark_area(opacity=0.2).encode(
         y=alt.Y("min:Q", title=title, scale=alt.Scale(zero=False)),
@@ -62,6 +65,9 @@ def curves(
     if len(stated):
         points = alt.Chart(stated).mark_point(shape=REPORTED["shape"], size=30, filled=True, opacity=0.8)
         layers += points.encode(x="epoch:Q", y="value:Q", color=colour)
+    if floor is not None:
+        rule = alt.Chart(pd.DataFrame([{"floor": floor}])).mark_rule(strokeDash=[4, 4], color="gray")
+        layers += rule.encode(y="floor:Q")
     return layers.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -70,7 +76,8 @@ def _means(evidence: Evidence, cell: Cell, name: str, metric: str, splits: Seque
     rows = evidence.curve(cell)
     if not len(rows):
         return []
-    tables = [rows.groupby("epoch")[f"{split}_{metric}"].agg(["mean", "min", "max"]) for split in splits]
+    columns = [f"{split}_{metric}" if split else metric for split in splits]
+    tables = [rows.groupby("epoch")[column].agg(["mean", "min", "max"]) for column in columns]
     return [table.reset_index().assign(split=split, cell=name) for table, split in zip(tables, splits, strict=True)]
 
 

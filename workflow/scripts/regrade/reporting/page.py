@@ -16,7 +16,7 @@ from regrade.cells import Cell, label
 from regrade.errors import UserError
 from regrade.files import write_bytes, write_text
 from regrade.reported import STUDIES
-from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, sweeps, tables
+from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, languages, sweeps, tables
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.scatter import scatter
 
@@ -40,12 +40,23 @@ class StudyPage:
             "curves": self.curves,
             "best_accuracies": self.best_accuracies,
             "feature_maps": self.feature_maps,
+            "filters": self.filters,
+            "projections": self.projections,
+            "occlusion_map": self.occlusion_map,
+            "occluded_image": self.occluded_image,
+            "activations": self.activations,
             "values": self.values,
             "pairs": self.pairs,
             "parameters": self.parameters,
             "by_setting": self.by_setting,
             "sweep": self.sweep,
             "scatter": self.scatter,
+            "metrics": self.metrics,
+            "languages": self.languages,
+            "floor": lambda cell: languages.language(cell).entropy_per_token() if cell else None,
+            "samples": lambda cell, epoch=None: languages.samples(cell, epoch) if cell else "",
+            "automaton": languages.automaton,
+            "elman_parity": self.elman_parity,
             "steps_per_epoch": figures.steps_per_epoch,
             "find": self.evidence.find,
             "cell": self.evidence.cell,
@@ -69,6 +80,31 @@ class StudyPage:
         rows = [({"row": row, "column": column}, cell, False) for row, column, cell in entries if cell]
         table = tables.comparison(self.evidence, rows)
         return self._table(name, caption, table, tables.printed_matrix(table))
+
+    def metrics(
+        self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
+    ) -> Markup:
+        """Several metrics of chosen cells: rows (text, cell), columns (heading, metric)."""
+        given = [
+            ({"row": text, "column": heading}, cell, metric, metric, 1)
+            for text, cell in rows
+            if cell
+            for heading, metric in columns
+        ]
+        table = tables.values(self.evidence, given)
+        return self._table(name, caption, table, tables.printed_matrix(table) if len(table) else table)
+
+    def languages(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
+        """Language models, (text, cell): losses with their floor, shares of valid texts."""
+        table = languages.table(self.evidence, [({"": text}, cell) for text, cell in rows if cell])
+        return self._table(name, caption, table, languages.printed(table) if len(table) else table)
+
+    def elman_parity(self, name: str, caption: str, cell: Cell | None) -> Markup:
+        """See `regrade.reporting.elman`, which needs PyTorch: imported only by the reports that use it."""
+        from regrade.reporting.elman import parity
+
+        table = parity(cell) if cell else pd.DataFrame()
+        return self._table(name, caption, table, table)
 
     def times(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
         """Training times of chosen cells, (text, cell), and their ratios to the first."""
@@ -132,10 +168,11 @@ class StudyPage:
         names: list[str] | None = None,
         splits: Sequence[str] = ("train", "test"),
         unit: str = "epoch",
+        floor: float | None = None,
     ) -> alt.LayerChart | None:
         """See `figures.curves`."""
         chosen = cells if isinstance(cells, list) else [cells] if cells else []
-        return figures.curves(self.evidence, chosen, metric, names, splits, unit)
+        return figures.curves(self.evidence, chosen, metric, names, splits, unit, floor)
 
     def best_accuracies(self, experiment: str, names: list[str] | None = None) -> alt.Chart | None:
         """See `figures.best_accuracies`."""
@@ -158,6 +195,37 @@ class StudyPage:
         from regrade.reporting.feature_maps import feature_maps
 
         return feature_maps(self.evidence, cell, image) if cell else None
+
+    def filters(self, cell: Cell | None) -> alt.Chart | None:
+        """See `regrade.reporting.filters`; it needs PyTorch, as those below do."""
+        from regrade.reporting.filters import filters
+
+        return filters(self.evidence, cell) if cell else None
+
+    def projections(self, cell: Cell | None, layer: str, maps: int = 9, top: int = 9) -> alt.ConcatChart | None:
+        """See `regrade.reporting.filters`."""
+        from regrade.reporting.filters import projections
+
+        return projections(self.evidence, cell, layer, maps, top) if cell else None
+
+    def occlusion_map(self, cell: Cell | None, images: int, size: int, stride: int) -> alt.Chart | None:
+        """See `regrade.reporting.occlusion`."""
+        from regrade.reporting.occlusion import occlusion_map
+
+        return occlusion_map(self.evidence, cell, images, size, stride) if cell else None
+
+    def occluded_image(self, cell: Cell | None, image: int, size: int, stride: int) -> alt.HConcatChart | None:
+        """See `regrade.reporting.occlusion`."""
+        from regrade.reporting.occlusion import occluded_image
+
+        return occluded_image(self.evidence, cell, image, size, stride) if cell else None
+
+    def activations(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, str, str]]) -> Markup:
+        """Mean and standard deviation of activations: (text, cell, layer, the layer's name in reported.csv)."""
+        from regrade.reporting.activations import activations
+
+        table = activations(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
+        return self._table(name, caption, table, tables.printed_activations(table) if len(table) else table)
 
 
 def write_study(evidence: Evidence, target: Path) -> None:

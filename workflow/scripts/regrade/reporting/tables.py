@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regrade.cells import Cell
@@ -64,6 +65,8 @@ def values(evidence: Evidence, rows: list[tuple[dict, Cell, str, str, float]]) -
         found = evidence.of(cell).get(metric, pd.Series(dtype=float))
         known = found.dropna() * factor
         mean, low, high = mean_interval(known)
+        if "accuracy" in metric:  # with few seeds, t reaches beyond what an accuracy can be
+            low, high = np.clip([low, high], 0, 1)
         numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(found)}
         made.append(names | {"reported": evidence.stated(cell, stated)} | numbers)
     return pd.DataFrame(made)
@@ -93,7 +96,8 @@ def parameters(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> p
     for names, cell, layer, stated in rows:
         runs = evidence.of(cell)
         counts = json.loads(runs["parameters_by_layer"].iloc[0]) if len(runs) else {}
-        reported = evidence.stated_of_layer(cell, stated) if layer else evidence.stated(cell, "trainable_parameters")
+        metric = "trainable_parameters"
+        reported = evidence.stated_of_layer(cell, stated, metric) if layer else evidence.stated(cell, metric)
         counted = counts.get(layer) if layer else sum(counts.values()) or None
         made.append(names | {"reported": reported, "counted": counted})
     return pd.DataFrame(made)
@@ -190,6 +194,20 @@ def printed_parameters(table: pd.DataFrame) -> pd.DataFrame:
     for column in ("reported", "counted"):
         shown[column] = ["–" if pd.isna(value) else f"{value:,.0f}" for value in table[column]]
     return shown.rename(columns={"reported": "Reported", "counted": "Counted"})
+
+
+def printed_activations(table: pd.DataFrame) -> pd.DataFrame:
+    """`regrade.reporting.activations` as a reader sees it."""
+    headings = {
+        "reported_mean": "Reported, mean",
+        "mean": "Reproduced, mean",
+        "reported_std": "Reported, standard deviation",
+        "std": "Reproduced, standard deviation",
+    }
+    shown = table.astype(object)
+    for column in headings:
+        shown[column] = table[column].map(_four)
+    return shown.rename(columns=headings)
 
 
 def _short(value: float) -> str:

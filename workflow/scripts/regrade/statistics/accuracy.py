@@ -13,8 +13,10 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
     test_accuracy_cross_fitted: the epoch is chosen on one half of the test rows and scored on the other, both ways.
     test_accuracy_last_epoch: after the last epoch.
     The first of equally good epochs counts. `peeking` is the first accuracy minus the second.
-    For split validation the names begin with validation.
+    For split validation the names begin with validation. Of a language model, see `_of_language`.
     """
+    if f"{split}_correct_even" not in history:
+        return _of_language(history, split)
     even, odd = (history[f"{split}_correct_{half}"].to_numpy() for half in ("even", "odd"))
     best, last = history.iloc[(even + odd).argmax()], history.iloc[-1]
     accuracy = f"{split}_accuracy"
@@ -28,7 +30,23 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
         "train_accuracy_best_epoch": history["train_accuracy"].max(),
         "train_accuracy_last_epoch": last["train_accuracy"],
         "train_loss_last_epoch": last["train_loss"],
+        "train_loss_best": history["train_loss"].min(),
+        f"{split}_loss_best": history[f"{split}_loss"].min(),
         f"{split}_loss_last_epoch": last[f"{split}_loss"],
+        "train_seconds": history["seconds"].sum(),
+    }
+
+
+def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:
+    """Metrics of a language model: losses in nats per token, shares of valid texts after the last epoch."""
+    last, loss = history.iloc[-1], f"{split}_loss"
+    shares = {f"{name}_last_epoch": last[name] for name in history if name.startswith("valid_")}
+    return shares | {
+        "train_loss_last_epoch": last["train_loss"],
+        f"{loss}_last_epoch": last[loss],
+        f"{loss}_best": history[loss].min(),
+        "best_epoch": history.loc[history[loss].idxmin(), "epoch"],
+        f"{split}_accuracy_last_epoch": last[f"{split}_accuracy"],
         "train_seconds": history["seconds"].sum(),
     }
 

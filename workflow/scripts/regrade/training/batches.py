@@ -37,6 +37,48 @@ def fresh(
     yield zip(inputs.split(per_block, dim=1), targets.split(per_block, dim=1), strict=True)
 
 
+def similar_length(
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    lengths: torch.Tensor,
+    streams: list[torch.Generator],
+    most_tokens: int,
+    pieces: int,
+) -> Iterator[Iterator[Block]]:
+    """All rows once, in batches of rows of similar length, each a block, the batches in fresh order; one run only.
+
+    inputs (rows, longest) are filled up behind; a block is as wide as its longest row. Which rows of equal length
+    share a batch is drawn anew, too.
+    """
+    (stream,) = streams
+    drawn = torch.randperm(len(lengths), generator=stream).to(lengths.device)
+    made = similar(lengths, most_tokens, drawn)
+    shuffled_batches = [made[i] for i in torch.randperm(len(made), generator=stream).tolist()]
+    ends = sorted({len(made) * (piece + 1) // pieces for piece in range(pieces)} - {0})
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        yield ((inputs[None, rows, :width], targets[None, rows]) for rows, width in shuffled_batches[start:end])
+
+
+def similar(
+    lengths: torch.Tensor, most_tokens: int, order: torch.Tensor | None = None, equal: bool = False
+) -> list[tuple[torch.Tensor, int]]:
+    """Batches of rows from the shortest to the longest: row numbers, and the length of the batch's longest row.
+
+    As many rows as have at most `most_tokens` tokens when all are as long as the longest; a single longer row is a
+    batch of its own. `order`: in which rows of equal length are taken. `equal`: all rows of a batch are equally long.
+    """
+    order = torch.arange(len(lengths), device=lengths.device) if order is None else order
+    order = order[lengths[order].argsort(stable=True)]
+    sorted_lengths = lengths[order].tolist()
+    starts = [0]
+    for place, length in enumerate(sorted_lengths):
+        size = place - starts[-1]
+        if size and ((size + 1) * length > most_tokens or (equal and length > sorted_lengths[starts[-1]])):
+            starts.append(place)
+    ends = [*starts[1:], len(sorted_lengths)]
+    return [(order[start:end], sorted_lengths[end - 1]) for start, end in zip(starts, ends, strict=True)]
+
+
 def _rows_of_block(inputs: torch.Tensor, runs: int, batch_size: int) -> int:
     """Rows that are gathered at once: whole batches, at least one."""
     numbers = max(inputs[0].numel(), 1) * runs * batch_size

@@ -10,6 +10,8 @@ from regrade.errors import UserError
 from regrade.files import write_json
 from regrade.params import Params, Value
 from regrade.training import device, results
+from regrade.training.classification import ClassificationPack
+from regrade.training.language import LanguagePack
 from regrade.training.loading import load
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
@@ -43,7 +45,8 @@ def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
 
 def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
     """The unfinished runs in groups that advance together: those at the same epoch, where that is faster."""
-    together = where.type == "cuda" or _gains_from_stacking(configuration)
+    stackable = configuration.settings.batch_tokens is None  # else batches differ in shape from run to run
+    together = stackable and (where.type == "cuda" or _gains_from_stacking(configuration))
     found: dict[int, list[RunState]] = {}
     for state in states:
         if not state.finished:
@@ -52,12 +55,16 @@ def groups(configuration: Configuration, states: list[RunState], where: torch.de
 
 
 def _gains_from_stacking(configuration: Configuration) -> bool:
-    """Whether runs of small networks are faster together on a CPU.
+    """Whether runs of small networks are faster together on a CPU, where they must not differ from runs alone.
 
     One convolution of images already fills the caches, and so does an LSTM with the embeddings of words, which is run
     by run in any case. All others gain, most of all those with many small steps (docs/performance.md).
     """
     kinds = {layer.kind for layer in configuration.network}
+    activations = {getattr(layer, "activation", "linear") for layer in configuration.network}
+    rounded_by_position = activations & {"sigmoid", "elu"} or "batch_normalization" in kinds
+    if configuration.settings.backend == "torch" and rounded_by_position:
+        return False
     over_words = "embedding" in kinds or any(
         layer.kind == "tokens" and layer.level == "word" for layer in configuration.network
     )
@@ -99,11 +106,12 @@ def _pack(configuration: Configuration, states: list[RunState], data: Data) -> P
     """The runs as one pack. UserError when the network does not fit the data."""
     network = f"params.yaml: the network {configuration.settings.network!r}"
     try:
-        pack = Pack(configuration, states, data)
+        pack = (LanguagePack if data.language else ClassificationPack)(configuration, states, data)
     except ValueError as error:
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
-    shape, classes = pack.learner.output_shape, int(data.evaluation_targets.max()) + 1
-    if len(shape) != 1 or (shape[0] < classes and (shape[0], classes) != (1, 2)):
+    shape, classes = pack.learner.output_shape, data.classes
+    dimensions = 2 if data.language else 1
+    if len(shape) != dimensions or (shape[-1] < classes and (shape[-1], classes) != (1, 2)):
         raise UserError(
             f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )

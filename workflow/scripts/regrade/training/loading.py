@@ -1,6 +1,7 @@
 """From a prepared dataset to what a configuration trains on."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,60 +15,52 @@ from regrade.datasets.reading import Reading
 from regrade.errors import UserError
 from regrade.training.pack import Data
 
-# Inputs and targets
-Split = tuple[np.ndarray | Ragged, np.ndarray]
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a split: inputs, targets, and how many steps of each row count where that differs."""
+
+    inputs: np.ndarray | Ragged
+    targets: np.ndarray
+    lengths: np.ndarray | None = None
+
+    def part(self, rows: slice) -> "Rows":
+        """Some of the rows."""
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return Rows(self.inputs[rows], self.targets[rows], lengths)
+
+    def tensors(self, where: torch.device) -> list[torch.Tensor | None]:
+        """Inputs, targets and lengths on the device, images with channels last, as the CPU's convolutions want them."""
+        inputs = torch.from_numpy(self.inputs)
+        if inputs.dim() == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        lengths = None if self.lengths is None else torch.from_numpy(self.lengths).to(where)
+        return [inputs.to(where), torch.from_numpy(self.targets).to(where), lengths]
 
 
 def load(configuration: Configuration, where: torch.device) -> Data:
     """The rows that a configuration uses, on the device. UserError when there are fewer."""
     settings, identity = configuration.settings, configuration.data
     card = prepared.card(datasets.folder(identity))
-    draw, size = _drawing(identity), card.get("vocabulary_size")
-    train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
-    test = None if settings.validation_rows else _read(identity, "test", settings.test_rows, settings.test_rows_cap)
-    if "reading" in identity:
-        train, test, size = _tokens(train, test, Reading(**identity["reading"]), size)
-    parts = _held_out(train, settings.validation_rows) if settings.validation_rows else (train or _none_of(test), test)
-    tensors = [_tensor(part).to(where) for split in parts for part in split]
-    return Data(*tensors, draw, len(card["classes"]), size, _word_vectors(identity, size))
-
-
-def _read(identity: dict, split: str, rows: int | None, at_most: int | None) -> Split:
-    return prepared.load(datasets.folder(identity), split, rows, at_most)
-
-
-def _none_of(split: Split) -> Split:
-    """No rows, of the same kind."""
-    return tuple(part[:0] for part in split)
-
-
-def _held_out(split: Split, rows: int) -> tuple[Split, Split]:
-    """All but the last rows, and these."""
-    if rows >= len(split[1]):
+    module = datasets.module(identity["dataset"])
+    draw, size, held = _drawing(identity), card.get("vocabulary_size"), settings.validation_rows
+    if draw and (held or not settings.train_rows):
         raise UserError(
-            f"params.yaml: validation_rows is {rows}, but there are {len(split[1])} training rows; hold out fewer"
+            f"params.yaml: the training rows of {identity['dataset']} are drawn anew in each epoch: say how many by "
+            "train_rows, and hold out none of them by validation_rows"
         )
-    return tuple(part[:-rows] for part in split), tuple(part[-rows:] for part in split)
-
-
-def _tokens(train: Split, test: Split | None, how: Reading, words: int) -> tuple[Split, Split | None, int]:
-    """Both splits with padded rows of ids instead of word ranks, and how many ids there are."""
-    texts = [reading.last(reading.ids(split[0], how), how.max_length) for split in (train, test) if split]
-    size, longest = reading.vocabulary_size(how, words), how.max_length
-    if how.ngrams > 1:
-        ngrams = Ngrams(texts[0], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
-        texts, size, longest = [ngrams.appended(text) for text in texts], size + ngrams.size, None
-    longest = longest or max(int(text.lengths.max()) for text in texts)
-    train, *rest = (
-        (reading.padded(text, longest), split[1]) for text, split in zip(texts, (train, test), strict=False)
-    )
-    return train, rest[0] if rest else None, size
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    """`array` as a tensor, images with channels last, as the CPU's convolutions want them."""
-    tensor = torch.from_numpy(array)
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+    train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
+    test = None if held else _read(identity, "test", settings.test_rows, settings.test_rows_cap)
+    if "reading" in identity:
+        train, test, size = _tokens(
+            train, test, Reading(**{key: identity["reading"][key] for key in Reading.model_fields}), size
+        )
+    train, evaluated = _held_out(train, held) if held else (train or test.part(slice(0)), test)
+    (x, y, lengths), (x_test, y_test, lengths_test) = (rows.tensors(where) for rows in (train, evaluated))
+    language = module.language(module.Options(**identity["options"])) if hasattr(module, "language") else None
+    vectors = _word_vectors(identity, size)
+    classes = len(card["classes"])
+    return Data(x, y, x_test, y_test, classes, lengths, lengths_test, draw, language, size, vectors)
 
 
 def _drawing(identity: dict) -> Callable | None:
@@ -77,6 +70,41 @@ def _drawing(identity: dict) -> Callable | None:
         return None
     options = module.Options(**identity["options"])
     return lambda rows, generator: module.draw(rows, options.sequence_length, generator)
+
+
+def _read(identity: dict, split: str, rows: int | None, at_most: int | None) -> Rows:
+    return Rows(*prepared.load(datasets.folder(identity), split, rows, at_most))
+
+
+def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
+    """All but the last rows, and these."""
+    if rows >= len(train.targets):
+        raise UserError(
+            f"params.yaml: validation_rows is {rows}, but there are {len(train.targets)} training rows; hold out fewer"
+        )
+    return train.part(slice(-rows)), train.part(slice(-rows, None))
+
+
+def _tokens(train: Rows, test: Rows | None, how: Reading, words: int) -> tuple[Rows, Rows | None, int]:
+    """Both splits with rows of ids instead of word ranks, and how many ids there are.
+
+    Rows are padded in front to one length, or behind and with their lengths where whole texts are read.
+    """
+    splits = [train] if test is None else [train, test]
+    texts = [reading.last(reading.ids(split.inputs, how), how.max_length) for split in splits]
+    size, longest = reading.vocabulary_size(how, words), how.max_length
+    if how.ngrams > 1:
+        ngrams = Ngrams(texts[0], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
+        texts, size = [ngrams.appended(text) for text in texts], size + ngrams.size
+        longest = max(int(text.lengths.max()) for text in texts)
+    if longest is None:
+        made = [
+            replace(split, inputs=reading.filled(text), lengths=text.lengths)
+            for split, text in zip(splits, texts, strict=True)
+        ]
+    else:
+        made = [replace(split, inputs=reading.padded(text, longest)) for split, text in zip(splits, texts, strict=True)]
+    return made[0], made[1] if test else None, size
 
 
 def _word_vectors(identity: dict, ids: int | None) -> torch.Tensor | None:

@@ -5,21 +5,21 @@ from torch.nn import functional
 
 
 def losses(outputs: torch.Tensor, targets: torch.Tensor, kind: str) -> torch.Tensor:
-    """The loss of each example (runs, rows), from outputs (runs, rows, units) and classes (runs, rows).
+    """The loss of each target (runs, rows, …), from outputs (runs, rows, …, units) and classes (runs, rows, …).
 
     cross_entropy: of the softmax over the outputs; of the sigmoid where there is only one, the logit of class 1.
     squared_error: half the sum of squared differences between the outputs and the one-hot target.
     """
     if kind == "squared_error":
-        wanted = functional.one_hot(targets, outputs.shape[2]).to(outputs.dtype)
-        return (outputs - wanted).square().sum(2) / 2
-    if outputs.shape[2] == 1:
-        return functional.binary_cross_entropy_with_logits(
-            outputs[:, :, 0], targets.to(outputs.dtype), reduction="none"
-        )
-    return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
+        wanted = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+        return (outputs - wanted).square().sum(-1) / 2
+    if outputs.shape[-1] == 1:
+        # The same as a softmax over 0 and the logit. PyTorch's own function rounds an element by its position on a CPU:
+        # a run's result would depend on how many others are stacked with it
+        outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
+    return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none").view_as(targets)
 
 
 def classes(outputs: torch.Tensor) -> torch.Tensor:
-    """The most probable class (runs, rows); with one output, class 1 where it is positive."""
-    return (outputs[:, :, 0] > 0).long() if outputs.shape[2] == 1 else outputs.argmax(2)
+    """The most probable class (runs, rows, …); with one output, class 1 where it is positive."""
+    return (outputs[..., 0] > 0).long() if outputs.shape[-1] == 1 else outputs.argmax(-1)

@@ -19,7 +19,7 @@ class Learner:
     def __init__(self, configuration: "Configuration", shape: tuple[int, ...], context: Context, device: torch.device):
         """Networks for examples of `shape` (inputs,), which begin with the parameters that PyTorch's would begin with.
 
-        ValueError when the layers do not fit the shape, or when there are others than dense ones.
+        ValueError when the layers do not fit the shape, when there are others than dense ones, or with a single output.
         """
         for spec in configuration.network:
             if spec.kind != "dense" or spec.activation not in ACTIVATIONS:
@@ -27,6 +27,8 @@ class Learner:
         self.settings = configuration.settings
         network = Network(configuration.network, shape, context)
         self.output_shape = network.output_shape
+        if self.output_shape[-1] < 2:
+            raise ValueError("the numpy backend has an output for each class; it cannot end with one unit")
         start = {name: values.detach().double().numpy() for name, values in network.named_parameters()}
         names = dict.fromkeys(name.split(".")[0] for name in start)
         specs = zip(names, configuration.network, strict=True)
@@ -43,6 +45,10 @@ class Learner:
             loss, outputs = self.network.step(x[:, batch], wanted[:, batch], self.settings.lr, self.settings.l2)
             losses[:, batch], predicted[:, batch] = loss, outputs.argmax(2)
         return torch.from_numpy(np.stack([losses.sum(1), (predicted == wanted).sum(1)]))
+
+    def gradient_norms(self) -> dict[str, torch.Tensor]:
+        """None are recorded."""
+        return {}
 
     def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
         """(runs, rows, inputs) → (runs, rows, units)."""

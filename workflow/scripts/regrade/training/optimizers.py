@@ -8,9 +8,10 @@ import torch
 def make(
     name: str, conventions: str, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float
 ) -> torch.optim.Optimizer:
-    """The optimizer `name` (sgd, rmsprop, adam). `momentum` is for sgd.
+    """The optimizer `name` (sgd, rmsprop, adam, adagrad). `momentum` is for sgd.
 
-    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9. torch: PyTorch's defaults (1e-8, alpha 0.99).
+    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9, Adagrad's sum from 0.1. torch: PyTorch's defaults
+    (1e-8, alpha 0.99; Adagrad's sum from 0, epsilon 1e-10).
     foreach, not fused: the fused CPU kernels round an element by its position, so a run's result would depend on how
     many others are stacked with it.
     """
@@ -21,10 +22,14 @@ def make(
             return KerasRMSprop(parameters, lr=lr)
         case "adam", "keras":
             return KerasAdam(parameters, lr=lr)
+        case "adagrad", "keras":
+            return KerasAdagrad(parameters, lr=lr)
         case "rmsprop", "torch":
             return torch.optim.RMSprop(parameters, lr=lr, foreach=True)
         case "adam", "torch":
             return torch.optim.Adam(parameters, lr=lr, foreach=True)
+        case "adagrad", "torch":
+            return torch.optim.Adagrad(parameters, lr=lr, foreach=True)
     raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
 
 
@@ -33,9 +38,10 @@ BLOCK = 1 << 15
 
 
 class _Keras(torch.optim.Optimizer):
-    """An optimizer that keeps, for each parameter, a step count and `averages` that begin at zero."""
+    """An optimizer that keeps, for each parameter, a step count and `averages` that begin at `start`."""
 
     averages: tuple[str, ...]
+    start = 0.0
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float):
         super().__init__(parameters, {"lr": lr})
@@ -48,7 +54,7 @@ class _Keras(torch.optim.Optimizer):
             for parameter in parameters:
                 if not self.state[parameter]:
                     self.state[parameter] = {"step": torch.zeros(())}
-                    self.state[parameter] |= {name: torch.zeros_like(parameter) for name in self.averages}
+                    self.state[parameter] |= {name: torch.full_like(parameter, self.start) for name in self.averages}
             states = [self.state[parameter] for parameter in parameters]
             torch._foreach_add_([state["step"] for state in states], 1)
             step = int(states[0]["step"])
@@ -113,3 +119,17 @@ class KerasAdam(_Keras):
         torch._foreach_add_(denominators, epsilon)
         rate = lr * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
         torch._foreach_addcdiv_(parameters, momentum, denominators, -rate)
+
+
+class KerasAdagrad(_Keras):
+    """Adagrad (Duchi et al. 2011) as Keras 3 computes it, epsilon under the root, the sum of squares from 0.1."""
+
+    averages = ("accumulator",)
+    start = 0.1
+
+    def update(self, parameters: list, gradients: list, accumulator: list, lr: float, step: int, epsilon=1e-7) -> None:
+        """With a the sum of g²: a ← a + g², parameter ← parameter - lr·g / sqrt(a + epsilon)."""
+        torch._foreach_addcmul_(accumulator, gradients, gradients)
+        denominators = torch._foreach_add(accumulator, epsilon)
+        torch._foreach_sqrt_(denominators)
+        torch._foreach_addcdiv_(parameters, gradients, denominators, -lr)

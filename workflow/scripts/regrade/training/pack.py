@@ -15,60 +15,88 @@ import torch
 
 from regrade.models.layer import Context
 from regrade.training import batches
-from regrade.training.losses import classes, losses
 from regrade.training.state import RunState
 from regrade.training.streams import stream
 
 if TYPE_CHECKING:
     from regrade.cells import Configuration
-
-PREDICTIONS = ("last", "best", "best_even", "best_odd")
-EVALUATION_ROWS = 500
+    from regrade.languages.language import Language
 
 
 @dataclass(frozen=True)
 class Data:
     """A dataset on the device. Inputs (rows, *shape), targets (rows,) int64.
 
-    `evaluation_…`: the rows that are evaluated, of the test split or held out from the training split. `draw`: makes so
-    many new training examples from a random stream, where there are no training rows. `classes`, `vocabulary_size`
-    and `word_vectors`: see `regrade.models.layer.Context`.
+    `evaluation_…`: the rows that are evaluated, of the test split or held out from the training split. `…_lengths`
+    (rows,): how many steps of each row count, for rows of different lengths, filled up behind. `draw`: makes so many
+    new training examples from a random stream, where there are no training rows. `language`: what texts of a formal
+    language are drawn from; their inputs begin with the start and end with the end, and they have no targets.
+    `classes`, `vocabulary_size` and `word_vectors`: see `regrade.models.layer.Context`.
     """
 
     train_inputs: torch.Tensor
     train_targets: torch.Tensor
     evaluation_inputs: torch.Tensor
     evaluation_targets: torch.Tensor
+    classes: int
+    train_lengths: torch.Tensor | None = None
+    evaluation_lengths: torch.Tensor | None = None
     draw: Callable[[int, torch.Generator], batches.Block] | None = None
-    classes: int | None = None
+    language: "Language | None" = None
     vocabulary_size: int | None = None
     word_vectors: torch.Tensor | None = None
 
 
 class Pack:
-    """Runs of one configuration at the same epoch."""
+    """Runs of one configuration at the same epoch. What is evaluated, and how, is up to the subclasses."""
+
+    # Purposes of the random streams that a run draws from once it has begun
+    PURPOSES = ("shuffle", "dropout")
 
     def __init__(self, configuration: "Configuration", states: list[RunState], data: Data):
         """Take over `states`, which must all have trained the same number of epochs."""
-        self.states, self.data, self.settings = states, data, configuration.settings
-        device = data.train_inputs.device
+        self.states, self.data = states, data
+        self.configuration, self.settings = configuration, configuration.settings
+        self.device = data.train_inputs.device
         seeds = [state.seed for state in states]
-        self.shuffles = [stream(seed, "shuffle") for seed in seeds]
-        self.dropouts = [stream(seed, "dropout", str(device)) for seed in seeds]
+        self.streams = {
+            purpose: [stream(seed, purpose, str(self.device) if purpose == "dropout" else "cpu") for seed in seeds]
+            for purpose in self.PURPOSES
+        }
         initial = [stream(seed, "initial") for seed in seeds]
         context = Context(
-            configuration.conventions, initial, self.dropouts, data.classes, data.vocabulary_size, data.word_vectors
+            configuration.conventions,
+            initial,
+            self.streams["dropout"],
+            data.classes,
+            data.vocabulary_size,
+            data.word_vectors,
         )
         # By name, not by import: a cell depends on the code of its own backend only
         backend = importlib.import_module(f"regrade.training.{self.settings.backend}_learner")
-        self.learner = backend.Learner(configuration, tuple(data.train_inputs.shape[1:]), context, device)
-        rows = len(data.evaluation_targets)
-        self.even = torch.arange(rows, device=device) % 2 == 0
-        self.predictions = torch.zeros(len(PREDICTIONS), len(states), rows, dtype=torch.int64, device=device)
-        # The most correct evaluated rows so far: of all, of the even, of the odd
-        self.most_correct = torch.full((3, len(states)), -1, device=device)
+        self.learner = backend.Learner(configuration, tuple(data.train_inputs.shape[1:]), context, self.device)
+        self.begin()
         if states[0].epoch:
             self._restore()
+
+    def begin(self) -> None:
+        """Make what evaluations keep; runs before a state is restored."""
+
+    def evaluate(self) -> dict[str, torch.Tensor]:
+        """The numbers of an evaluation by name, (runs,) each; among them the loss, without which no run can go on."""
+        raise NotImplementedError
+
+    def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
+        """The training rows of an epoch, in so many pieces."""
+        raise NotImplementedError
+
+    def kept(self, run: int) -> dict[str, torch.Tensor]:
+        """What evaluations keep of a run, beside the numbers."""
+        raise NotImplementedError
+
+    def take_up(self, run: int, state: RunState) -> None:
+        """Go on from what was kept."""
+        raise NotImplementedError
 
     def advance(self) -> None:
         """Train one epoch, or as many as lie between evaluations; write each evaluation into the states' histories.
@@ -80,94 +108,52 @@ class Pack:
         ahead = min(max(round(self.settings.evaluate_every), 1), self.settings.epochs - done)
         pieces = max(round(1 / self.settings.evaluate_every), 1)
         for epoch in range(done + 1, done + ahead + 1):
-            for number, piece in enumerate(self._epoch(pieces), 1):
+            parts = list(self.epoch(pieces))  # fewer than `pieces` where there are too few batches
+            for number, piece in enumerate(parts, 1):
                 trained = self._learn(piece)
                 if pieces > 1 or epoch == done + ahead:
-                    self._record(epoch - 1 + number / pieces, trained, started)
+                    self._record(epoch - 1 + number / len(parts), trained, started)
                     started = time.perf_counter()
 
-    def _epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
-        data, size = self.data, self.settings.batch_size
-        if data.draw:
-            device = data.train_inputs.device
-            return batches.fresh(data.draw, self.settings.train_rows, self.shuffles, size, device)
-        return batches.shuffled(data.train_inputs, data.train_targets, self.shuffles, size, pieces)
-
-    def _learn(self, piece: Iterator[batches.Block]) -> torch.Tensor:
-        """(2, runs): mean loss and share of correct rows of a piece of an epoch, as its batches went by."""
-        rows, sums = 0, 0
+    def _learn(self, piece: Iterator[batches.Block]) -> dict[str, torch.Tensor]:
+        """Mean loss and share of correct targets in a piece of an epoch, as its batches went by, (runs,) each."""
+        count, sums = 0, 0
         for inputs, targets in piece:
             sums = sums + self.learner.learn(inputs, targets)
-            rows += targets.shape[1]
-        return sums / rows
+            count += targets[0].numel()
+        loss, correct = sums / count
+        return {"train_loss": loss, "train_accuracy": correct} | self.learner.gradient_norms()
 
-    def _record(self, epoch: float, trained: torch.Tensor, started: float) -> None:
+    def _record(self, epoch: float, trained: dict[str, torch.Tensor], started: float) -> None:
         """Evaluate, and add a row to each state's history."""
-        numbers = torch.cat([trained, self._evaluate()]).tolist()
+        numbers = trained | self.evaluate()
+        values = torch.stack([number.double() for number in numbers.values()]).tolist()
         seconds = (time.perf_counter() - started) / len(self.states)
-        rows, split = len(self.data.evaluation_targets), self.settings.evaluated
-        for state, values in zip(self.states, zip(*numbers, strict=True), strict=True):
-            train_loss, train_accuracy, loss, even, odd = values
+        for state, own in zip(self.states, zip(*values, strict=True), strict=True):
             row = {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "train_accuracy": train_accuracy,
-                f"{split}_loss": loss / rows,
-                f"{split}_accuracy": (even + odd) / rows,
-                f"{split}_correct_even": int(even),
-                f"{split}_correct_odd": int(odd),
-                "seconds": seconds,
+                name: round(value) if "_correct_" in name else value for name, value in zip(numbers, own, strict=True)
             }
-            state.history.append(row)
-            state.diverged |= not (math.isfinite(train_loss) and math.isfinite(loss))
-
-    def _evaluate(self) -> torch.Tensor:
-        """(3, runs): summed loss, correct even rows, correct odd rows. Keeps the predictions of the best epochs."""
-        inputs, targets = self.data.evaluation_inputs, self.data.evaluation_targets
-        loss = torch.zeros(len(self.states), dtype=torch.float64, device=targets.device)
-        found = []
-        for x, expected in zip(inputs.split(EVALUATION_ROWS), targets.split(EVALUATION_ROWS), strict=True):
-            outputs = self.learner.outputs(x.expand(len(self.states), *x.shape))
-            loss += losses(outputs, expected.expand(len(self.states), -1), self.settings.loss).sum(1)
-            found.append(classes(outputs))
-        predicted = torch.cat(found, dim=1)
-        correct = predicted == targets
-        counts = torch.stack([correct.sum(1), (correct & self.even).sum(1), (correct & ~self.even).sum(1)])
-        better = counts > self.most_correct
-        self.most_correct = torch.maximum(counts, self.most_correct)
-        self.predictions[0] = predicted
-        self.predictions[1:] = torch.where(better[:, :, None], predicted, self.predictions[1:])
-        return torch.stack([loss, counts[1], counts[2]])
+            state.history.append({"epoch": epoch, **row, "seconds": seconds})
+            state.diverged |= not all(math.isfinite(row[name]) for name in row if name.endswith("_loss"))
 
     def save(self) -> None:
         """Bring the states' tensors up to date: copies on the CPU."""
         shared = self.learner.tensors()
         for run, state in enumerate(self.states):
             tensors = {name: values[run] if values.dim() else values for name, values in shared.items()}
-            tensors["stream/shuffle"] = self.shuffles[run].get_state()
-            tensors["stream/dropout"] = self.dropouts[run].get_state()
-            for kind, predicted in zip(PREDICTIONS, self.predictions, strict=True):
-                tensors[f"predictions/{kind}"] = predicted[run].to(torch.int16)
+            tensors |= {f"stream/{purpose}": streams[run].get_state() for purpose, streams in self.streams.items()}
+            tensors |= self.kept(run)
             state.tensors = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
     def _restore(self) -> None:
         """Go on from the states' tensors."""
-        own = ("stream/", "predictions/")
         shared = {}
-        for name in (name for name in self.states[0].tensors if not name.startswith(own)):
-            values = torch.stack([state.tensors[name] for state in self.states])
-            shared[name] = values[0] if values.dim() == 1 else values  # a step count, the same for all
+        for name in self.states[0].tensors:
+            if name.startswith(("network/", "buffers/", "optimizer/")):
+                values = torch.stack([state.tensors[name] for state in self.states])
+                shared[name] = values[0] if values.dim() == 1 else values  # a step count, the same for all
         self.learner.restore(shared)
         for run, state in enumerate(self.states):
-            self.shuffles[run].set_state(state.tensors["stream/shuffle"])
-            self.dropouts[run].set_state(state.tensors["stream/dropout"])
-            for kind, predicted in zip(PREDICTIONS, self.predictions, strict=True):
-                predicted[run] = state.tensors[f"predictions/{kind}"]
-            split = self.settings.evaluated
-            halves = [[row[f"{split}_correct_even"], row[f"{split}_correct_odd"]] for row in state.history]
-            most = [
-                max(even + odd for even, odd in halves),
-                max(even for even, _ in halves),
-                max(odd for _, odd in halves),
-            ]
-            self.most_correct[:, run] = torch.tensor(most)
+            for purpose, streams in self.streams.items():
+                streams[run].set_state(state.tensors[f"stream/{purpose}"])
+            self.take_up(run, state)

@@ -20,7 +20,9 @@ def write(
     `targets`: (evaluated rows,) the true classes. `keep`: seeds whose weights are kept.
     """
     _write_table(folder / HISTORY, [_history(state) for state in states])
-    _write_table(folder / PREDICTIONS, [_predictions(state, targets) for state in states])
+    _write_table(
+        folder / PREDICTIONS, [_samples(state) if state.samples else _predictions(state, targets) for state in states]
+    )
     weights = {
         f"seed={state.seed}/{name.split('/')[1]}": tensor
         for state in states
@@ -73,6 +75,13 @@ def _predictions(state: RunState, targets: np.ndarray) -> pa.Table:
             "cross_fitted": np.where(rows % 2 == 0, predicted["best_odd"], predicted["best_even"]),
         }
     )
+
+
+def _samples(state: RunState) -> pa.Table:
+    """What a language model wrote: seed, epoch, kind, prompt, text, first_error (null where the text is valid)."""
+    columns = {name: [row[name] for row in state.samples] for name in state.samples[0]}
+    columns["first_error"] = pa.array(columns["first_error"], pa.int32())
+    return pa.table({"seed": pa.array([state.seed] * len(state.samples), pa.int32()), **columns})
 
 
 def _run(state: RunState) -> dict:

@@ -13,6 +13,7 @@ class RunState:
     network/<parameter>; buffers/<buffer>; optimizer/<parameter>/<name>; stream/<purpose>;
     predictions/<last, best, best_even, best_odd>: (evaluated rows,) class indices at the last evaluation, at the one
     with the most correct rows, and at those with the most correct among the even and the odd rows.
+    `samples`: what a language model wrote: epoch, kind, prompt, text, first_error (None where it is valid).
     `environment`: where the run was trained (commit, versions, device, …).
     """
 
@@ -21,6 +22,7 @@ class RunState:
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     finished: bool = False
     diverged: bool = False
+    samples: list[dict] = field(default_factory=list)
     environment: dict = field(default_factory=dict)
 
     @property

@@ -28,24 +28,25 @@ class Learner:
             self.settings.lr,
             self.settings.momentum,
         )
+        self.norms: list[torch.Tensor] = []
         self.kernels = [value for name, value in self.network.named_parameters() if "bias" not in name]
 
     def learn(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
         self.network.train()
-        size = self.settings.batch_size
+        size = self.settings.batch_size or inputs.shape[1]
         found, lost = [], []
         for batch, wanted in zip(inputs.split(size, dim=1), targets.split(size, dim=1), strict=True):
             outputs = self.network(batch)
             loss = losses(outputs, wanted, self.settings.loss)
             self.optimizer.zero_grad()
-            loss.mean(1).sum().backward()
+            loss.flatten(1).mean(1).sum().backward()
             self._change_gradients()
             self.optimizer.step()
             found.append(outputs.detach())
             lost.append(loss.detach())
         correct = classes(torch.cat(found, dim=1)) == targets
-        return torch.stack([torch.cat(lost, dim=1).sum(1, dtype=torch.float64), correct.sum(1)])
+        return torch.stack([torch.cat(lost, dim=1).flatten(1).sum(1, dtype=torch.float64), correct.flatten(1).sum(1)])
 
     def _change_gradients(self) -> None:
         """What the settings do to gradients before the optimizer sees them."""
@@ -54,13 +55,23 @@ class Learner:
                 kernel.grad.add_(kernel.detach(), alpha=self.settings.l2)
         if self.settings.clip_value:
             torch.nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip_value)
+        if not (self.settings.clip_norm or self.settings.gradient_norm):
+            return
+        gradients = [parameter.grad for parameter in self.network.parameters()]
+        parts = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+        norms = torch.linalg.vector_norm(parts, dim=0)
+        if self.settings.gradient_norm:
+            self.norms.append(norms)
         if self.settings.clip_norm:
-            gradients = [parameter.grad for parameter in self.network.parameters()]
-            norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
             # As PyTorch's clip_grad_norm_, but for each run by itself
-            factors = (self.settings.clip_norm / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1)
+            factors = (self.settings.clip_norm / (norms + 1e-6)).clamp(max=1)
             for gradient in gradients:
                 gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))
+
+    def gradient_norms(self) -> dict[str, torch.Tensor]:
+        """The mean norm of all gradients together, (runs,), over the steps since the last call; if it is recorded."""
+        norms, self.norms = self.norms, []
+        return {"gradient_norm": torch.stack(norms).mean(0)} if norms else {}
 
     @torch.no_grad()
     def outputs(self, inputs: torch.Tensor) -> torch.Tensor:

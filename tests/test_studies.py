@@ -1,0 +1,174 @@
+"""The studies cs324 and csci5622 whole, on a few rows of built-in data: every experiment, every table and figure."""
+
+import copy
+from collections import Counter
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, Project, copy_workflow
+from regrade import cells, params, reported
+from regrade.files import read_json
+
+STUDIES = ("cs324", "csci5622")
+CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def narrow(layers: list) -> list:
+    """A network with a sixteenth of the filters."""
+    layers = copy.deepcopy(layers)
+    for layer in layers:
+        if "convolution" in layer:
+            layer["convolution"]["filters"] //= 16
+    return layers
+
+
+# Every experiment, but fewer cells of the large grids
+SMALL = {
+    "scale": "small",
+    "seeds": [0, 1],
+    "device": "cpu",
+    "keep_models": [],
+    "scales": {
+        "small": {
+            "data": "stand_in",
+            "at_most": {"epochs": 2, "train_rows": 48, "test_rows": 40, "validation_rows": 16, "max_length": 20},
+        }
+    },
+    "studies": {
+        "cs324": {
+            "networks": {"cnn": narrow(CONFIG["studies"]["cs324"]["networks"]["cnn"])},
+            "experiments": {"p3_palindromes": {"grid": {"lr": [0.01]}}},
+        },
+        "csci5622": {
+            "experiments": {
+                "q1_hidden_size": {"grid": {"hidden_size": [2, 30]}},
+                "q2_activations": {"grid": {"activation": ["relu", "elu"], "batch_size": [32, 64]}},
+                "q3_lstm_long": {"at_most": {"small": {"max_length": 10}}},
+                "q3_lstm_sweep": {
+                    "around": {
+                        "max_length": [128, 512],
+                        "vocab_size": [1000, 5000],
+                        "embedding_size": [16, 64],
+                        "batch_size": [32, 64],
+                        "hidden_size": [64, 128],
+                    }
+                },
+            }
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A working copy in which both studies have run the whole way. Tests must leave it as it is."""
+    project = copy_workflow(tmp_path_factory.mktemp("studies"), STUDIES)
+    answer = project.snakemake(overlay=SMALL)
+    assert answer.returncode == 0, answer.stdout
+    return project
+
+
+def table(project: Project, study: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(project.folder / f"reports/{study}/tables/table-{name}.csv")
+
+
+def folders(project: Project, experiment: str) -> list:
+    return [path.parent for path in project.find(f"results/*/{experiment}/*/run.json")]
+
+
+def test_every_cell_is_trained_and_every_part_of_the_reports_is_there(whole: Project):
+    listed = whole.regrade("cells", overlay=SMALL).stdout.splitlines()
+    assert Counter(line.split()[0] for line in listed if " results/" in line) == {"done": 44}
+    experiments = {study: set(CONFIG["studies"][study]["experiments"]) for study in STUDIES}
+    for study in STUDIES:
+        assert {path.parts[-3] for path in whole.find(f"results/{study}/*/*/run.json")} == experiments[study]
+        page = (whole.folder / f"reports/{study}/index.html").read_text()
+        assert "class='missing'" not in page
+        assert 'class="missing"' not in page
+        assert "Reduced run (scale small)" in page
+        figures = whole.find(f"reports/{study}/figures/*.svg")
+        assert figures
+        assert all(f"figures/{path.name}" in page for path in figures)
+    assert whole.find("reports/csci5622/figures/figure-q3-sweep.svg")
+    assert all((whole.folder / f"reports/{study}/index.html").exists() for study in STUDIES)
+    assert "Nothing to be done" in whole.snakemake(options=("-n",), overlay=SMALL).stdout
+
+
+def test_tables_have_a_row_for_each_cell(whole: Project):
+    rows = {
+        "cs324": {"p1": 6, "p1-epochs": 6, "p1-initial": 6, "p1-cifar": 1, "p2": 15, "p3": 4, "p3-steps": 4},
+        "csci5622": {
+            "q1": 2,
+            "q1-size": 2,
+            "q2": 2,
+            "q2-activations": 4,
+            "q3-sweep": 6,
+            "q3-cells": 3,
+            "q3-pretrained": 2,
+        },
+    }
+    for study, counts in rows.items():
+        found = {name: table(whole, study, name) for name in counts}
+        assert {name: len(content) for name, content in found.items()} == counts
+        for name in (name for name in found if not name.endswith(("-epochs", "-initial", "-steps"))):
+            assert found[name]["mean"].between(0, 1).all(), name
+            assert (found[name]["seeds"] == 2).all(), name
+        # Where a run does not converge, there is no number
+        for name in (name for name in found if name.endswith(("-epochs", "-steps"))):
+            assert (found[name]["of"] == 2).all()
+            assert (found[name]["mean"].isna() == (found[name]["seeds"] == 0)).all()
+
+
+def test_numpy_and_torch_are_as_far_apart_as_rounding(whole: Project):
+    pairs = table(whole, "cs324", "p1-pairs")
+    assert len(pairs) == 3
+    assert (pairs["seeds"] == 2).all()
+    assert (pairs[["test_loss", "test_accuracy"]] < 1e-3).all(axis=None)
+    assert (pairs["test_loss"] > 0).all(), "one of them was compared with itself"
+
+
+def test_parameters_are_those_that_the_source_states(whole: Project):
+    counts = table(whole, "csci5622", "q2-parameters")
+    assert counts["counted"].tolist() == counts["reported"].tolist() == [4_619_842, 1_087_106]
+    of_layers = table(whole, "csci5622", "q3-parameters").set_index("Unnamed: 0")
+    # The stand-in has fewer words, so its embeddings are smaller
+    same = of_layers[~of_layers.index.str.contains("embedding")]
+    assert same["counted"].tolist() == same["reported"].tolist() == [49_408, 65, 98_688, 129]
+
+
+def test_candidates_are_judged_on_held_out_rows_and_the_best_is_trained_on_all(whole: Project):
+    for folder in folders(whole, "q3_candidates"):
+        history = pd.read_parquet(folder / "history.parquet")
+        assert {"validation_loss", "validation_accuracy"} <= set(history.columns)
+        assert not [name for name in history.columns if name.startswith("test_")]
+        assert read_json(folder / "run.json")["validation_rows"] == 16
+    (selected,) = whole.find("results/csci5622/q3_candidates/selected-*.json")
+    choice = read_json(selected)
+    means = {
+        folder.name: pd.read_parquet(folder / "history.parquet").groupby("seed")["validation_accuracy"].max().mean()
+        for folder in folders(whole, "q3_candidates")
+    }
+    assert choice["ranking"] == pytest.approx(means)
+    assert means[choice["cell"].split("/")[-1]] == max(means.values())
+    winner = pd.read_parquet(whole.folder / choice["cell"] / "history.parquet")
+    best = winner.loc[winner.groupby("seed")["validation_accuracy"].idxmax(), "epoch"].mean()
+    (folder,) = folders(whole, "q3_best")
+    record = read_json(folder / "run.json")
+    assert record["configuration"]["settings"]["epochs"] == choice["settings"]["epochs"] == max(round(best), 1)
+    assert {record["configuration"]["settings"][key] for key in ("network",)} == {choice["settings"]["network"]}
+    assert record["configuration"]["data"]["reading"]["ngrams"] == choice["settings"]["ngrams"]
+    assert record["test_rows"] == 40
+    assert "test_accuracy" in pd.read_parquet(folder / "history.parquet")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_reported_numbers_are_of_cells_in_params_yaml(study: str):
+    every = [cell for cell in cells.expand(params.parse(CONFIG | {"scale": "paper"})) if cell.study == study]
+    rows = reported.rows(study)
+    assert rows
+    for row in rows:
+        settings = {key: value for key, value in row["cell"].items() if key not in ("epoch", "run", "layer")}
+        of_experiment = [cell for cell in every if cell.experiment == row["experiment"]]
+        assert of_experiment, row
+        assert any(settings.items() <= (cell.settings | cell.varying).items() for cell in of_experiment), row

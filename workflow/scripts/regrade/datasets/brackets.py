@@ -1,0 +1,30 @@
+"""Balanced brackets: texts of a context-free grammar."""
+
+from pathlib import Path
+
+from regrade.datasets.formal import FormalOptions, FormalReading, generate
+from regrade.datasets.prepared import Prepared
+from regrade.languages import brackets
+
+# No raw files: the texts are generated
+ALTERNATIVES = ((),)
+Reading = FormalReading
+
+
+class Options(FormalOptions, brackets.Options):
+    """The probabilities of the generator (see `regrade.languages.brackets`), and how many texts it draws."""
+
+
+def language(options: Options) -> brackets.Brackets:
+    """The language that the texts are of."""
+    return brackets.Brackets(brackets.Options(**options.model_dump(include=set(brackets.Options.model_fields))))
+
+
+def prepare(files: dict[str, Path], options: Options) -> Prepared:
+    """Texts drawn by a fixed seed, as ragged rows of symbol numbers."""
+    return generate(language(options), options)
+
+
+def stand_in(options: Options) -> Prepared:
+    """The same texts as `prepare`: they need no network."""
+    return prepare({}, options)

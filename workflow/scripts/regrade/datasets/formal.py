@@ -1,0 +1,56 @@
+"""Texts of a formal language, drawn from its generator: what the datasets ndfa and brackets have in common."""
+
+import numpy as np
+from pydantic import PositiveFloat, PositiveInt
+
+from regrade.datasets import reading
+from regrade.datasets.options import DatasetOptions
+from regrade.datasets.prepared import Prepared
+from regrade.datasets.ragged import Ragged
+from regrade.languages.language import Language
+
+SPECIAL = [".pad", ".start", ".unk", ".end"]
+
+
+class FormalOptions(DatasetOptions):
+    """How many texts are drawn to train and to test on, and the random seed that draws them."""
+
+    train_texts: PositiveInt
+    test_texts: PositiveInt
+    draw_seed: int
+
+
+class FormalReading(reading.Reading):
+    """What a network that has learnt a language is asked to write after each epoch.
+
+    `prompts`: training texts cut at a random place, each continued `samples` times. `free_samples`: texts from the
+    start. `long_prompts`: beginnings that are longer than any training text, each continued once. `sample_length`: most
+    symbols that are written after a prompt. `temperature`: divides the logits.
+    """
+
+    end_token: bool = True
+    prompts: PositiveInt
+    samples: PositiveInt
+    free_samples: PositiveInt
+    long_prompts: PositiveInt
+    sample_length: PositiveInt
+    temperature: PositiveFloat
+
+
+def generate(language: Language, options: FormalOptions) -> Prepared:
+    """Texts as ragged rows of symbol numbers; the same options always give the same. There are no targets but zeros."""
+    random = np.random.default_rng(options.draw_seed)
+    numbers = {symbol: number for number, symbol in enumerate(language.symbols)}
+    rows = [
+        Ragged.of([numbers[symbol] for symbol in text] for text in language.draw(count, random))
+        for count in (options.train_texts, options.test_texts)
+    ]
+    return Prepared(
+        train_inputs=rows[0],
+        train_targets=np.zeros(len(rows[0]), dtype=np.int64),
+        test_inputs=rows[1],
+        test_targets=np.zeros(len(rows[1]), dtype=np.int64),
+        classes=[*SPECIAL, *language.symbols],
+        source=f"texts drawn from the generator of the formal language {type(language).__name__.lower()}",
+        vocabulary=list(language.symbols),
+    )

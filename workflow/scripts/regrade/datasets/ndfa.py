@@ -1,0 +1,30 @@
+"""Texts of a finite automaton: s, one of three words any number of times, s."""
+
+from pathlib import Path
+
+from regrade.datasets.formal import FormalOptions, FormalReading, generate
+from regrade.datasets.prepared import Prepared
+from regrade.languages import ndfa
+
+# No raw files: the texts are generated
+ALTERNATIVES = ((),)
+Reading = FormalReading
+
+
+class Options(FormalOptions, ndfa.Options):
+    """The probabilities of the generator (see `regrade.languages.ndfa`), and how many texts it draws."""
+
+
+def language(options: Options) -> ndfa.Ndfa:
+    """The language that the texts are of."""
+    return ndfa.Ndfa(ndfa.Options(**options.model_dump(include=set(ndfa.Options.model_fields))))
+
+
+def prepare(files: dict[str, Path], options: Options) -> Prepared:
+    """Texts drawn by a fixed seed, as ragged rows of symbol numbers."""
+    return generate(language(options), options)
+
+
+def stand_in(options: Options) -> Prepared:
+    """The same texts as `prepare`: they need no network."""
+    return prepare({}, options)

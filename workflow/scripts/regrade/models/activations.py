@@ -1,0 +1,84 @@
+"""What the layers of one trained network answer to many images: their strongest activations and their statistics.
+
+Networks here have one run and are in evaluation. Images (examples, channels, height, width) are as the network takes
+them, before any rescaling of its own.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from regrade.models.layer import Layer
+from regrade.models.network import Network
+
+# Images at once: the outputs of all layers of a deep CNN for so many take less than 0.5 GB
+BATCH = 100
+SUFFIX = "_activation"
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The strongest activations of each feature map, the largest first, no more than one per image.
+
+    `values` (maps, top). `images` (maps, top): numbers of the images. `positions` (maps, top, 2): row and column.
+    """
+
+    values: torch.Tensor
+    images: torch.Tensor
+    positions: torch.Tensor
+
+
+def layers_through(network: Network, name: str) -> list[Layer]:
+    """The layers from the first to `name` with its activation function, in the order that params.yaml has them.
+
+    The network itself may run an activation after the pooling behind it, which changes no result; here each layer's
+    own output counts. ValueError when there is no such layer.
+    """
+    children = [(child.removesuffix(SUFFIX), layer) for child, layer in network.named_children()]
+    names = [child for child, _ in children]
+    if name not in names:
+        raise ValueError(f"there is no layer {name!r}, only {', '.join(dict.fromkeys(names))}")
+    return [layer for _, layer in children[: len(names) - names[::-1].index(name)]]
+
+
+@torch.no_grad()
+def strongest(network: Network, images: torch.Tensor, name: str, top: int) -> Strongest:
+    """The `top` images that excite each feature map of layer `name` most, and where in the map they do so.
+
+    Of equally strong images the first comes first. ValueError when there is no such layer or it has no maps.
+    """
+    layers = layers_through(network, name)
+    if len(layers[-1].output_shape) != 3:
+        raise ValueError(f"the layer {name!r} has no feature maps")
+    found = []
+    for batch in images.split(BATCH):
+        x = batch[None]
+        for layer in layers:
+            x = layer(x)
+        found.append(x[0].flatten(2).max(2))
+    values, places = (torch.cat(parts).T for parts in zip(*found, strict=True))
+    order = values.argsort(dim=1, descending=True, stable=True)[:, :top]
+    places, width = places.gather(1, order), layers[-1].output_shape[2]
+    return Strongest(values.gather(1, order), order, torch.stack([places // width, places % width], 2))
+
+
+@torch.no_grad()
+def statistics(network: Network, images: torch.Tensor) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of all activations of each layer that has an activation function, after it.
+
+    Over all images, maps and positions; the standard deviation divides by their number. Summed in float64.
+    """
+    names = [child.removesuffix(SUFFIX) for child, _ in network.named_children() if child.endswith(SUFFIX)]
+    sums = {name: torch.zeros(2, dtype=torch.float64) for name in names}
+    counts = dict.fromkeys(names, 0)
+    for batch in images.split(BATCH):
+        outputs = network.outputs(batch[None])
+        for name in names:
+            values = outputs[name].double()
+            sums[name] += torch.stack([values.sum(), values.square().sum()])
+            counts[name] += values.numel()
+    found = {}
+    for name in names:
+        mean, square = (sums[name] / counts[name]).tolist()
+        found[name] = mean, max(square - mean**2, 0) ** 0.5
+    return found

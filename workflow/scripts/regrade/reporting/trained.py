@@ -1,0 +1,60 @@
+"""Trained networks, from the files of their cells."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from regrade import datasets
+from regrade.cells import MODEL, Cell, Configuration
+from regrade.datasets import prepared
+from regrade.models.layer import Context
+from regrade.models.network import Network
+from regrade.reporting.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The network of a cell's first kept seed, as it was after the last epoch, in evaluation."""
+
+    network: Network
+    configuration: Configuration
+    classes: list[str]
+
+    def test(self, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The first `rows` test inputs and targets, or all that the cell may use; inputs as the network takes them.
+
+        UserError when there are fewer.
+        """
+        settings = self.configuration.settings
+        folder = datasets.folder(self.configuration.data)
+        return prepared.load(folder, "test", rows or settings.test_rows, settings.test_rows_cap)
+
+
+def load(evidence: Evidence, cell: Cell) -> Trained | None:
+    """The trained network of a cell of images or other inputs without words; None without a kept model."""
+    weights = _weights(cell)
+    if not weights:
+        return None
+    # As in training: a report is one job
+    torch.set_num_threads(evidence.params.threads)
+    configuration = cell.configuration(evidence.resolved(cell))
+    card = prepared.card(datasets.folder(configuration.data))
+    context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
+    network = Network(configuration.network, tuple(card["tensors"]["test_inputs"]["shape"][1:]), context)
+    # A network has the runs first; here there is one
+    network.load_state_dict({name: tensor[None] for name, tensor in weights.items()})
+    return Trained(network.eval(), configuration, card["classes"])
+
+
+def _weights(cell: Cell) -> dict[str, torch.Tensor]:
+    """The parameters and buffers of the first kept seed; empty when there is none."""
+    path = cell.folder / MODEL
+    if not path.exists():
+        return {}
+    weights = load_file(path)
+    seeds = sorted({int(name.split("/")[0].removeprefix("seed=")) for name in weights})
+    return (
+        {name.split("/")[1]: weights[name] for name in weights if name.startswith(f"seed={seeds[0]}/")} if seeds else {}
+    )

@@ -1,0 +1,86 @@
+"""Training of classifiers: rows with a class each, accuracies, predictions of the best epochs."""
+
+from collections.abc import Iterator
+
+import torch
+
+from regrade.training import batches
+from regrade.training.losses import classes, losses
+from regrade.training.pack import Pack
+from regrade.training.state import RunState
+
+PREDICTIONS = ("last", "best", "best_even", "best_odd")
+EVALUATION_ROWS = 500
+
+
+class ClassificationPack(Pack):
+    """Runs of a classifier."""
+
+    def begin(self) -> None:
+        """Room for predictions, and the order of evaluation."""
+        data, runs = self.data, len(self.states)
+        rows = len(data.evaluation_targets)
+        self.even = torch.arange(rows, device=self.device) % 2 == 0
+        self.predictions = torch.zeros(len(PREDICTIONS), runs, rows, dtype=torch.int64, device=self.device)
+        # The most correct evaluated rows so far: of all, of the even, of the odd
+        self.most_correct = torch.full((3, runs), -1, device=self.device)
+        if data.evaluation_lengths is None:
+            self.evaluated = [
+                (slice(start, start + EVALUATION_ROWS), None) for start in range(0, rows, EVALUATION_ROWS)
+            ]
+        else:
+            self.evaluated = batches.similar(data.evaluation_lengths, self.settings.batch_tokens)
+
+    def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
+        """The training rows in fresh order, or new ones."""
+        data, size, shuffles = self.data, self.settings.batch_size, self.streams["shuffle"]
+        if data.draw:
+            return batches.fresh(data.draw, self.settings.train_rows, shuffles, size, self.device)
+        if data.train_lengths is not None:
+            return batches.similar_length(
+                data.train_inputs, data.train_targets, data.train_lengths, shuffles, self.settings.batch_tokens, pieces
+            )
+        return batches.shuffled(data.train_inputs, data.train_targets, shuffles, size, pieces)
+
+    def evaluate(self) -> dict[str, torch.Tensor]:
+        """Loss, accuracy, correct even and odd rows, F1 where there are two classes. Keeps the best predictions."""
+        inputs, targets = self.data.evaluation_inputs, self.data.evaluation_targets
+        rows, runs, split = len(targets), len(self.states), self.settings.evaluated
+        loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
+        predicted = torch.empty_like(self.predictions[0])
+        for chosen, width in self.evaluated:
+            x = inputs[chosen] if width is None else inputs[chosen, :width]
+            outputs = self.learner.outputs(x.expand(runs, *x.shape))
+            loss += losses(outputs, targets[chosen].expand(runs, -1), self.settings.loss).sum(1)
+            predicted[:, chosen] = classes(outputs)
+        correct = predicted == targets
+        counts = torch.stack([correct.sum(1), (correct & self.even).sum(1), (correct & ~self.even).sum(1)])
+        better = counts > self.most_correct
+        self.most_correct = torch.maximum(counts, self.most_correct)
+        self.predictions[0] = predicted
+        self.predictions[1:] = torch.where(better[:, :, None], predicted, self.predictions[1:])
+        numbers = {"loss": loss / rows, "accuracy": counts[0].double() / rows}
+        if self.data.classes == 2:
+            # 2·true positives / (predicted + actual positives), which has no meaning only where there are neither
+            positives = (predicted == 1).sum(1) + (targets == 1).sum()
+            numbers["f1"] = 2 * (correct & (targets == 1)).sum(1) / positives.clamp(min=1)
+        numbers |= {"correct_even": counts[1], "correct_odd": counts[2]}
+        return {f"{split}_{name}": values for name, values in numbers.items()}
+
+    def kept(self, run: int) -> dict[str, torch.Tensor]:
+        """The predictions."""
+        named = zip(PREDICTIONS, self.predictions, strict=True)
+        return {f"predictions/{kind}": predicted[run].to(torch.int16) for kind, predicted in named}
+
+    def take_up(self, run: int, state: RunState) -> None:
+        """The predictions, and how many rows were correct in them."""
+        for kind, predicted in zip(PREDICTIONS, self.predictions, strict=True):
+            predicted[run] = state.tensors[f"predictions/{kind}"]
+        split = self.settings.evaluated
+        halves = [[row[f"{split}_correct_{half}"] for half in ("even", "odd")] for row in state.history]
+        most = [
+            max(even + odd for even, odd in halves),
+            max(even for even, _ in halves),
+            max(odd for _, odd in halves),
+        ]
+        self.most_correct[:, run] = torch.tensor(most)

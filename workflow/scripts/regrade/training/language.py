@@ -1,0 +1,107 @@
+"""Training of language models: each token of a text is predicted from those before it, and the network writes texts."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from regrade.datasets.reading import END, FIRST_WORD, START
+from regrade.languages.language import long_prefix
+from regrade.training import batches
+from regrade.training.losses import classes, losses
+from regrade.training.pack import Pack
+from regrade.training.sampling import continued
+from regrade.training.state import RunState
+
+
+class LanguagePack(Pack):
+    """One run of a language model; its batches are of texts of equal length, so runs cannot be stacked."""
+
+    PURPOSES = (*Pack.PURPOSES, "prompts", "samples")
+
+    def begin(self) -> None:
+        """The batches of evaluation, and the prompts that are longer than any training text."""
+        self.evaluated = batches.similar(self.data.evaluation_lengths, self.settings.batch_tokens, equal=True)
+        self.symbols = dict(enumerate(self.data.language.symbols, FIRST_WORD))
+        self.ids = {symbol: number for number, symbol in self.symbols.items()}
+        self.asked = self.configuration.data["reading"]
+        longest = int(self.data.train_lengths.max())
+        random = np.random.default_rng([self.states[0].seed, longest])
+        self.long_prompts = [
+            long_prefix(self.data.language, longest, random) for _ in range(self.asked["long_prompts"])
+        ]
+
+    def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
+        """The training texts in batches of equal length: inputs without their last token, targets without the first."""
+        data, (shuffle,) = self.data, self.streams["shuffle"]
+        drawn = torch.randperm(len(data.train_lengths), generator=shuffle).to(self.device)
+        made = batches.similar(data.train_lengths, self.settings.batch_tokens, drawn, equal=True)
+        order = torch.randperm(len(made), generator=shuffle).tolist()
+        yield (_shifted(data.train_inputs, *made[i]) for i in order)
+
+    def evaluate(self) -> dict[str, torch.Tensor]:
+        """Loss and accuracy per token of the evaluated texts; shares of what it writes that is valid."""
+        loss, correct, count = 0.0, 0, 0
+        for rows, width in self.evaluated:
+            inputs, targets = _shifted(self.data.evaluation_inputs, rows, width)
+            outputs = self.learner.outputs(inputs)
+            loss = loss + losses(outputs, targets, self.settings.loss).sum(dtype=torch.float64)
+            correct = correct + (classes(outputs) == targets).sum()
+            count += targets.numel()
+        split = self.settings.evaluated
+        numbers = {f"{split}_loss": loss / count, f"{split}_accuracy": correct / count}
+        prompts = [prompt for prompt in self._prompts() for _ in range(self.asked["samples"])]
+        for kind, given in (
+            ("prompted", prompts),
+            ("free", [""] * self.asked["free_samples"]),
+            ("long", self.long_prompts),
+        ):
+            numbers[f"valid_{kind}"] = torch.tensor(self._written(kind, given))
+        return {name: torch.as_tensor(value).reshape(1).cpu() for name, value in numbers.items()}
+
+    def _prompts(self) -> list[str]:
+        """Training texts cut at a random place, at least one symbol long."""
+        (stream,) = self.streams["prompts"]
+        made = []
+        for row in torch.randint(len(self.data.train_lengths), (self.asked["prompts"],), generator=stream).tolist():
+            symbols = self.data.train_inputs[row, 1 : int(self.data.train_lengths[row]) - 1].tolist()
+            cut = int(torch.randint(1, len(symbols) + 1, (), generator=stream))
+            made.append("".join(self.symbols[token] for token in symbols[:cut]))
+        return made
+
+    def _written(self, kind: str, prompts: list[str]) -> float:
+        """Continue the prompts and keep the texts with their verdicts; the share that is valid."""
+        given = [[START, *(self.ids[symbol] for symbol in prompt)] for prompt in prompts]
+        new = continued(
+            self.learner.network,
+            given,
+            END,
+            self.asked["sample_length"],
+            self.asked["temperature"],
+            self.streams["samples"][0],
+        )
+        texts = [
+            prompt + "".join(self.symbols.get(token, "?") for token in tokens)
+            for prompt, tokens in zip(prompts, new, strict=True)
+        ]
+        errors = [self.data.language.first_error(text) for text in texts]
+        if kind != "free":
+            epoch = self.states[0].epoch + 1
+            self.states[0].samples += [
+                {"epoch": epoch, "kind": kind, "prompt": prompt, "text": text, "first_error": error}
+                for prompt, text, error in zip(prompts, texts, errors, strict=True)
+            ]
+        return errors.count(None) / len(errors)
+
+    def kept(self, run: int) -> dict[str, torch.Tensor]:
+        """Nothing but the numbers and the samples, which the state has."""
+        return {}
+
+    def take_up(self, run: int, state: RunState) -> None:
+        """Nothing to take up."""
+
+
+def _shifted(texts: torch.Tensor, rows: torch.Tensor, width: int) -> batches.Block:
+    """Inputs and targets (1, rows, width - 1) of texts of the length `width`."""
+    chosen = texts[None, rows, :width]
+    return chosen[:, :, :-1], chosen[:, :, 1:].long()
