@@ -34,6 +34,11 @@ def image_cnn(filters1: int, filters2: int) -> torch.nn.Module:
     )
 
 
+def toy_mlp() -> torch.nn.Module:
+    """The network of cs324's toy sets."""
+    return torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.ReLU(), torch.nn.Linear(20, 2))
+
+
 class TextRnn(torch.nn.Module):
     """The recurrent networks of ce4042's texts: one-hot characters or embedded words, last state, 15 classes."""
 

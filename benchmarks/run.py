@@ -6,6 +6,7 @@ benchmarks/results/speed.json.
 """
 
 import argparse
+import dataclasses
 import platform
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from regrade.training.state import RunState
 
 from benchmarks import on_tensorflow
 from benchmarks.compare import compare
-from benchmarks.plain import PlainLoop, TextRnn, image_cnn
+from benchmarks.plain import PlainLoop, TextRnn, image_cnn, toy_mlp
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN_ROWS, TEST_ROWS = 1280, 400
@@ -68,6 +69,18 @@ def texts(cell: Cell, rounds: int, seeds: int) -> dict:
     return compare(lambda: [pack.advance() for pack in packs], others, rounds, seeds)
 
 
+def points(cell: Cell, rounds: int, seeds: int) -> dict:
+    """One epoch of a toy MLP with batches of one, `seeds` runs at once against one run of the plain loop."""
+    configuration = cell.configuration()
+    parts = [part for rows in (TRAIN_ROWS, TEST_ROWS) for part in (torch.randn(rows, 2), torch.randint(2, (rows,)))]
+    data = Data(*parts, classes=2)
+    model = toy_mlp()
+    plain = PlainLoop(model, data, torch.optim.SGD(model.parameters(), configuration.settings.lr), 1)
+    pack = ClassificationPack(configuration, [RunState(seed) for seed in range(seeds)], data)
+    row = compare(pack.advance, {"plain": plain.advance}, rounds, seeds)
+    return row | {"examples_per_second": TRAIN_ROWS / row["regrade_seconds"]}
+
+
 def main() -> None:
     """Run all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,6 +90,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     on_tensorflow.set_threads(1)
     config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
+    del config["scales"]["demo"]["at_most"]["epochs"]  # there must be more than there are rounds
     every = cells.expand(params.parse(config))
     results = {"a1_baseline, 1 seed": images(next(cell for cell in every if cell.experiment == "a1_baseline"), rounds)}
     for cell in every:
@@ -84,6 +98,12 @@ def main() -> None:
             for seeds in (1, SEEDS):
                 name = f"b6 {cell.settings['level']} {cell.settings['rnn_cell']}, {seeds} seed{'s' * (seeds > 1)}"
                 results[name] = texts(cell, rounds, seeds)
+        if cell.experiment == "p1_toy" and cell.settings["dataset"] == "moons":
+            # An epoch, not the ten that lie between the study's evaluations
+            cell = dataclasses.replace(cell, settings=cell.settings | {"evaluate_every": 1.0})
+            for seeds in (1, SEEDS):
+                name = f"p1 {cell.settings['backend']}, {seeds} seed{'s' * (seeds > 1)}"
+                results[name] = points(cell, rounds, seeds)
     print(f"{'cell':26s} {'regrade':>12s} {'plain loop ÷ regrade':>26s} {'Keras on TensorFlow ÷ regrade':>32s}")
     for name, row in results.items():
         print(

@@ -1,6 +1,8 @@
 """A cell's name changes when, and only when, its result would."""
 
 import copy
+import re
+from collections import Counter
 
 import pytest
 import yaml
@@ -38,6 +40,12 @@ def test_the_study_has_62_cells_with_readable_names():
     assert names[1].startswith("results/ce4042/a2_filters/filters1=10,filters2=20-")
     assert names[29].startswith("results/ce4042/a3_optimizers/optimizer=sgd,momentum=0,dropout=0.5-")
     assert names[61].startswith("results/ce4042/b6_recurrent/level=word,rnn_cell=rnn,layers=2,clip_value=0.2-")
+
+
+def test_the_readme_says_how_many_cells_each_study_has():
+    counts = Counter(cell.study for cell in expanded())
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {study: int(count) for study, count in rows} == counts
 
 
 RENAMING = {

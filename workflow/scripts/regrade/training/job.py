@@ -111,7 +111,9 @@ def _pack(configuration: Configuration, states: list[RunState], data: Data) -> P
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
     shape, classes = pack.learner.output_shape, data.classes
     dimensions = 2 if data.language else 1
-    if len(shape) != dimensions or (shape[-1] < classes and (shape[-1], classes) != (1, 2)):
+    # One output is enough for two classes: the logit of the second
+    needed = 1 if classes == 2 and configuration.settings.loss == "cross_entropy" else classes
+    if len(shape) != dimensions or shape[-1] < needed:
         raise UserError(
             f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )

@@ -29,7 +29,7 @@ class Learner:
             self.settings.momentum,
         )
         self.norms: list[torch.Tensor] = []
-        self.kernels = [value for name, value in self.network.named_parameters() if "bias" not in name]
+        self.kernels = [value for name, value in self.network.named_parameters() if _is_kernel(name.split(".")[-1])]
 
     def learn(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
@@ -105,3 +105,8 @@ class Learner:
                 value = tensors[prefix + key]
                 is_count = value.dim() == 0
                 self.optimizer.state[parameter][key] = value if is_count else torch.empty_like(parameter).copy_(value)
+
+
+def _is_kernel(name: str) -> bool:
+    """Whether L2 applies to a parameter of this name: not to biases, embeddings and what normalisation scales by."""
+    return name.startswith(("kernel", "recurrent")) and "bias" not in name
