@@ -1,6 +1,7 @@
-"""The studies cs324 and csci5622 whole, on a few rows of built-in data: every experiment, every table and figure."""
+"""All studies but ce4042 whole, on a few rows of built-in data: every experiment, every table and figure."""
 
 import copy
+import re
 from collections import Counter
 
 import pandas as pd
@@ -10,7 +11,7 @@ from conftest import ROOT, Project, copy_workflow
 from regrade import cells, params, reported
 from regrade.files import read_json
 
-STUDIES = ("cs324", "csci5622")
+STUDIES = ("cs324", "csci5622", "comp576", "vudl")
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -23,17 +24,23 @@ def narrow(layers: list) -> list:
     return layers
 
 
+WRITTEN = {"prompts": 2, "samples": 3, "free_samples": 20, "long_prompts": 2, "sample_length": 40}
+SIZES = [("mlp", 600, 150), ("mlp", 150, 150), ("rnn", 300, 300), ("lstm", 600, 600)]
+
 # Every experiment, but fewer cells of the large grids
 SMALL = {
     "scale": "small",
     "seeds": [0, 1],
     "device": "cpu",
-    "keep_models": [],
+    "keep_models": [0],
     "scales": {
         "small": {
             "data": "stand_in",
             "at_most": {"epochs": 2, "train_rows": 48, "test_rows": 40, "validation_rows": 16, "max_length": 20},
         }
+    },
+    "datasets": {
+        name: {"options": {"train_texts": 300, "test_texts": 300, **WRITTEN}} for name in ("ndfa", "brackets")
     },
     "studies": {
         "cs324": {
@@ -56,13 +63,31 @@ SMALL = {
                 },
             }
         },
+        "comp576": {
+            "experiments": {
+                "cnn_tuning": {"grid": {"lr": [0.01], "optimizer": ["adagrad"], "epochs": [20]}},
+                "rnn_tuning": {
+                    "grid": {"rnn_cell": ["gru"], "lr": [0.001], "hidden_size": [128], "optimizer": ["adam"]}
+                },
+            }
+        },
+        "vudl": {
+            "experiments": {
+                "q1_tuning": {
+                    "cells": [
+                        {"network": name, "hidden_size": hidden, "embedding_size": embedding, "lr": 0.001}
+                        for name, hidden, embedding in SIZES
+                    ]
+                }
+            }
+        },
     },
 }
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A working copy in which both studies have run the whole way. Tests must leave it as it is."""
+    """A working copy in which these studies have run the whole way. Tests must leave it as it is."""
     project = copy_workflow(tmp_path_factory.mktemp("studies"), STUDIES)
     answer = project.snakemake(overlay=SMALL)
     assert answer.returncode == 0, answer.stdout
@@ -79,7 +104,7 @@ def folders(project: Project, experiment: str) -> list:
 
 def test_every_cell_is_trained_and_every_part_of_the_reports_is_there(whole: Project):
     listed = whole.regrade("cells", overlay=SMALL).stdout.splitlines()
-    assert Counter(line.split()[0] for line in listed if " results/" in line) == {"done": 44}
+    assert Counter(line.split()[0] for line in listed if " results/" in line) == {"done": 56}
     experiments = {study: set(CONFIG["studies"][study]["experiments"]) for study in STUDIES}
     for study in STUDIES:
         assert {path.parts[-3] for path in whole.find(f"results/{study}/*/*/run.json")} == experiments[study]
@@ -162,13 +187,94 @@ def test_candidates_are_judged_on_held_out_rows_and_the_best_is_trained_on_all(w
     assert "test_accuracy" in pd.read_parquet(folder / "history.parquet")
 
 
+def test_what_the_best_cnn_sees_is_shown(whole: Project):
+    seen = table(whole, "comp576", "activations").set_index("Unnamed: 0")
+    assert seen.index.tolist() == ["ReLU1", "ReLU2"]
+    assert (seen[["mean", "std"]] > 0).all(axis=None)
+    assert seen["reported_mean"].tolist() == [0.0657, 0.1]
+    assert seen["reported_std"].tolist() == [0.1373, 0.3112]
+    for name in ("filters", "projections", "occluded"):
+        assert "<image" in (whole.folder / f"reports/comp576/figures/figure-{name}.svg").read_text()
+    assert (whole.folder / "reports/comp576/figures/figure-occlusion.svg").exists()
+    for part in ("cnn", "rnn"):
+        best = table(whole, "comp576", f"{part}-best").set_index("column")
+        assert best.index.tolist() == ["Train loss", "Train accuracy", "Test loss", "Test accuracy"]
+        assert (best["seeds"] == 2).all()
+        assert best["reported"].notna().all()
+        history = pd.concat(pd.read_parquet(folder / "history.parquet") for folder in folders(whole, f"{part}_tuning"))
+        by_seed = history.groupby("seed")
+        assert best.loc["Test accuracy", "mean"] == pytest.approx(by_seed["test_accuracy"].max().mean())
+        assert best.loc["Train loss", "mean"] == pytest.approx(by_seed["train_loss"].min().mean())
+
+
+def test_sizes_are_judged_ten_times_per_epoch_and_each_networks_best_is_trained_on_all(whole: Project):
+    tuned: dict[str, dict] = {}
+    for folder in folders(whole, "q1_tuning"):
+        history, settings = pd.read_parquet(folder / "history.parquet"), read_json(folder / "run.json")["varying"]
+        # 48 - 16 reviews of 20 to 120 words are one batch of 20,000 tokens
+        assert history["epoch"].tolist() == [1, 2] * 2
+        assert history["validation_f1"].between(0, 1).all()
+        share = history.groupby("seed")["validation_accuracy"].max().mean()
+        sizes = (settings["hidden_size"], settings["embedding_size"])
+        tuned.setdefault(settings["network"], {})[sizes] = share
+    assert {network: len(cells) for network, cells in tuned.items()} == {"mlp": 2, "rnn": 1, "lstm": 1}
+    chosen = {}
+    for folder in folders(whole, "q1_final"):
+        record = read_json(folder / "run.json")
+        network = record["varying"]["network"]
+        embedding, middle = record["configuration"]["network"][:2]
+        chosen[network] = (middle["units"], embedding["units"])
+        assert tuned[network][chosen[network]] == max(tuned[network].values())
+        assert record["test_rows"] == 40
+        assert "test_f1" in pd.read_parquet(folder / "history.parquet")
+    assert chosen.keys() == tuned.keys()
+    assert len(table(whole, "vudl", "1")) == 4
+    assert table(whole, "vudl", "2")["mean"].between(0, 1).all()
+
+
+def test_the_elman_layer_by_hand_is_that_of_the_library(whole: Project):
+    parity = table(whole, "vudl", "elman").set_index("compared")["largest difference"]
+    times = [name for name in parity.index if name.startswith("time")]
+    differences = parity.drop(times).astype(float)
+    assert len(differences) == 4
+    assert (differences < 1e-8).all()
+    assert (differences > 0).any(), "one of them was compared with itself"
+    assert [parity[name].endswith("×") for name in times] == [True]
+
+
+def test_language_models_have_their_floor_and_show_what_they_wrote(whole: Project):
+    models = table(whole, "vudl", "q2")
+    assert len(models) == 3
+    assert (models["seeds"] == 2).all()
+    assert (models["gap"] - (models["loss"] - models["floor"])).abs().max() < 1e-9
+    assert (models["gap"] > 0).all()
+    assert models["floor"].round(4).tolist() == [0.2049, 0.5483, 0.5483]
+    assert models[["prompted", "free", "long"]].stack().between(0, 1).all()
+    page = (whole.folder / "reports/vudl/index.html").read_text()
+    assert "<svg" in (whole.folder / "reports/vudl/figures/figure-05.svg").read_text()
+    shown = {"valid": 0, "wrong": 0}
+    for folder in folders(whole, "q2_language_models"):
+        samples = pd.read_parquet(folder / "predictions.parquet")
+        assert Counter(samples["kind"]) == {"prompted": 2 * 2 * 6, "long": 2 * 2 * 2}, "seeds, epochs, texts"
+        last = samples[(samples["epoch"] == 2) & (samples["kind"] == "prompted") & (samples["seed"] == 0)]
+        for text, error in zip(last["text"], last["first_error"], strict=True):
+            valid = pd.isna(error)
+            shown["valid" if valid else "wrong"] += 1
+            place = len(text) if valid else int(error)
+            assert text[:place].replace("&", "&amp;") in page
+    assert page.count("<mark>") == shown["wrong"] > 0
+    counts = [int(count) for count in re.findall(r"(\d+) of \d+ valid", page)]
+    assert sum(counts) == shown["valid"]
+    assert len(counts) == page.count("<div class='samples'>") * 2 == 6
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_reported_numbers_are_of_cells_in_params_yaml(study: str):
     every = [cell for cell in cells.expand(params.parse(CONFIG | {"scale": "paper"})) if cell.study == study]
     rows = reported.rows(study)
     assert rows
     for row in rows:
-        settings = {key: value for key, value in row["cell"].items() if key not in ("epoch", "run", "layer")}
+        settings = {key: value for key, value in row["cell"].items() if key not in ("epoch", "run", "layer", "prompt")}
         of_experiment = [cell for cell in every if cell.experiment == row["experiment"]]
         assert of_experiment, row
         assert any(settings.items() <= (cell.settings | cell.varying).items() for cell in of_experiment), row

@@ -255,9 +255,11 @@ class _Expansion:
         fixed = self._fixed(name, ())
         if select := experiment.select:
             candidates = self.cells(select.source, (*waiting, name))
+            for part, keys in (("settings", select.settings), ("same", select.same)):
+                for key in keys:
+                    if key not in candidates[0].settings:
+                        raise UserError(f"{where}.select.{part}: {select.source} has no setting {key!r}")
             for key in select.settings:
-                if key not in candidates[0].settings:
-                    raise UserError(f"{where}.select.settings: {select.source} has no setting {key!r}")
                 fixed.pop(key, None)
             if select.winner == "reported":
                 fixed |= self._reported_winner(select, f"{where}.select")

@@ -165,6 +165,12 @@ class Select(Section):
             raise ValueError("epochs: best needs winner: measured; a reported winner's best epoch is not known")
         return self
 
+    @model_validator(mode="after")
+    def _alike_are_measured(self) -> "Select":
+        if self.same and self.winner == "reported":
+            raise ValueError("same needs winner: measured; the reported winner is that of the whole experiment")
+        return self
+
 
 class Experiment(Section):
     """Fixed settings, and a grid or a list of cells over the others, or variations around the fixed ones."""

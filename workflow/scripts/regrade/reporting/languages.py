@@ -51,38 +51,6 @@ def _stated_share(evidence: Evidence, cell: Cell) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
-def printed(found: pd.DataFrame) -> pd.DataFrame:
-    """`table` as a reader sees it."""
-    shown = found[[column for column in found if column not in _NUMBERS]].astype(object)
-    shown["Loss"] = _with_interval(found, "loss")
-    shown["Floor"] = found["floor"].map(_four)
-    shown["Gap"] = found["gap"].map(_four)
-    shown["Valid, reported"] = found["reported"].map(_four)
-    for kind, heading in zip(
-        KINDS, ("Valid, reproduced", "Valid without a prompt", "Valid, long prompts"), strict=True
-    ):
-        shown[heading] = _with_interval(found, kind)
-    shown["Seeds"] = found["seeds"]
-    return shown
-
-
-_NUMBERS = {"floor", "gap", "reported", "seeds"} | {
-    f"{name}{end}" for name in ("loss", *KINDS) for end in ("", "_low", "_high")
-}
-
-
-def _with_interval(found: pd.DataFrame, name: str) -> list[str]:
-    columns = zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)
-    return [
-        _four(mean) + ("" if pd.isna(low) or mean != mean else f" ({_four(low)} to {_four(high)})")
-        for mean, low, high in columns
-    ]
-
-
-def _four(value: float | None) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:.4f}"
-
-
 def samples(cell: Cell, epoch: int | None = None, kind: str = KINDS[0]) -> Markup:
     """What the network of the first seed wrote after an epoch (the last where None), the first wrong symbol marked.
 

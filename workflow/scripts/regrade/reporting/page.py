@@ -16,7 +16,7 @@ from regrade.cells import Cell, label
 from regrade.errors import UserError
 from regrade.files import write_bytes, write_text
 from regrade.reported import STUDIES
-from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, languages, sweeps, tables
+from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, languages, printing, sweeps, tables
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.scatter import scatter
 
@@ -68,18 +68,18 @@ class StudyPage:
         """The comparison of all cells of an experiment."""
         rows = [(cell.varying, cell, False) for cell in self.evidence.find(experiment)]
         table = tables.comparison(self.evidence, rows)
-        return self._table(name, caption, table, tables.printed(table))
+        return self._table(name, caption, table, printing.comparison(table))
 
     def entries(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, bool]]) -> Markup:
         """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
         table = tables.comparison(self.evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
-        return self._table(name, caption, table, tables.printed(table))
+        return self._table(name, caption, table, printing.comparison(table))
 
     def matrix(self, name: str, caption: str, entries: Sequence[tuple[str, str, Cell | None]]) -> Markup:
         """The comparison of chosen cells in two directions: (row, column, cell)."""
         rows = [({"row": row, "column": column}, cell, False) for row, column, cell in entries if cell]
         table = tables.comparison(self.evidence, rows)
-        return self._table(name, caption, table, tables.printed_matrix(table))
+        return self._table(name, caption, table, printing.matrix(table))
 
     def metrics(
         self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
@@ -92,12 +92,12 @@ class StudyPage:
             for heading, metric in columns
         ]
         table = tables.values(self.evidence, given)
-        return self._table(name, caption, table, tables.printed_matrix(table) if len(table) else table)
+        return self._table(name, caption, table, printing.matrix(table) if len(table) else table)
 
     def languages(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
         """Language models, (text, cell): losses with their floor, shares of valid texts."""
         table = languages.table(self.evidence, [({"": text}, cell) for text, cell in rows if cell])
-        return self._table(name, caption, table, languages.printed(table) if len(table) else table)
+        return self._table(name, caption, table, printing.languages(table) if len(table) else table)
 
     def elman_parity(self, name: str, caption: str, cell: Cell | None) -> Markup:
         """See `regrade.reporting.elman`, which needs PyTorch: imported only by the reports that use it."""
@@ -109,13 +109,13 @@ class StudyPage:
     def times(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
         """Training times of chosen cells, (text, cell), and their ratios to the first."""
         table = tables.times(self.evidence, [({"cell": text}, cell) for text, cell in rows if cell])
-        return self._table(name, caption, table, tables.printed_times(table))
+        return self._table(name, caption, table, printing.times(table))
 
     def values(self, name: str, caption: str, rows: Sequence[tuple]) -> Markup:
         """Any metrics of chosen cells: (text, cell, metric, the metric's name in reported.csv[, factor])."""
         given = [({"cell": text}, cell, *rest) for text, cell, *rest in rows if cell]
         table = tables.values(self.evidence, [row if len(row) == 5 else (*row, 1) for row in given])
-        return self._table(name, caption, table, tables.printed_values(table) if len(table) else table)
+        return self._table(name, caption, table, printing.values(table) if len(table) else table)
 
     def pairs(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, Cell | None]]) -> Markup:
         """How far pairs of cells are apart, seed by seed: (text, cell, cell)."""
@@ -123,12 +123,12 @@ class StudyPage:
             ({"": text}, *both) for text, *both in rows if all(cell and len(self.evidence.of(cell)) for cell in both)
         ]
         table = tables.pairs(self.evidence, trained)
-        return self._table(name, caption, table, tables.printed_pairs(table) if len(table) else table)
+        return self._table(name, caption, table, printing.pairs(table) if len(table) else table)
 
     def parameters(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, str, str]]) -> Markup:
         """Trainable parameters: (text, cell, layer, the layer's name in reported.csv); "" stands for all layers."""
         table = tables.parameters(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
-        return self._table(name, caption, table, tables.printed_parameters(table) if len(table) else table)
+        return self._table(name, caption, table, printing.parameters(table) if len(table) else table)
 
     def _table(self, name: str, caption: str, table: pd.DataFrame, shown: pd.DataFrame) -> Markup:
         stem = f"table-{name}"
@@ -225,7 +225,7 @@ class StudyPage:
         from regrade.reporting.activations import activations
 
         table = activations(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
-        return self._table(name, caption, table, tables.printed_activations(table) if len(table) else table)
+        return self._table(name, caption, table, printing.activations(table) if len(table) else table)
 
 
 def write_study(evidence: Evidence, target: Path) -> None:

@@ -85,7 +85,8 @@ def pairs(evidence: Evidence, rows: list[tuple[dict, Cell, Cell]]) -> pd.DataFra
         for metric in ("test_loss", "test_accuracy"):
             row[metric] = (both[metric] - both[f"{metric}_other"]).abs().max()
         converged = [evidence.of(cell).set_index("seed")["epochs_to_converge"] for cell in (first, second)]
-        row["equal"] = int((converged[0] == converged[1]).sum())
+        # Not at all, in both, is the same, too
+        row["equal"] = int((converged[0].fillna(0) == converged[1].fillna(0)).sum())
         made.append(row)
     return pd.DataFrame(made)
 
@@ -109,111 +110,3 @@ def write(table: pd.DataFrame, shown: pd.DataFrame, folder: Path, name: str) -> 
     write_text(folder / f"{name}.md", shown.to_markdown(index=False, disable_numparse=True) + "\n")
     write_text(folder / f"{name}.tex", shown.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
     return shown.to_html(index=False, border=0, escape=True).replace("\n", "")
-
-
-def printed_times(table: pd.DataFrame) -> pd.DataFrame:
-    """`times` as a reader sees it."""
-    headings = {
-        "reported_seconds": "Reported, seconds",
-        "seconds": "Reproduced, seconds",
-        "reported_ratio": "Reported, ratio",
-        "ratio": "Reproduced, ratio",
-    }
-    shown = table.copy().astype(object)
-    for column in headings:
-        digits = 1 if column == "seconds" else 0 if "seconds" in column else 2
-        shown[column] = ["–" if pd.isna(value) else f"{value:.{digits}f}" for value in table[column]]
-    return shown.rename(columns=headings)
-
-
-def printed_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """A comparison named by `row` and `column` as the source prints it: a row per `row`, two columns per `column`."""
-    shown: dict[str, dict[str, str]] = {}
-    for entry in table.itertuples():
-        low, high = _four(entry.low), _four(entry.high)
-        interval = "" if low == "–" else f" ({low} to {high})"
-        cells = {
-            f"{entry.column}, reported": _four(entry.reported),
-            f"{entry.column}, reproduced": _four(entry.mean) + interval,
-        }
-        shown.setdefault(entry.row, {"": entry.row}).update(cells)
-    return pd.DataFrame(list(shown.values())).fillna("–")
-
-
-def printed(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as a reader sees it: four decimals, the interval in one column, a dash for what is not there."""
-    keys = [column for column in table if column not in COLUMNS]
-    shown = {key: [f"{value:g}" if isinstance(value, float) else f"{value}" for value in table[key]] for key in keys}
-    intervals = zip(map(_four, table["low"]), map(_four, table["high"]), strict=True)
-    shown |= {
-        "Reported": table["reported"].map(_four),
-        "Reproduced": table["mean"].map(_four),
-        "95 % interval": ["–" if low == "–" else f"{low} to {high}" for low, high in intervals],
-        "Seeds": table["seeds"],
-        "Cross-fitted": table["test_accuracy_cross_fitted"].map(_four),
-        "Last epoch": table["test_accuracy_last_epoch"].map(_four),
-        "Peeking": table["peeking"].map(_four),
-        "At epoch": table["best_epoch"].map(lambda epoch: "–" if pd.isna(epoch) else f"{epoch:.1f}"),
-        "Status": table["status"],
-    }
-    return pd.DataFrame(shown)
-
-
-def printed_values(table: pd.DataFrame) -> pd.DataFrame:
-    """`values` as a reader sees it."""
-    shown = table.drop(columns=["reported", "mean", "low", "high", "seeds", "of"]).astype(object)
-    shown["Reported"] = table["reported"].map(_short)
-    shown["Reproduced"] = table["mean"].map(_short)
-    shown["95 % interval"] = [
-        "–" if pd.isna(low) else f"{_short(low)} to {_short(high)}"
-        for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    shown["Seeds"] = [
-        f"{row.seeds}" if row.seeds == row.of else f"{row.seeds} of {row.of}" for row in table.itertuples()
-    ]
-    return shown
-
-
-def printed_pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """`pairs` as a reader sees it."""
-    headings = {
-        "seeds": "Paired seeds",
-        "test_loss": "Largest difference of test loss",
-        "test_accuracy": "Largest difference of test accuracy",
-        "equal": "Seeds converged at the same evaluation",
-    }
-    shown = table.astype(object)
-    for column in ("test_loss", "test_accuracy"):
-        shown[column] = ["–" if pd.isna(value) else f"{value:.2g}" for value in table[column]]
-    return shown.rename(columns=headings)
-
-
-def printed_parameters(table: pd.DataFrame) -> pd.DataFrame:
-    """`parameters` as a reader sees it."""
-    shown = table.astype(object)
-    for column in ("reported", "counted"):
-        shown[column] = ["–" if pd.isna(value) else f"{value:,.0f}" for value in table[column]]
-    return shown.rename(columns={"reported": "Reported", "counted": "Counted"})
-
-
-def printed_activations(table: pd.DataFrame) -> pd.DataFrame:
-    """`regrade.reporting.activations` as a reader sees it."""
-    headings = {
-        "reported_mean": "Reported, mean",
-        "mean": "Reproduced, mean",
-        "reported_std": "Reported, standard deviation",
-        "std": "Reproduced, standard deviation",
-    }
-    shown = table.astype(object)
-    for column in headings:
-        shown[column] = table[column].map(_four)
-    return shown.rename(columns=headings)
-
-
-def _short(value: float) -> str:
-    """Shares with four decimals, counts with one."""
-    return "–" if value is None or pd.isna(value) else f"{value:.4f}" if abs(value) <= 1 else f"{value:,.1f}"
-
-
-def _four(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.4f}"

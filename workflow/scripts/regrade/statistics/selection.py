@@ -1,5 +1,7 @@
 """Who wins among the cells of an experiment."""
 
+import math
+
 import pandas as pd
 
 from regrade.cells import Cell, Selection
@@ -24,7 +26,7 @@ def choose(selection: Selection) -> dict:
 def _epochs(selection: Selection, table: pd.DataFrame, winner: Cell) -> dict[str, int]:
     """For how long the winner is to be trained, where that is taken over: its best epoch, the mean over seeds."""
     best = table.loc[table["cell"] == winner.name, "best_epoch"].mean()
-    return {"epochs": max(round(best), 1)} if selection.epochs else {}
+    return {"epochs": max(math.floor(best + 0.5), 1)} if selection.epochs else {}
 
 
 def write(selection: Selection) -> None:

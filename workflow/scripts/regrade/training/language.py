@@ -20,7 +20,13 @@ class LanguagePack(Pack):
     PURPOSES = (*Pack.PURPOSES, "prompts", "samples")
 
     def begin(self) -> None:
-        """The batches of evaluation, and the prompts that are longer than any training text."""
+        """The batches of evaluation, and the prompts that are longer than any training text.
+
+        ValueError for a network that cannot write texts token by token.
+        """
+        for layer in self.configuration.network:
+            if layer.kind == "recurrent" and layer.cell != "lstm":
+                raise ValueError(f"texts are continued by an LSTM only, not by {layer.cell}")
         self.evaluated = batches.similar(self.data.evaluation_lengths, self.settings.batch_tokens, equal=True)
         self.symbols = dict(enumerate(self.data.language.symbols, FIRST_WORD))
         self.ids = {symbol: number for number, symbol in self.symbols.items()}
@@ -84,14 +90,21 @@ class LanguagePack(Pack):
             prompt + "".join(self.symbols.get(token, "?") for token in tokens)
             for prompt, tokens in zip(prompts, new, strict=True)
         ]
-        errors = [self.data.language.first_error(text) for text in texts]
+        most = self.asked["sample_length"]
+        errors = [self._error(text, ended=len(tokens) < most) for text, tokens in zip(texts, new, strict=True)]
         if kind != "free":
-            epoch = self.states[0].epoch + 1
+            every = max(round(self.settings.evaluate_every), 1)
+            epoch = min(self.states[0].epoch + every, self.settings.epochs)
             self.states[0].samples += [
                 {"epoch": epoch, "kind": kind, "prompt": prompt, "text": text, "first_error": error}
                 for prompt, text, error in zip(prompts, texts, errors, strict=True)
             ]
         return errors.count(None) / len(errors)
+
+    def _error(self, text: str, ended: bool) -> int | None:
+        """Where the text goes wrong, None where it is valid; one that was cut off ends too early, whatever it is."""
+        error = self.data.language.first_error(text)
+        return len(text) if error is None and not ended else error
 
     def kept(self, run: int) -> dict[str, torch.Tensor]:
         """Nothing but the numbers and the samples, which the state has."""

@@ -18,7 +18,7 @@ def continued(
 
     Prompts are token ids, at least one each. Tokens are drawn from softmax(logits / temperature) by `generator` on the
     CPU until `end`, or until there are `most` new ones. All prompts are continued side by side, in as many steps as the
-    longest takes.
+    longest takes. A network that has diverged, whose logits are not numbers, ends each text.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -30,7 +30,9 @@ def continued(
     while writing.any():
         logits, states = network.step(tokens.to(device)[None, :, None], states)
         probabilities = (logits[0, :, 0].cpu() / temperature).softmax(1)
-        drawn = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+        lost = ~probabilities.isfinite().all(1)
+        probabilities[lost] = 1
+        drawn = torch.multinomial(probabilities, 1, generator=generator)[:, 0].masked_fill(lost, end)
         place += 1
         inside = place < lengths
         tokens = torch.where(inside, given[:, min(place, given.shape[1] - 1)], drawn)
