@@ -115,7 +115,7 @@ def test_new_prepared_data_or_a_comment_in_the_code_retrains_nothing(finished: P
     layers = copy.folder / "workflow/scripts/regrade/models/convolutional.py"
     layers.write_text("# a comment\n" + layers.read_text())
     assert "Nothing to be done" in copy.snakemake(options=("-n",)).stdout
-    layers.write_text(layers.read_text().replace("self.size)", "self.size, ceil_mode=False)"))
+    layers.write_text(layers.read_text().replace("self.padding).unflatten", "self.padding, ceil_mode=False).unflatten"))
     assert re.search(r"\ntrain +5\n", copy.snakemake(options=("-n",)).stdout)
 
 
