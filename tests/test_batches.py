@@ -12,6 +12,7 @@ from regrade.training import batches, job
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
+from runs import advanced, timeless
 from sklearn.metrics import f1_score
 
 MLP = [
@@ -70,16 +71,8 @@ def configuration(network: list[dict] = MLP, **settings) -> Configuration:
     return Configuration(conventions="torch", data={"dataset": "imdb"}, settings=settings, network=network)
 
 
-def advanced(this: Configuration, state: RunState, data: Data, times: int) -> RunState:
-    pack = job._pack(this, [state], data)
-    for _ in range(times):
-        pack.advance()
-    pack.save()
-    return state
-
-
-def timeless(state: RunState) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in state.history]
+def alone(this: Configuration, state: RunState, data: Data, times: int) -> RunState:
+    return advanced(this, [state], data, times)[0]
 
 
 # Which rows share a batch
@@ -164,7 +157,7 @@ def test_ten_evaluations_per_epoch_or_as_many_as_there_are_batches(rows: int, to
     number = min(10, len(batches.similar(data.train_lengths, tokens)))
     assert (number == 10) == (rows == 61)
     assert (number == 1) == (rows == 12)
-    state = advanced(this, RunState(0), data, 2)
+    state = alone(this, RunState(0), data, 2)
     assert [row["epoch"] for row in state.history] == pytest.approx([(i + 1) / number for i in range(2 * number)])
     ends = [row["epoch"] for row in state.history][number - 1 :: number]
     assert ends == [1, 2]
@@ -173,13 +166,13 @@ def test_ten_evaluations_per_epoch_or_as_many_as_there_are_batches(rows: int, to
 @pytest.mark.parametrize("network", [MLP, RNN])
 def test_resumed_equals_uninterrupted(network: list[dict]):
     data, this = texts(), configuration(network)
-    whole, resumed = advanced(this, RunState(1), data, 3), RunState(1)
+    whole, resumed = alone(this, RunState(1), data, 3), RunState(1)
     for _ in range(3):
-        advanced(this, resumed, data, 1)
+        alone(this, resumed, data, 1)
     assert timeless(whole) == timeless(resumed)
     assert whole.tensors.keys() == resumed.tensors.keys()
     assert all(torch.equal(values, resumed.tensors[name]) for name, values in whole.tensors.items())
-    assert timeless(advanced(this, RunState(2), data, 3)) != timeless(whole)
+    assert timeless(alone(this, RunState(2), data, 3)) != timeless(whole)
 
 
 def test_runs_do_not_share_batches_and_are_trained_one_by_one():
@@ -259,7 +252,7 @@ def widths(made: list[tuple[list[int], int]]) -> dict[int, int]:
 @pytest.mark.parametrize("network", [MLP, RNN])
 def test_evaluations_equal_a_plain_loop_over_single_rows(network: list[dict]):
     data = texts()
-    state = advanced(configuration(network, evaluate_every=1), RunState(0), data, 3)
+    state = alone(configuration(network, evaluate_every=1), RunState(0), data, 3)
     made = batches.similar(data.evaluation_lengths, TOKENS)
     width_of = widths([(chosen.tolist(), width) for chosen, width in made])
     assert any(width > data.evaluation_lengths[number] for number, width in width_of.items())

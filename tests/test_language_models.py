@@ -20,6 +20,7 @@ from regrade.training.sampling import continued
 from regrade.training.state import RunState
 from regrade.training.store import Store
 from regrade.training.streams import stream
+from runs import advanced, timeless
 
 CPU = torch.device("cpu")
 START, UNKNOWN, END, FIRST = 1, 2, 3, 4
@@ -79,16 +80,8 @@ def language_of(this: Configuration) -> Language:
     return module.language(module.Options(**this.data["options"]))
 
 
-def advanced(this: Configuration, state: RunState, times: int, data: Data | None = None) -> RunState:
-    pack = job._pack(this, [state], data or load(this, CPU))
-    for _ in range(times):
-        pack.advance()
-    pack.save()
-    return state
-
-
-def timeless(state: RunState) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in state.history]
+def alone(this: Configuration, state: RunState, times: int, data: Data | None = None) -> RunState:
+    return advanced(this, [state], data or load(this, CPU), times)[0]
 
 
 class Plain(torch.nn.Module):
@@ -132,12 +125,12 @@ def judged(plain: Plain, given: list[list[int]]) -> tuple[float, float]:
 @every_language
 def test_loss_and_accuracy_per_token_equal_those_counted_text_by_text(name: str):
     this = made(name)
-    state = advanced(this, RunState(0), 2)
+    state = alone(this, RunState(0), 2)
     loss, accuracy = judged(Plain(state.tensors), texts(this, "test"))
     assert state.history[-1]["test_loss"] == pytest.approx(loss, rel=1e-9)
     assert state.history[-1]["test_accuracy"] == pytest.approx(accuracy, rel=1e-9)
     # With a learning rate that changes nothing, all batches are judged by the same weights
-    state = advanced(made(name, lr=1e-30), RunState(0), 1)
+    state = alone(made(name, lr=1e-30), RunState(0), 1)
     loss, accuracy = judged(Plain(state.tensors), texts(this, "train"))
     assert state.history[-1]["train_loss"] == pytest.approx(loss, rel=1e-9)
     assert state.history[-1]["train_accuracy"] == pytest.approx(accuracy, rel=1e-9)
@@ -195,33 +188,33 @@ def test_the_norm_of_a_single_step():
     row, seen = compared_with_plain(made("ndfa", train=1))
     assert len(seen) == 1
     assert row["gradient_norm"] > 0
-    assert "gradient_norm" not in advanced(made("ndfa", gradient_norm=False), RunState(0), 1).history[0]
+    assert "gradient_norm" not in alone(made("ndfa", gradient_norm=False), RunState(0), 1).history[0]
 
 
 @every_language
 def test_resumed_equals_uninterrupted(name: str):
     this = made(name)
     data, store = load(this, CPU), Store("0", "code")
-    whole, resumed = advanced(this, RunState(3), 3, data), RunState(3)
+    whole, resumed = alone(this, RunState(3), 3, data), RunState(3)
     for _ in range(3):
-        store.write(advanced(this, resumed, 1, data))
+        store.write(alone(this, resumed, 1, data))
         resumed = store.read(3)
     assert timeless(whole) == timeless(resumed)
     assert whole.samples == resumed.samples
     assert whole.tensors.keys() == resumed.tensors.keys()
     assert all(torch.equal(values, resumed.tensors[name]) for name, values in whole.tensors.items())
-    assert advanced(this, RunState(4), 1, data).samples != whole.samples[: len(resumed.samples) // 3]
+    assert alone(this, RunState(4), 1, data).samples != whole.samples[: len(resumed.samples) // 3]
 
 
 def test_a_run_of_three_epochs_is_the_beginning_of_a_longer_one():
-    short, long = (advanced(made("brackets", epochs=epochs), RunState(0), epochs) for epochs in (3, 5))
+    short, long = (alone(made("brackets", epochs=epochs), RunState(0), epochs) for epochs in (3, 5))
     assert timeless(short) == timeless(long)[:3]
     assert short.samples == [sample for sample in long.samples if sample["epoch"] <= 3]
     assert {sample["epoch"] for sample in long.samples} == {1, 2, 3, 4, 5}
 
 
 def test_samples_bear_the_epoch_of_their_evaluation():
-    state = advanced(made("ndfa", epochs=5, evaluate_every=2), RunState(0), 3)
+    state = alone(made("ndfa", epochs=5, evaluate_every=2), RunState(0), 3)
     assert [row["epoch"] for row in state.history] == [2, 4, 5]
     assert {sample["epoch"] for sample in state.samples} == {2, 4, 5}
 
@@ -230,7 +223,7 @@ def test_samples_bear_the_epoch_of_their_evaluation():
 def test_the_loss_comes_down_to_its_floor_and_not_below(name: str):
     torch.set_default_dtype(torch.float32)
     this = made(name, 2000, 2000, model(32, 16), batch_tokens=600, epochs=6, lr=0.02, free_samples=60, sample_length=60)
-    state, language = advanced(this, RunState(0), 6), language_of(this)
+    state, language = alone(this, RunState(0), 6), language_of(this)
     floor = language.entropy_per_token()
     found = ["".join(language.symbols[token - FIRST] for token in text[1:-1]) for text in texts(this, "test")]
     # The standard error of a ratio of sums over texts
@@ -335,7 +328,7 @@ def test_prompts_are_continued_together_as_alone():
 def test_prompts_samples_and_verdicts(name: str):
     this = made(name, prompts=4, samples=3, long_prompts=5)
     state, language = RunState(0), language_of(this)
-    advanced(this, state, 3)
+    alone(this, state, 3)
     training = ["".join(language.symbols[token - FIRST] for token in text[1:-1]) for text in texts(this, "train")]
     seen = set()
     for epoch, row in enumerate(state.history, 1):
@@ -360,7 +353,7 @@ def test_prompts_samples_and_verdicts(name: str):
 @every_language
 def test_long_prompts_are_longer_than_any_training_text_and_can_go_on(name: str):
     this = made(name, long_prompts=8)
-    state, language = advanced(this, RunState(0), 2), language_of(this)
+    state, language = alone(this, RunState(0), 2), language_of(this)
     longest = max(len(text) - 2 for text in texts(this, "train"))
     first, second = (
         [sample["prompt"] for sample in state.samples if (sample["kind"], sample["epoch"]) == ("long", epoch)]

@@ -11,11 +11,12 @@ from regrade.cells import Configuration
 from regrade.models.layer import Context
 from regrade.models.network import Network
 from regrade.models.numpy_mlp import Layer, NumpyMlp
-from regrade.training import job, losses
+from regrade.training import losses
 from regrade.training.numpy_learner import Learner
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
+from runs import advanced, timeless
 
 RUNS, INPUTS, CLASSES = 3, 4, 3
 CASES = [
@@ -157,18 +158,6 @@ def data() -> Data:
 def train(this: Configuration, seeds: list[int], data: Data) -> list[RunState]:
     """Runs trained together, whole."""
     return advanced(this, [RunState(seed) for seed in seeds], data, this.settings.epochs)
-
-
-def advanced(this: Configuration, states: list[RunState], data: Data, epochs: int) -> list[RunState]:
-    pack = job._pack(this, states, data)
-    for _ in range(epochs):
-        pack.advance()
-    pack.save()
-    return states
-
-
-def timeless(state: RunState) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in state.history]
 
 
 @pytest.mark.parametrize(

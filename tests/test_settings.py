@@ -29,6 +29,7 @@ from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
 from regrade.training.torch_learner import Learner
+from runs import advanced, timeless
 from safetensors.numpy import load_file, save_file
 
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -60,18 +61,6 @@ def configuration(network: list[dict], data: dict | None = None, **settings) -> 
 
 def context(seeds: list[int], **about) -> Context:
     return Context("torch", *([stream(seed, purpose) for seed in seeds] for purpose in ("initial", "dropout")), **about)
-
-
-def advanced(this: Configuration, states: list[RunState], data: Data, times: int) -> list[RunState]:
-    pack = job._pack(this, states, data)
-    for _ in range(times):
-        pack.advance()
-    pack.save()
-    return states
-
-
-def timeless(state: RunState) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in state.history]
 
 
 def points(rows: int, tested: int = 6) -> Data:
