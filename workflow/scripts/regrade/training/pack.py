@@ -7,6 +7,7 @@ run's result depends on which others are in its pack: each has its own parameter
 import importlib
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ class Data:
     word_vectors: torch.Tensor | None = None
 
 
-class Pack:
+class Pack(ABC):
     """Runs of one configuration at the same epoch. What is evaluated, and how, is up to the subclasses."""
 
     # Purposes of the random streams that a run draws from once it has begun
@@ -79,24 +80,25 @@ class Pack:
         if states[0].epoch:
             self._restore()
 
+    @abstractmethod
     def begin(self) -> None:
         """Make what evaluations keep; runs before a state is restored."""
 
+    @abstractmethod
     def evaluate(self) -> dict[str, torch.Tensor]:
         """The numbers of an evaluation by name, (runs,) each; among them the loss, without which no run can go on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
         """The training rows of an epoch, in so many pieces."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kept(self, run: int) -> dict[str, torch.Tensor]:
         """What evaluations keep of a run, beside the numbers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_up(self, run: int, state: RunState) -> None:
         """Go on from what was kept."""
-        raise NotImplementedError
 
     def advance(self) -> None:
         """Train one epoch, or as many as lie between evaluations; write each evaluation into the states' histories.
