@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench clean
+.PHONY: help setup browser demo test bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,11 +19,19 @@ setup: .venv/ready ## Make .venv with the pinned requirements
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
+# The tests of the reports drive Chromium; without it they are skipped and say so
+browser:
+	@if command -v chromium > /dev/null && command -v chromedriver > /dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  apt-get -q update && apt-get -q install --yes --no-install-recommends chromium chromium-driver \
+	    || echo "Chromium could not be installed: the tests in a browser will be skipped"; \
+	else echo "The tests in a browser will be skipped; to have them: sudo apt-get install chromium chromium-driver"; fi
+
 demo: setup ## Run the whole workflow on built-in data, without a network; prints where the report is
 	snakemake --cores all --config scale=demo --quiet rules reason
 	@echo "The report: $(CURDIR)/reports/index.html"
 
-test: setup ## Check format, style and the workflow, then run all tests
+test: setup browser ## Check format, style and the workflow, then run all tests
 	ruff format --check .
 	ruff check .
 	snakefmt --check workflow

@@ -7,6 +7,7 @@ import subprocess
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -76,7 +77,7 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
         assert links.found
         for link in links.found:
             assert not link.startswith(("http", "//")), link
-            assert (page.parent / link).exists(), link
+            assert (page.parent / unquote(urlsplit(link).path)).exists(), link
     text = Links(pages[1]).text
     for expected in (
         "Reduced run (scale small)",

@@ -1,5 +1,6 @@
-# From the cells' folders to reports/: the collected tables of each study, its page, and the front page.
+# From the cells' folders to reports/: the collected tables of each study, its pages, and the front page.
 from regrade import reporting, reported
+from regrade.reporting import assets
 
 REPORTS = reporting.REPORTS
 
@@ -35,7 +36,10 @@ rule report:
     input:
         rules.collect.output,
     output:
-        page=report(f"{REPORTS}/{{study}}/{reporting.PAGE}", category="{study}", caption="../report/page.rst"),
+        # The pages need their style sheet and each other, which Snakemake's own report does not give them
+        page=f"{REPORTS}/{{study}}/{reporting.PAGE}",
+        cells=directory(f"{REPORTS}/{{study}}/{reporting.CELLS}"),
+        histories=directory(f"{REPORTS}/{{study}}/{reporting.HISTORIES}"),
         tables=report(
             directory(f"{REPORTS}/{{study}}/{reporting.TABLES}"),
             patterns=["{table}.csv"],
@@ -61,16 +65,37 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        code=digest.code("regrade.reporting.page", "regrade.reporting.feature_maps"),
+        code=digest.code("regrade.reporting.site"),
         layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
         text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
     script:
         "../scripts/report.py"
 
 
+rule assets:
+    output:
+        directory(f"{REPORTS}/{reporting.ASSETS}"),
+    log:
+        f"logs/{REPORTS}/assets.log",
+    benchmark:
+        f"logs/{REPORTS}/assets.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest.code("regrade.reporting.assets"),
+        files=digest.content(assets.FOLDER),
+    script:
+        "../scripts/assets.py"
+
+
 rule front_page:
     input:
-        expand(rules.report.output.page, study=PARAMS.studies),
+        expand(rules.report.output, study=PARAMS.studies),
+        rules.assets.output,
     output:
         f"{REPORTS}/{reporting.PAGE}",
     log:
@@ -84,7 +109,7 @@ rule front_page:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest.code("regrade.reporting.page"),
+        code=digest.code("regrade.reporting.site"),
         layout=digest.content(reporting.TEMPLATES),
     script:
         "../scripts/front_page.py"

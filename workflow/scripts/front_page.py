@@ -6,10 +6,10 @@ from regrade.jobs import logged
 
 with logged(snakemake.log[0]):
     from regrade import cells, params
-    from regrade.reporting import page, report
+    from regrade.reporting import report, site
 
     parameters = params.parse(snakemake.config)
     every = cells.expand(parameters)
-    page.write_front(
+    site.write_front(
         [report.evidence(parameters, study, every) for study in parameters.studies], Path(snakemake.output[0])
     )

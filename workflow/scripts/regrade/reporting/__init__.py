@@ -3,7 +3,11 @@
 from pathlib import Path
 
 REPORTS = Path("reports")
-# Within a study's folder: its page, the collected tables, and what its template draws
+# Beside the front page: the style sheet and scripts that all pages share
+ASSETS = "assets"
+# Within a study's folder: its page, the collected tables, its verdicts, and what is drawn and written from them
 PAGE, RUNS, CURVES, TABLES, FIGURES = "index.html", "data/runs.parquet", "data/curves.parquet", "tables", "figures"
+CLAIMS, GRADES = "claims.json", "data/grades.parquet"
+CELLS, HISTORIES = "cells", "histories"
 # Layout shared by all pages
 TEMPLATES = Path(__file__).parent / "templates"

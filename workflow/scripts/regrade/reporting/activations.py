@@ -26,6 +26,7 @@ def activations(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> 
                 "mean": mean,
                 "reported_std": evidence.stated_of_layer(cell, stated, "activation_std"),
                 "std": deviation,
+                "folder": cell.folder.as_posix(),
             }
         )
     return pd.DataFrame(made)

@@ -36,7 +36,7 @@ def table(evidence: Evidence, rows: list[tuple[dict, Cell]]) -> pd.DataFrame:
         for kind in KINDS:
             share, low, high = mean_interval(runs.get(f"valid_{kind}_last_epoch", pd.Series(dtype=float)))
             row |= {kind: share, f"{kind}_low": max(low, 0), f"{kind}_high": min(high, 1)}
-        made.append(row | {"seeds": len(runs)})
+        made.append(row | {"seeds": len(runs), "folder": cell.folder.as_posix()})
     return pd.DataFrame(made)
 
 

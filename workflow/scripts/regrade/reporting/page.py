@@ -1,23 +1,20 @@
-"""Pages: a study's Markdown template filled with tables and figures, and the front page over all studies."""
+"""The body of a study's page: its Markdown template, filled with tables and figures."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import TemplateError
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from regrade.cells import Cell, label
 from regrade.errors import UserError
-from regrade.files import write_bytes, write_text
 from regrade.reported import STUDIES
-from regrade.reporting import FIGURES, PAGE, TABLES, TEMPLATES, figures, languages, printing, sweeps, tables
+from regrade.reporting import FIGURES, TABLES, figures, images, languages, printing, sweeps, tables
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.rendering import environment
 from regrade.reporting.scatter import scatter
 
 TEMPLATE = "report.md.j2"
@@ -68,18 +65,18 @@ class StudyPage:
         """The comparison of all cells of an experiment."""
         rows = [(cell.varying, cell, False) for cell in self.evidence.find(experiment)]
         table = tables.comparison(self.evidence, rows)
-        return self._table(name, caption, table, printing.comparison(table))
+        return self._table(name, caption, table, printing.comparison)
 
     def entries(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, bool]]) -> Markup:
         """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
         table = tables.comparison(self.evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
-        return self._table(name, caption, table, printing.comparison(table))
+        return self._table(name, caption, table, printing.comparison)
 
     def matrix(self, name: str, caption: str, entries: Sequence[tuple[str, str, Cell | None]]) -> Markup:
         """The comparison of chosen cells in two directions: (row, column, cell)."""
         rows = [({"row": row, "column": column}, cell, False) for row, column, cell in entries if cell]
         table = tables.comparison(self.evidence, rows)
-        return self._table(name, caption, table, printing.matrix(table))
+        return self._table(name, caption, table, printing.matrix)
 
     def metrics(
         self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
@@ -92,30 +89,30 @@ class StudyPage:
             for heading, metric in columns
         ]
         table = tables.values(self.evidence, given)
-        return self._table(name, caption, table, printing.matrix(table) if len(table) else table)
+        return self._table(name, caption, table, printing.matrix)
 
     def languages(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
         """Language models, (text, cell): losses with their floor, shares of valid texts."""
         table = languages.table(self.evidence, [({"": text}, cell) for text, cell in rows if cell])
-        return self._table(name, caption, table, printing.languages(table) if len(table) else table)
+        return self._table(name, caption, table, printing.languages)
 
     def elman_parity(self, name: str, caption: str, cell: Cell | None) -> Markup:
         """See `regrade.reporting.elman`, which needs PyTorch: imported only by the reports that use it."""
         from regrade.reporting.elman import parity
 
         table = parity(cell) if cell else pd.DataFrame()
-        return self._table(name, caption, table, table)
+        return self._table(name, caption, table, printing.Shown)
 
     def times(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None]]) -> Markup:
         """Training times of chosen cells, (text, cell), and their ratios to the first."""
         table = tables.times(self.evidence, [({"cell": text}, cell) for text, cell in rows if cell])
-        return self._table(name, caption, table, printing.times(table))
+        return self._table(name, caption, table, printing.times)
 
     def values(self, name: str, caption: str, rows: Sequence[tuple]) -> Markup:
         """Any metrics of chosen cells: (text, cell, metric, the metric's name in reported.csv[, factor])."""
         given = [({"cell": text}, cell, *rest) for text, cell, *rest in rows if cell]
         table = tables.values(self.evidence, [row if len(row) == 5 else (*row, 1) for row in given])
-        return self._table(name, caption, table, printing.values(table) if len(table) else table)
+        return self._table(name, caption, table, printing.values)
 
     def pairs(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, Cell | None]]) -> Markup:
         """How far pairs of cells are apart, seed by seed: (text, cell, cell)."""
@@ -123,25 +120,27 @@ class StudyPage:
             ({"": text}, *both) for text, *both in rows if all(cell and len(self.evidence.of(cell)) for cell in both)
         ]
         table = tables.pairs(self.evidence, trained)
-        return self._table(name, caption, table, printing.pairs(table) if len(table) else table)
+        return self._table(name, caption, table, printing.pairs)
 
     def parameters(self, name: str, caption: str, rows: Sequence[tuple[str, Cell | None, str, str]]) -> Markup:
         """Trainable parameters: (text, cell, layer, the layer's name in reported.csv); "" stands for all layers."""
         table = tables.parameters(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
-        return self._table(name, caption, table, printing.parameters(table) if len(table) else table)
+        return self._table(name, caption, table, printing.parameters)
 
-    def _table(self, name: str, caption: str, table: pd.DataFrame, shown: pd.DataFrame) -> Markup:
+    def _table(
+        self, name: str, caption: str, table: pd.DataFrame, form: Callable[[pd.DataFrame], printing.Shown]
+    ) -> Markup:
         stem = f"table-{name}"
         if not len(table):
             text = Markup(
                 "\n\n<p class='missing' id='{}'>Table {} ({}) is missing: its cells are not in params.yaml.</p>\n\n"
             )
             return text.format(stem, name, caption)
-        html = tables.write(table, shown, self.folder / TABLES, stem)
+        html = printing.write(table, form(table), self.folder / TABLES, stem)
         files = _links(TABLES, stem, ("csv", "md", "tex"))
         heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, files)
         return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(
-            stem, heading, Markup(html)
+            stem, heading, html
         )
 
     def figure(self, number: int | str, caption: str, chart: alt.Chart | None) -> Markup:
@@ -152,9 +151,7 @@ class StudyPage:
                 "\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: nothing of it is trained yet.</p>\n\n"
             )
             return text.format(stem, number, caption)
-        specification = chart.configure_view(continuousHeight=200).to_json()
-        write_text(self.folder / FIGURES / f"{stem}.svg", vl_convert.vegalite_to_svg(specification))
-        write_bytes(self.folder / FIGURES / f"{stem}.png", vl_convert.vegalite_to_png(specification, scale=2))
+        images.write(chart, self.folder / FIGURES, stem)
         files = _links(FIGURES, stem, ("svg", "png"))
         return Markup(
             "\n\n<figure id='{0}'><img src='figures/{0}.svg' alt='{1}' loading='lazy'>"
@@ -225,54 +222,26 @@ class StudyPage:
         from regrade.reporting.activations import activations
 
         table = activations(self.evidence, [({"": text}, cell, *rest) for text, cell, *rest in rows if cell])
-        return self._table(name, caption, table, printing.activations(table) if len(table) else table)
+        return self._table(name, caption, table, printing.activations)
 
 
-def write_study(evidence: Evidence, target: Path) -> None:
-    """Write a study's page with its tables and figures into `target`; what was there stays until all of it is ready.
+def body(evidence: Evidence, folder: Path) -> Markup:
+    """The body of a study's page; its tables and figures are written into `folder`.
 
     UserError when the study's template is missing or wrong.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{evidence.name}.", dir=target.parent) as name:
-        folder = Path(name)
-        for part in (TABLES, FIGURES):
-            (folder / part).mkdir()
-        path = STUDIES / evidence.name / TEMPLATE
-        try:
-            template = _environment(path.parent).get_template(TEMPLATE)
-            text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
-        except TemplateError as error:
-            line = getattr(error, "lineno", None)
-            raise UserError(
-                f"{path}{f', line {line}' if line else ''}: {error or 'is missing'}; mend the template"
-            ) from error
-        body = Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
-        write_text(folder / PAGE, _page("study.html.j2", evidence=evidence, facts=evidence.facts(), body=body))
-        target.mkdir(parents=True, exist_ok=True)
-        for part in (TABLES, FIGURES, PAGE):
-            old = target / part
-            if old.is_dir():
-                shutil.rmtree(old)
-            (folder / part).replace(old)
-
-
-def write_front(studies: list[Evidence], target: Path) -> None:
-    """Write the front page over all studies."""
-    write_text(target, _page("front.html.j2", studies=[(evidence, evidence.facts()) for evidence in studies]))
+    path = STUDIES / evidence.name / TEMPLATE
+    try:
+        template = environment(path.parent).get_template(TEMPLATE)
+        text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise UserError(
+            f"{path}{f', line {line}' if line else ''}: {error or 'is missing'}; mend the template"
+        ) from error
+    return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
 
 
 def _links(folder: str, stem: str, kinds: Sequence[str]) -> Markup:
     links = Markup(" · ").join(Markup("<a href='{0}/{1}.{2}'>{2}</a>").format(folder, stem, kind) for kind in kinds)
     return Markup("<span class='files'>{}</span>").format(links)
-
-
-def _environment(folder: Path) -> Environment:
-    return Environment(
-        loader=FileSystemLoader([folder, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-
-
-def _page(template: str, **values: object) -> str:
-    style = Markup((TEMPLATES / "style.css").read_text())
-    return _environment(TEMPLATES).get_template(template).render(style=style, label=label, **values)

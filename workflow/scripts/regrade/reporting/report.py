@@ -8,7 +8,7 @@ from regrade import cells
 from regrade.cells import Cell
 from regrade.files import whole
 from regrade.params import Params
-from regrade.reporting import CURVES, PAGE, REPORTS, RUNS, page
+from regrade.reporting import ASSETS, CURVES, PAGE, REPORTS, RUNS, assets, site
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import collect
 
@@ -32,7 +32,8 @@ def write_all(params: Params) -> Path:
     every = cells.expand(params)
     for study in params.studies:
         write_data(study, every)
-        page.write_study(evidence(params, study, every), REPORTS / study)
+        site.write_study(evidence(params, study, every), REPORTS / study)
+    assets.write(REPORTS / ASSETS)
     front = REPORTS / PAGE
-    page.write_front([evidence(params, study, every) for study in params.studies], front)
+    site.write_front([evidence(params, study, every) for study in params.studies], front)
     return front

@@ -1,13 +1,11 @@
-"""Tables: each reported number beside the reproduced one, as HTML, CSV, Markdown and LaTeX."""
+"""Tables: each reported number beside the reproduced one. `folder` says which cell's results a row is made of."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from regrade.cells import Cell
-from regrade.files import write_text
 from regrade.reporting.evidence import ACCURACIES, Evidence
 from regrade.statistics.intervals import mean_interval
 
@@ -23,6 +21,7 @@ COLUMNS = (
     "peeking",
     "best_epoch",
     "status",
+    "folder",
 )
 
 
@@ -36,7 +35,8 @@ def comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.Da
     for names, cell, best in rows:
         stated = evidence.highest_stated if best else evidence.stated
         reported = stated(cell.experiment if best else cell, ACCURACIES[0])
-        made.append(names | {"reported": reported} | evidence.measured(cell) | {"status": evidence.status(cell)[0]})
+        about = {"status": evidence.status(cell)[0], "folder": cell.folder.as_posix()}
+        made.append(names | {"reported": reported} | evidence.measured(cell) | about)
     names = list(rows[0][0]) if rows else []
     return pd.DataFrame(made, columns=[*names, *COLUMNS])
 
@@ -46,7 +46,8 @@ def times(evidence: Evidence, rows: list[tuple[dict, Cell]]) -> pd.DataFrame:
     made = []
     for names, cell in rows:
         measured = evidence.measured(cell).get("train_seconds")
-        made.append(names | {"reported_seconds": evidence.stated(cell, "train_seconds"), "seconds": measured})
+        seconds = {"reported_seconds": evidence.stated(cell, "train_seconds"), "seconds": measured}
+        made.append(names | seconds | {"folder": cell.folder.as_posix()})
     table = pd.DataFrame(made)
     for column in ("reported_seconds", "seconds") if made else ():
         table[column] = table[column].astype(float)
@@ -68,7 +69,7 @@ def values(evidence: Evidence, rows: list[tuple[dict, Cell, str, str, float]]) -
         if "accuracy" in metric:  # with few seeds, t reaches beyond what an accuracy can be
             low, high = np.clip([low, high], 0, 1)
         numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(found)}
-        made.append(names | {"reported": evidence.stated(cell, stated)} | numbers)
+        made.append(names | {"reported": evidence.stated(cell, stated)} | numbers | {"folder": cell.folder.as_posix()})
     return pd.DataFrame(made)
 
 
@@ -87,7 +88,7 @@ def pairs(evidence: Evidence, rows: list[tuple[dict, Cell, Cell]]) -> pd.DataFra
         converged = [evidence.of(cell).set_index("seed")["epochs_to_converge"] for cell in (first, second)]
         # Not at all, in both, is the same, too
         row["equal"] = int((converged[0].fillna(0) == converged[1].fillna(0)).sum())
-        made.append(row)
+        made.append(row | {"folder": first.folder.as_posix(), "folder_other": second.folder.as_posix()})
     return pd.DataFrame(made)
 
 
@@ -100,13 +101,5 @@ def parameters(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> p
         metric = "trainable_parameters"
         reported = evidence.stated_of_layer(cell, stated, metric) if layer else evidence.stated(cell, metric)
         counted = counts.get(layer) if layer else sum(counts.values()) or None
-        made.append(names | {"reported": reported, "counted": counted})
+        made.append(names | {"reported": reported, "counted": counted, "folder": cell.folder.as_posix()})
     return pd.DataFrame(made)
-
-
-def write(table: pd.DataFrame, shown: pd.DataFrame, folder: Path, name: str) -> str:
-    """Write `table`, with all digits, to folder/name.csv, and `shown` to .md and .tex; return `shown` as HTML."""
-    write_text(folder / f"{name}.csv", table.to_csv(index=False))
-    write_text(folder / f"{name}.md", shown.to_markdown(index=False, disable_numparse=True) + "\n")
-    write_text(folder / f"{name}.tex", shown.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
-    return shown.to_html(index=False, border=0, escape=True).replace("\n", "")

@@ -1,0 +1,41 @@
+"""Charts as files: SVG for the page, PNG for slides, both small."""
+
+import io
+import re
+from pathlib import Path
+
+import altair as alt
+import vl_convert
+from PIL import Image
+
+from regrade.files import write_bytes, write_text
+
+# Charts have fewer colours, pictures more
+PALETTE, CHART_COLOURS = 256, 4096
+GEOMETRY = re.compile(r' (d|transform|x|y|x1|x2|y1|y2|width|height)="[^"]*"')
+FRACTION = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+
+
+def write(chart: alt.TopLevelMixin, folder: Path, stem: str) -> None:
+    """Write folder/stem.svg, and the same as folder/stem.png at two pixels per point."""
+    specification = chart.configure_view(continuousHeight=200).to_dict()
+    # A page shows the SVG as an image with a text beside it: labels of every mark would only make it large
+    specification["config"]["aria"] = False
+    svg = GEOMETRY.sub(_rounded, vl_convert.vegalite_to_svg(specification))
+    write_text(folder / f"{stem}.svg", svg)
+    write_bytes(folder / f"{stem}.png", _small(vl_convert.svg_to_png(svg, scale=2)))
+
+
+def _rounded(attribute: re.Match) -> str:
+    """An attribute with its numbers to a hundredth of a point."""
+    return FRACTION.sub(lambda number: f"{float(number[0]):.2f}", attribute[0])
+
+
+def _small(png: bytes) -> bytes:
+    """The same picture in fewer bytes: with a palette if it is a chart, else as it is."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    if picture.getcolors(CHART_COLOURS):
+        picture = picture.quantize(PALETTE, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()

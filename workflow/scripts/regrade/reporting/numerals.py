@@ -1,0 +1,38 @@
+"""Numbers as a reader sees them: few digits, a dash for what is not there."""
+
+import math
+
+
+def formatted(value: float | None, form: str) -> str:
+    """The value in this form of Python's, or a dash."""
+    return "–" if value is None or math.isnan(value) else format(value, form)
+
+
+def four(value: float | None) -> str:
+    """A share or a loss with four decimals."""
+    return formatted(value, ".4f")
+
+
+def short(value: float | str | None) -> str:
+    """Shares and losses with four decimals, larger numbers with one, whole numbers and words as they are."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value:,d}"
+    return formatted(value, ".4f" if value is None or abs(value) <= 1 else ",.1f")
+
+
+def interval(bounds: tuple[float | None, float | None]) -> str:
+    """From the lower to the upper bound, or a dash."""
+    low, high = map(short, bounds)
+    return "–" if "–" in (low, high) else f"{low} to {high}"
+
+
+def p_value(value: float | None) -> str:
+    """A p value with two digits, or a dash."""
+    return "< 0.001" if value is not None and value < 0.001 else formatted(value, ".2g")
+
+
+def size(count: int) -> str:
+    """Bytes as megabytes, or kilobytes."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
