@@ -17,8 +17,9 @@ from regrade.models.deconvolution import project, receptive_field
 from regrade.models.layer import Context
 from regrade.models.network import Network
 from regrade.models.occlusion import occlusion
-from regrade.reporting import page, report, trained
+from regrade.reporting import page, report
 from regrade.reporting.evidence import Evidence
+from regrade.training import trained
 from torch.nn import functional
 
 SHAPE = (2, 13, 12)
@@ -253,7 +254,7 @@ def test_reports_draw_what_a_trained_network_looks_for(evidence: Evidence, tmp_p
 
 def test_the_network_of_a_report_is_the_one_that_was_trained(evidence: Evidence):
     cell = evidence.cell("a1_baseline")
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     inputs, targets = model.test()
     with torch.no_grad():
         predicted = model.network(torch.from_numpy(inputs)[None])[0].argmax(1)

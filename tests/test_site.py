@@ -23,18 +23,29 @@ HOSTILE = "</script><script>document.title = 'taken over'</script> <b>&amp;"
 # Beside the study that has run, one of which nothing is trained
 TWO = merged(SMALL, {"studies": {"cs324": {"assumptions": [HOSTILE]}}})
 VERDICTS = ["confirmed", "confirmed", "contradicted", "inconclusive", "not run"]
-GRADES_GIVEN = ["within", "within", "above", "exact"]
+GRADES_GIVEN = ["within", "within", "above", "same"]
 
 
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
-    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "seeds_needed": None}
-    part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, "unit": "points", **numbers}
+    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "unit": "points"}
+    part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
-    return about | numbers | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": ""}
+    return (
+        about
+        | numbers
+        | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": "", "best": [], "seeds_needed": None}
+    )
 
 
 def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> dict:
-    about = {"source": f"table {number}", "experiment": experiment, "cell": cell, "folder": folder, "grade": word}
+    about = {
+        "source": f"table {number}",
+        "experiment": experiment,
+        "cell": cell,
+        "settings": "filters1=2",
+        "folder": folder,
+        "grade": word,
+    }
     numbers = dict.fromkeys(("mean", "low", "high", "predicted_low", "predicted_high"), 0.5)
     return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
 

@@ -32,9 +32,33 @@ rule collect:
         "../scripts/collect.py"
 
 
+rule grade:
+    input:
+        rules.collect.output,
+    output:
+        f"{REPORTS}/{{study}}/{reporting.CLAIMS}",
+        f"{REPORTS}/{{study}}/{reporting.GRADES}",
+    log:
+        f"logs/{REPORTS}/{{study}}/grade.log",
+    benchmark:
+        f"logs/{REPORTS}/{{study}}/grade.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=digest.code("regrade.statistics.grading"),
+        stated=lambda w: digest.content(reported.STUDIES / w.study),
+    script:
+        "../scripts/grade.py"
+
+
 rule report:
     input:
         rules.collect.output,
+        rules.grade.output,
     output:
         # The pages need their style sheet and each other, which Snakemake's own report does not give them
         page=f"{REPORTS}/{{study}}/{reporting.PAGE}",

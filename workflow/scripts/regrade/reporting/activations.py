@@ -5,8 +5,8 @@ import torch
 
 from regrade.cells import Cell
 from regrade.models.activations import statistics
-from regrade.reporting import trained
 from regrade.reporting.evidence import Evidence
+from regrade.training import trained
 
 
 def activations(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> pd.DataFrame:
@@ -34,5 +34,5 @@ def activations(evidence: Evidence, rows: list[tuple[dict, Cell, str, str]]) -> 
 
 def _statistics(evidence: Evidence, cell: Cell) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation by layer; empty without a kept model."""
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))

@@ -4,9 +4,9 @@ import altair as alt
 import torch
 
 from regrade.cells import Cell
-from regrade.reporting import trained
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pictures import channels_last, levels, mosaic, panel
+from regrade.training import trained
 
 COLUMNS, MAP_PIXELS, IMAGE_PIXELS = 16, 36, 96
 SHOWN = ("convolution", "max_pooling")
@@ -17,7 +17,7 @@ def feature_maps(evidence: Evidence, cell: Cell, image: int) -> alt.VConcatChart
 
     The maps of a layer share one scale, black at zero, so that maps that do not respond stay black.
     """
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     if model is None:
         return None
     images, _ = model.test(image + 1)

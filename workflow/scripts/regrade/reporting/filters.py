@@ -11,9 +11,9 @@ from regrade.cells import Cell
 from regrade.errors import UserError
 from regrade.models.activations import strongest
 from regrade.models.deconvolution import project, receptive_field
-from regrade.reporting import trained
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pictures import channels_last, levels, mosaic, panel
+from regrade.training import trained
 
 KERNEL_COLUMNS, KERNEL_PIXELS = 16, 36
 PANEL_COLUMNS, TILE_PIXELS, BETWEEN = 3, 44, 8
@@ -24,7 +24,7 @@ def filters(evidence: Evidence, cell: Cell) -> alt.Chart | None:
 
     In colour where the images are. None without a kept model.
     """
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     if model is None:
         return None
     kernels = model.network.convolution1.kernel[0].detach().numpy()
@@ -42,7 +42,7 @@ def projections(evidence: Evidence, cell: Cell, layer: str, maps: int = 9, top: 
     order is arbitrary. None without a kept model; UserError when the network has no such layer or it cannot be
     projected.
     """
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     if model is None:
         return None
     images, _ = model.test()

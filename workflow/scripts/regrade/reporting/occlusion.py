@@ -8,9 +8,9 @@ import torch
 from regrade.cells import Cell
 from regrade.errors import UserError
 from regrade.models.occlusion import occlusion, recognised
-from regrade.reporting import trained
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pictures import channels_last, mosaic, panel
+from regrade.training import trained
 
 # The middle of a pixel's 256 levels
 GREY = 128
@@ -22,7 +22,7 @@ def occlusion_map(evidence: Evidence, cell: Cell, images: int, size: int, stride
 
     `size`: pixels of the square's side. `stride`: pixels from one place of it to the next.
     """
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     if model is None:
         return None
     inputs, targets = (torch.from_numpy(part[:images]) for part in model.test())
@@ -36,7 +36,7 @@ def occluded_image(evidence: Evidence, cell: Cell, image: int, size: int, stride
 
     See `occlusion_map`. None without a kept model.
     """
-    model = trained.load(evidence, cell)
+    model = trained.load(cell)
     if model is None:
         return None
     inputs, targets = (torch.from_numpy(part[image:]) for part in model.test(image + 1))

@@ -56,6 +56,7 @@ class StudyPage:
             "elman_parity": self.elman_parity,
             "steps_per_epoch": figures.steps_per_epoch,
             "find": self.evidence.find,
+            "evaluated": lambda cell: cell.configuration().settings.evaluated,
             "cell": self.evidence.cell,
             "best": self.evidence.best,
             "label": lambda cell: (label(cell.varying) or cell.experiment) if cell else "none yet",

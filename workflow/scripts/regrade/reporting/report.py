@@ -8,9 +8,10 @@ from regrade import cells
 from regrade.cells import Cell
 from regrade.files import whole
 from regrade.params import Params
-from regrade.reporting import ASSETS, CURVES, PAGE, REPORTS, RUNS, assets, site
+from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, site
 from regrade.reporting.evidence import Evidence
-from regrade.statistics import collect
+from regrade.statistics import collect, grading
+from regrade.statistics.measurements import Measurements
 
 
 def write_data(study: str, every: list[Cell]) -> None:
@@ -19,6 +20,14 @@ def write_data(study: str, every: list[Cell]) -> None:
     for name, table in zip((RUNS, CURVES), tables, strict=True):
         with whole(REPORTS / study / name) as partial:
             table.to_parquet(partial, index=False)
+
+
+def write_grading(params: Params, study: str, every: list[Cell]) -> None:
+    """Grade a study by what `write_data` collected, and write the grades and verdicts into its report."""
+    runs, curves = (pd.read_parquet(REPORTS / study / name) for name in (RUNS, CURVES))
+    mine = [cell for cell in every if cell.study == study]
+    graded = grading.grade(study, params, Measurements(mine, runs, curves))
+    grading.write(graded, REPORTS / study / GRADES, REPORTS / study / CLAIMS)
 
 
 def evidence(params: Params, study: str, every: list[Cell]) -> Evidence:
@@ -32,6 +41,7 @@ def write_all(params: Params) -> Path:
     every = cells.expand(params)
     for study in params.studies:
         write_data(study, every)
+        write_grading(params, study, every)
         site.write_study(evidence(params, study, every), REPORTS / study)
     assets.write(REPORTS / ASSETS)
     front = REPORTS / PAGE

@@ -6,7 +6,19 @@ import tempfile
 from pathlib import Path
 
 from regrade.files import write_text
-from regrade.reporting import CELLS, FIGURES, HISTORIES, PAGE, TABLES, cell_pages, histories, page, verdicts
+from regrade.reporting import (
+    CELLS,
+    FIGURES,
+    HISTORIES,
+    PAGE,
+    TABLES,
+    cell_pages,
+    histories,
+    images,
+    noise,
+    page,
+    verdicts,
+)
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.rendering import render
 
@@ -24,6 +36,8 @@ def write_study(evidence: Evidence, target: Path) -> None:
         for part in parts:
             (folder / part).mkdir()
         body = page.body(evidence, folder)
+        if repeated := noise.chart(found.noise.get("repeated", [])):
+            images.write(repeated, folder / FIGURES, "figure-noise")
         trained = histories.write(evidence, folder / HISTORIES)
         cell_pages.write(evidence, found, trained, folder / CELLS)
         text = render(

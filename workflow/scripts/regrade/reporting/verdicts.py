@@ -8,17 +8,20 @@ import pandas as pd
 
 from regrade.files import read_json
 from regrade.reporting import CLAIMS, GRADES
-
-VERDICTS = ("confirmed", "contradicted", "inconclusive", "not at full protocol", "not run")
-GRADED = ("within", "above", "below", "exact", "differs", "not at full protocol", "not run")
+from regrade.statistics import grades
+from regrade.statistics.verdicts import VERDICTS
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """`claims` as in claims.json, `grades` as in grades.parquet, a dict per row; both empty where nothing is graded."""
+    """`claims` as in claims.json, `grades` as in grades.parquet, a dict per row; both empty where nothing is graded.
+
+    `noise`: what else claims.json says: the price of peeking, repeated configurations, discrepancies.
+    """
 
     claims: list[dict]
     grades: list[dict]
+    noise: dict
 
     @property
     def by_verdict(self) -> dict[str, int]:
@@ -30,18 +33,19 @@ class Verdicts:
     def by_grade(self) -> dict[str, int]:
         """Reported numbers by grade, every grade named."""
         counts = Counter(row["grade"] for row in self.grades)
-        return {grade: counts[grade] for grade in GRADED}
+        return {grade: counts[grade] for grade in grades.GRADES}
 
     def of(self, folder: str) -> "Verdicts":
         """The claims that rest on the cell in this folder, and the grades of its numbers."""
         claims = [claim for claim in self.claims if any(folder in part["cells"] for part in claim["parts"])]
-        return Verdicts(claims, [row for row in self.grades if row["folder"] == folder])
+        return Verdicts(claims, [row for row in self.grades if row["folder"] == folder], {})
 
 
 def read(study: Path) -> Verdicts:
     """The verdicts in a study's folder of the reports."""
-    claims, grades = study / CLAIMS, study / GRADES
-    return Verdicts(read_json(claims)["claims"] if claims.exists() else [], _rows(grades) if grades.exists() else [])
+    path, table = study / CLAIMS, study / GRADES
+    found = read_json(path) if path.exists() else {"claims": []}
+    return Verdicts(found.pop("claims"), _rows(table) if table.exists() else [], found)
 
 
 def _rows(path: Path) -> list[dict]:

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 from regrade import datasets
 from regrade.cells import MODEL, Cell, Configuration
 from regrade.datasets import prepared
+from regrade.files import read_json
 from regrade.models.layer import Context
 from regrade.models.network import Network
-from regrade.reporting.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,12 @@ class Trained:
         return prepared.load(folder, "test", rows or settings.test_rows, settings.test_rows_cap)
 
 
-def load(evidence: Evidence, cell: Cell) -> Trained | None:
+def load(cell: Cell) -> Trained | None:
     """The trained network of a cell of images or other inputs without words; None without a kept model."""
     weights = _weights(cell)
     if not weights:
         return None
-    # As in training: a report is one job
-    torch.set_num_threads(evidence.params.threads)
-    configuration = cell.configuration(evidence.resolved(cell))
+    configuration = cell.configuration(read_json(cell.selection.path)["settings"] if cell.selection else None)
     card = prepared.card(datasets.folder(configuration.data))
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
     network = Network(configuration.network, tuple(card["tensors"]["test_inputs"]["shape"][1:]), context)

@@ -1,0 +1,10 @@
+"""Grades one study: its reported numbers and its claims."""
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from regrade import cells, params
+    from regrade.reporting import report
+
+    parameters = params.parse(snakemake.config)
+    report.write_grading(parameters, snakemake.wildcards.study, cells.expand(parameters))

@@ -1,0 +1,114 @@
+"""A mean over seeds and test rows, with the uncertainty that both leave, and what it says about a bound."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import optimize, stats
+
+LEVEL = 0.95
+# How sure a planned experiment shall be to see the effect that was seen here
+POWER = 0.8
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a quantity that was measured once per seed on a sample of test rows.
+
+    `seed_variance`: between the seeds' values (NaN for one seed). `row_variance`: of the mean over the rows, if other
+    rows of the same kind had been drawn; 0 for what is not measured on rows. `row_df`: its degrees of freedom.
+    """
+
+    value: float
+    seeds: int
+    seed_variance: float
+    row_variance: float = 0.0
+    row_df: float = math.inf
+
+    @property
+    def error(self) -> float:
+        """Standard error of `value`: of the mean over all seeds and all rows that there could have been."""
+        return math.sqrt(self.seed_variance / self.seeds + self.row_variance)
+
+    @cached_property
+    def df(self) -> float:
+        """Degrees of freedom of `error` after Satterthwaite (1946)."""
+        parts = [(self.seed_variance / self.seeds, self.seeds - 1), (self.row_variance, self.row_df)]
+        spread = sum(part**2 / df for part, df in parts if df)
+        return self.error**4 / spread if spread else math.inf
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Lower and upper bound of the mean; NaN for one seed, which says nothing of its own spread."""
+        half = stats.t.ppf((1 + level) / 2, self.df) * self.error if self.seeds > 1 else math.nan
+        return self.value - half, self.value + half
+
+    def prediction(self, own_rows: bool, level: float = LEVEL) -> tuple[float, float]:
+        """Where the value of one more run lies. `own_rows`: it is tested on a draw of rows of its own."""
+        if self.seeds < 2:
+            return math.nan, math.nan
+        variance = self.seed_variance * (1 + 1 / self.seeds) + (2 * self.row_variance if own_rows else 0)
+        half = stats.t.ppf((1 + level) / 2, self.seeds - 1) * math.sqrt(variance)
+        return self.value - half, self.value + half
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p of the hypothesis that the true mean is at or below `bound`; small speaks for above.
+
+        1 where nothing is known of the spread: of one seed, or of seeds that agree.
+        """
+        return self._p(self.value - bound)
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p of the hypothesis that the true mean is at or above `bound`, see `p_above`."""
+        return self._p(bound - self.value)
+
+    def _p(self, distance: float) -> float:
+        if self.seeds < 2 or self.error == 0:
+            return 1.0
+        return float(stats.t.sf(distance / self.error, self.df))
+
+    def seeds_to_tell(self, bound: float, level: float = LEVEL) -> int | None:
+        """Seeds for which a two-sided test would tell the mean from `bound` with a power of 80 %.
+
+        Taken that mean and variances are as estimated here. None where no number of seeds up to MOST_SEEDS suffices,
+        be it that the effect is too small or the test rows too few.
+        """
+        distance = abs(self.value - bound)
+        if not distance or not math.isfinite(self.seed_variance):
+            return None
+
+        def lacking(seeds: float) -> float:
+            planned = Estimate(self.value, seeds, self.seed_variance, self.row_variance, self.row_df)
+            if planned.error == 0:
+                return POWER - 1
+            critical = stats.t.ppf((1 + level) / 2, planned.df)
+            return POWER - stats.nct.sf(critical, planned.df, distance / planned.error)
+
+        if lacking(MOST_SEEDS) > 0:
+            return None
+        return 2 if lacking(2) <= 0 else math.ceil(optimize.brentq(lacking, 2, MOST_SEEDS, xtol=1e-3))
+
+
+def estimate(values: np.ndarray, rows: list[np.ndarray] | None = None) -> Estimate:
+    """The mean of `values`, one per seed, which are sums of means over samples of rows.
+
+    `rows`: one array (seeds, rows) for each independent sample of rows, what each row contributes; their means over the
+    rows add up to `values`. Seeds and rows are crossed random effects: the variance of the mean is the sum of that
+    between seeds over their number and that between rows (their means over the seeds) over theirs. This is the variance
+    of the hierarchical bootstrap, which draws seeds and rows with replacement, in closed form and with n - 1 for n
+    (docs/statistics.md).
+    """
+    values = np.asarray(values, dtype=float)
+    variance, spread = 0.0, 0.0
+    for sample in rows or ():
+        part = sample.mean(axis=0).var(ddof=1) / sample.shape[1]
+        variance += part
+        spread += part**2 / (sample.shape[1] - 1)
+    return Estimate(
+        value=float(values.mean()) if len(values) else math.nan,
+        seeds=len(values),
+        seed_variance=float(values.var(ddof=1)) if len(values) > 1 else math.nan,
+        row_variance=float(variance),
+        row_df=float(variance**2 / spread) if spread else math.inf,
+    )

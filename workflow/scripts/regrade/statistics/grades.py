@@ -1,0 +1,85 @@
+"""Grades of reported numbers: could one more run of ours have given what the source states?"""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+
+from regrade.cells import Cell
+from regrade.statistics.stated import Comparison
+
+WITHIN, ABOVE, BELOW = "within", "above", "below"
+# Of texts and counts, which do not vary from run to run
+SAME, DIFFERS = "same", "differs"
+TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN = "too few seeds", "not at full protocol", "not run"
+GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+COLUMNS = (
+    *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "mean", "seeds"),
+    *("low", "high", "predicted_low", "predicted_high", "grade", "note"),
+)
+
+
+def table(comparisons: list[Comparison], reduced: Callable[[Cell], bool]) -> pd.DataFrame:
+    """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
+
+    `above`: the reported value lies above the prediction interval for one more single run; `below`: below it.
+    `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
+    """
+    return pd.DataFrame([_row(one, reduced) for one in comparisons], columns=list(COLUMNS))
+
+
+def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict:
+    row = {
+        "source": one.row["source"],
+        "experiment": one.row["experiment"],
+        "cell": one.cell.name if one.cell else "",
+        "folder": one.cell.folder.as_posix() if one.cell else "",
+        "settings": ", ".join(f"{key}={value}" for key, value in one.row["cell"].items()),
+        "metric": one.row["metric"],
+        "reported": ("≥ " if one.at_least else "")
+        + (one.stated if isinstance(one.stated, str) else f"{one.stated:.6g}"),
+        "mean": one.text,
+        "seeds": 0,
+        "note": one.note,
+    }
+    if one.measured and one.estimate is not None:
+        low, high = _possible(one, one.estimate.interval())
+        first, last = _possible(one, _prediction(one))
+        row |= {"mean": f"{one.estimate.value:.6g}", "seeds": one.estimate.seeds, "low": low, "high": high}
+        row |= {"predicted_low": first, "predicted_high": last}
+    return row | {"grade": _grade(one, reduced)}
+
+
+def _text(stated: float | str) -> str:
+    return stated if isinstance(stated, str) else f"{stated:.6g}"
+
+
+def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
+    if not one.measured:
+        return NOT_RUN
+    if reduced(one.cell):
+        return NOT_AT_FULL_PROTOCOL
+    if one.text is not None:
+        return SAME if one.text == one.stated else DIFFERS
+    if "parameters" in one.row["metric"]:
+        return SAME if one.estimate.value == one.stated else DIFFERS
+    low, high = _prediction(one)
+    if math.isnan(low):
+        return TOO_FEW_SEEDS
+    # A mean of equal values may be off by rounding
+    slack = 1e-9 * max(abs(one.stated), 1)
+    if one.stated > high + slack:
+        return ABOVE
+    return BELOW if one.stated < low - slack and not one.at_least else WITHIN
+
+
+def _prediction(one: Comparison) -> tuple[float, float]:
+    """Where one more run lies. Of generated data the source drew rows of its own."""
+    return one.prediction or one.estimate.prediction(own_rows=not one.cell.data.get("files"))
+
+
+def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:
+    """With few seeds, Student's t reaches beyond what an accuracy can be."""
+    if "accuracy" in one.row["metric"]:
+        return tuple(min(max(bound, 0.0), 1.0) for bound in interval)
+    return interval

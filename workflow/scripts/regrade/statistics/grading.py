@@ -1,0 +1,108 @@
+"""Grading a study: its reported numbers and its claims, beside what was measured, as two files of its report."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from regrade import claims
+from regrade.files import whole, write_json
+from regrade.params import Params
+from regrade.statistics import grades, noise, stated, verdicts
+from regrade.statistics.estimate import Estimate
+from regrade.statistics.measurements import Measurements
+from regrade.statistics.parts import Part
+from regrade.statistics.protocol import reduced
+from regrade.statistics.verdicts import Judged
+
+
+@dataclass(frozen=True)
+class Grading:
+    """The graded numbers (see `grades.table`), and the claims with all else that is said of the study, as JSON."""
+
+    numbers: pd.DataFrame
+    claims: dict
+
+
+def grade(study: str, params: Params, measurements: Measurements) -> Grading:
+    """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
+    compared = stated.comparisons(study, measurements)
+    less = lambda cell: reduced(params, cell)  # noqa: E731
+    judged = verdicts.judge(study, measurements, compared, less)
+    numbers = grades.table(compared, less)
+    price = noise.peeking(measurements.runs)
+    return Grading(
+        numbers,
+        {
+            "study": study,
+            "scale": params.scale,
+            "verdicts": {name: sum(one.verdict == name for one in judged) for name in verdicts.VERDICTS},
+            "grades": numbers["grade"].value_counts().to_dict(),
+            "claims": [_claim(one) for one in judged],
+            "peeking": _numbers(price) if price else None,
+            "repeated": [
+                {
+                    "folder": one.cell.folder.as_posix(),
+                    "where": one.where,
+                    "metric": one.metric,
+                    "stated": one.stated,
+                    "measured": one.measured,
+                }
+                for one in noise.repeated(compared, measurements)
+            ],
+            "discrepancies": claims.read(study).discrepancies,
+        },
+    )
+
+
+def write(graded: Grading, numbers: Path, claims: Path) -> None:
+    """Write the numbers as Parquet, then the claims as JSON."""
+    with whole(numbers) as partial:
+        graded.numbers.to_parquet(partial, index=False)
+    write_json(claims, graded.claims)
+
+
+def _claim(one: Judged) -> dict:
+    part = one.decisive
+    return {
+        "id": one.claim.id,
+        "claim": one.claim.claim,
+        "kind": ", ".join(dict.fromkeys(test.kind for test in one.claim.tests)),
+        "verdict": one.verdict,
+        "p": one.p,
+        "p_holm": one.p_holm,
+        **(_numbers(part.estimate) if part else _numbers(None)),
+        "unit": part.unit if part else "",
+        "decisive": part.text if part else None,
+        "seeds_needed": one.seeds_needed if one.verdict == verdicts.INCONCLUSIVE else None,
+        "parts": [_part(part) for part in one.parts],
+        "best": one.best,
+        "figures": one.claim.figures,
+        "note": one.claim.note,
+    }
+
+
+def _part(part: Part) -> dict:
+    known = part.estimate is not None
+    return {
+        "text": part.text,
+        "unit": part.unit,
+        "cells": [cell.folder.as_posix() for cell in part.cells],
+        "claimed": [_finite(part.low), _finite(part.high)],
+        **_numbers(part.estimate),
+        "p": part.p if known else None,
+        "verdict": verdicts.alone(part),
+    }
+
+
+def _numbers(found: Estimate | None) -> dict:
+    """An estimate as JSON: effect, 95 % interval, seeds."""
+    if found is None:
+        return {"effect": None, "low": None, "high": None, "seeds": 0}
+    low, high = found.interval()
+    return {"effect": _finite(found.value), "low": _finite(low), "high": _finite(high), "seeds": found.seeds}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,138 @@
+"""What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from regrade.cells import PREDICTIONS, Cell
+from regrade.errors import UserError
+from regrade.params import Value
+from regrade.statistics import curves
+from regrade.statistics.estimate import Estimate, estimate
+
+FINISHED = ("done", "diverged")
+# The column of predictions.parquet that an accuracy is the mean of
+_PREDICTED = {"best_epoch": "best", "cross_fitted": "cross_fitted", "last_epoch": "last"}
+
+# A metric: a column of the collected runs, or a measure of a curve with its arguments
+Metric = str | dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The cells of a study and the tables of their runs and curves (see regrade.statistics.collect)."""
+
+    cells: list[Cell]
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+
+    def find(self, experiment: str, **settings: Value) -> list[Cell]:
+        """The cells of an experiment whose varying settings include these; none where params.yaml asks for none."""
+        return [cell for cell in self.cells if cell.experiment == experiment and includes(cell.varying, settings)]
+
+    @cached_property
+    def _runs(self) -> dict[str, pd.DataFrame]:
+        return dict(iter(self.runs[self.runs["status"].isin(FINISHED)].groupby("folder")))
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return dict(iter(self.curves.groupby(["experiment", "cell"])))
+
+    def of(self, cell: Cell) -> pd.DataFrame:
+        """The finished runs of a cell, one row per seed; none when it is not trained."""
+        return self._runs.get(cell.folder.as_posix(), self.runs.iloc[:0])
+
+    def curve(self, cell: Cell) -> pd.DataFrame:
+        """The histories of a cell's runs, one row per evaluation; none when it is not trained."""
+        return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
+
+    def values(self, cell: Cell, metric: Metric) -> pd.Series:
+        """A metric of a cell by seed, without seeds that have none; empty when it is not trained.
+
+        A run that never converged counts as converging at its last epoch, the least that it can have needed.
+        """
+        runs = self.of(cell)
+        if not len(runs):
+            return pd.Series(dtype=float)
+        runs = runs.set_index("seed")
+        if isinstance(metric, dict):
+            arguments = {key: value for key, value in metric.items() if key != "measure"}
+            measure = curves.MEASURES[metric["measure"]]
+            histories = self.curve(cell)
+            needed = [arguments[key] for key in ("of", "against") if key in arguments]
+            if missing := [name for name in needed if name not in histories]:
+                raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
+            found = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
+            return pd.Series(found, dtype=float).dropna()
+        if metric not in runs:
+            return pd.Series(dtype=float)
+        values = runs[metric].astype(float)
+        if metric == "epochs_to_converge":
+            values = values.fillna(runs["epochs"].astype(float))
+        return values.dropna()
+
+    def correct(self, cell: Cell, metric: Metric) -> "Correct | None":
+        """Which rows each seed answered correctly, where the metric is the mean of that; None where it is not."""
+        if not isinstance(metric, str) or not len(self.of(cell)):
+            return None
+        split, _, which = metric.partition("_accuracy_")
+        if split not in ("test", "validation") or which not in _PREDICTED or f"{metric}" not in self.runs:
+            return None
+        path = cell.folder / PREDICTIONS
+        try:
+            table = pq.read_table(path, columns=["seed", "label", _PREDICTED[which]])
+        except OSError as error:
+            raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
+        except (KeyError, ValueError):  # of a language model: samples in place of classes
+            return None
+        seeds = table["seed"].to_numpy()
+        right = table["label"].to_numpy() == table[_PREDICTED[which]].to_numpy()
+        order = pd.unique(seeds)
+        rows = {int(seed): right[seeds == seed] for seed in order}
+        return Correct(cell.data["dataset"], table["label"].to_numpy()[seeds == order[0]], rows)
+
+    def contrast(self, weights: list[tuple[Cell, float]], metric: Metric) -> Estimate:
+        """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
+        values = [self.values(cell, metric) for cell, _ in weights]
+        seeds = sorted(set.intersection(*(set(one.index) for one in values)))
+        total = sum(
+            (weight * one.loc[seeds].to_numpy() for (_, weight), one in zip(weights, values, strict=True)),
+            np.zeros(len(seeds)),
+        )
+        samples: list[tuple[Correct, np.ndarray]] = []
+        for cell, weight in weights:
+            right = self.correct(cell, metric) if len(seeds) else None
+            if right is None:
+                continue
+            part = weight * right.matrix(seeds)
+            at = next((i for i, (other, _) in enumerate(samples) if other.same_rows(right)), None)
+            if at is None:
+                samples.append((right, part))
+            else:
+                samples[at] = (samples[at][0], samples[at][1] + part)
+        return estimate(total, [sample for _, sample in samples])
+
+
+@dataclass(frozen=True)
+class Correct:
+    """The answers of a cell's runs to the rows of one sample: true classes (rows,), correct or not by seed (rows,)."""
+
+    dataset: str
+    labels: np.ndarray
+    by_seed: dict[int, np.ndarray]
+
+    def matrix(self, seeds: list[int]) -> np.ndarray:
+        """1.0 for correct, 0.0 for wrong: (seeds, rows)."""
+        return np.stack([self.by_seed[seed] for seed in seeds]).astype(float)
+
+    def same_rows(self, other: "Correct") -> bool:
+        """Whether both are of the same rows of the same data, however these are read."""
+        return self.dataset == other.dataset and np.array_equal(self.labels, other.labels)
+
+
+def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
+    """Whether `varying` has all of these settings with these values."""
+    return all(key in varying and varying[key] == value for key, value in settings.items())
