@@ -11,20 +11,17 @@ from regrade.cells import RECORD, Cell
 from regrade.datasets import prepared
 from regrade.files import read_json
 from regrade.params import Params, Study, Value
-from regrade.statistics.intervals import mean_interval
+from regrade.statistics.measurements import FINISHED, Measurements, includes
 
 ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A study's parameters, its cells, and the tables of its runs and curves (see regrade.statistics.collect)."""
+class Evidence(Measurements):
+    """What was measured of a study's cells, with the study's name and the parameters."""
 
     name: str
     params: Params
-    cells: list[Cell]
-    runs: pd.DataFrame
-    curves: pd.DataFrame
 
     @property
     def study(self) -> Study:
@@ -36,23 +33,9 @@ class Evidence:
         """The numbers that the source states."""
         return reported.rows(self.name)
 
-    def find(self, experiment: str, **settings: Value) -> list[Cell]:
-        """The cells of an experiment whose varying settings include these; none where params.yaml asks for none."""
-        return [cell for cell in self.cells if cell.experiment == experiment and _includes(cell.varying, settings)]
-
     def cell(self, experiment: str, **settings: Value) -> Cell | None:
         """The first of `find`, None where there is none."""
         return next(iter(self.find(experiment, **settings)), None)
-
-    def of(self, cell: Cell) -> pd.DataFrame:
-        """The finished runs of a cell, one row per seed; none when it is not trained."""
-        return self.runs[
-            (self.runs["folder"] == cell.folder.as_posix()) & self.runs["status"].isin(["done", "diverged"])
-        ]
-
-    def curve(self, cell: Cell) -> pd.DataFrame:
-        """The histories of a cell's runs, one row per evaluation; none when it is not trained."""
-        return self.curves[(self.curves["experiment"] == cell.experiment) & (self.curves["cell"] == cell.name)]
 
     def status(self, cell: Cell) -> tuple[str, str]:
         """The cell's status, and the error where it failed."""
@@ -98,18 +81,22 @@ class Evidence:
         return max(values, default=None)
 
     def measured(self, cell: Cell) -> dict[str, float]:
-        """Seeds; mean and 95 % interval (low, high) of the best epoch's accuracy; means of the unbiased accuracies."""
+        """Seeds; mean and 95 % interval (low, high) of the best epoch's accuracy; means of the unbiased accuracies.
+
+        The interval is over seeds and test rows.
+        """
         runs = self.of(cell)
         if not len(runs):
             return {"seeds": 0}
-        mean, low, high = mean_interval(runs[ACCURACIES[0]])
+        found = self.contrast([(cell, 1.0)], ACCURACIES[0])
+        low, high = found.interval()
         low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
         others = {name: runs[name].mean() for name in (*ACCURACIES[1:], "peeking", "best_epoch", "train_seconds")}
-        return {"seeds": len(runs), "mean": mean, "low": low, "high": high, **others}
+        return {"seeds": len(runs), "mean": found.value, "low": low, "high": high, **others}
 
     def facts(self) -> dict:
         """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
-        finished = self.runs[self.runs["status"].isin(["done", "diverged"])]
+        finished = self.runs[self.runs["status"].isin(FINISHED)]
         dirty = finished["dirty"].fillna(False).astype(bool) if "dirty" in finished else pd.Series(dtype=bool)
         every = {json.dumps(cell.data): cell.data for cell in self.cells}
         states = self.runs.drop_duplicates("folder")["status"].value_counts()
@@ -150,10 +137,6 @@ class Evidence:
         return read_json(cell.selection.path)["settings"]
 
 
-def _includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
-    return all(key in varying and varying[key] == value for key, value in settings.items())
-
-
 def _names(stated: dict[str, Value], varying: dict[str, Value]) -> bool:
     """Whether the settings that the source gives are a cell's; it may leave out what follows from the others."""
-    return bool(stated) == bool(varying) and _includes(varying, stated)
+    return bool(stated) == bool(varying) and includes(varying, stated)

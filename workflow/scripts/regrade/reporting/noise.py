@@ -1,4 +1,4 @@
-"""The sources' own noise as a chart: what they state of configurations that they ran more than once, beside our seeds."""
+"""The sources' own noise as a chart: configurations that they state more than once, beside our seeds."""
 
 import altair as alt
 import pandas as pd

@@ -11,7 +11,6 @@ from regrade.params import Params
 from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, site
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import collect, grading
-from regrade.statistics.measurements import Measurements
 
 
 def write_data(study: str, every: list[Cell]) -> None:
@@ -24,16 +23,14 @@ def write_data(study: str, every: list[Cell]) -> None:
 
 def write_grading(params: Params, study: str, every: list[Cell]) -> None:
     """Grade a study by what `write_data` collected, and write the grades and verdicts into its report."""
-    runs, curves = (pd.read_parquet(REPORTS / study / name) for name in (RUNS, CURVES))
-    mine = [cell for cell in every if cell.study == study]
-    graded = grading.grade(study, params, Measurements(mine, runs, curves))
+    graded = grading.grade(study, params, evidence(params, study, every))
     grading.write(graded, REPORTS / study / GRADES, REPORTS / study / CLAIMS)
 
 
 def evidence(params: Params, study: str, every: list[Cell]) -> Evidence:
     """A study's evidence, from the two files that `write_data` wrote."""
     runs, curves = (pd.read_parquet(REPORTS / study / name) for name in (RUNS, CURVES))
-    return Evidence(study, params, [cell for cell in every if cell.study == study], runs, curves)
+    return Evidence([cell for cell in every if cell.study == study], runs, curves, study, params)
 
 
 def write_all(params: Params) -> Path:

@@ -66,8 +66,8 @@ def values(evidence: Evidence, rows: list[tuple[dict, Cell, str, str, float]]) -
         found = evidence.of(cell).get(metric, pd.Series(dtype=float))
         known = found.dropna() * factor
         mean, low, high = mean_interval(known)
-        if "accuracy" in metric:  # with few seeds, t reaches beyond what an accuracy can be
-            low, high = np.clip([low, high], 0, 1)
+        if "accuracy" in metric:  # of test rows, too; with few seeds, t reaches beyond what an accuracy can be
+            low, high = np.clip(evidence.contrast([(cell, 1.0)], metric).interval(), 0, 1)
         numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(found)}
         made.append(names | {"reported": evidence.stated(cell, stated)} | numbers | {"folder": cell.folder.as_posix()})
     return pd.DataFrame(made)

@@ -41,6 +41,10 @@ class Measurements:
     def _curves(self) -> dict[tuple[str, str], pd.DataFrame]:
         return dict(iter(self.curves.groupby(["experiment", "cell"])))
 
+    @cached_property
+    def _answers(self) -> dict[tuple[str, str], "Correct | None"]:
+        return {}
+
     def of(self, cell: Cell) -> pd.DataFrame:
         """The finished runs of a cell, one row per seed; none when it is not trained."""
         return self._runs.get(cell.folder.as_posix(), self.runs.iloc[:0])
@@ -79,20 +83,12 @@ class Measurements:
         if not isinstance(metric, str) or not len(self.of(cell)):
             return None
         split, _, which = metric.partition("_accuracy_")
-        if split not in ("test", "validation") or which not in _PREDICTED or f"{metric}" not in self.runs:
+        if split not in ("test", "validation") or which not in _PREDICTED or metric not in self.runs:
             return None
-        path = cell.folder / PREDICTIONS
-        try:
-            table = pq.read_table(path, columns=["seed", "label", _PREDICTED[which]])
-        except OSError as error:
-            raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
-        except (KeyError, ValueError):  # of a language model: samples in place of classes
-            return None
-        seeds = table["seed"].to_numpy()
-        right = table["label"].to_numpy() == table[_PREDICTED[which]].to_numpy()
-        order = pd.unique(seeds)
-        rows = {int(seed): right[seeds == seed] for seed in order}
-        return Correct(cell.data["dataset"], table["label"].to_numpy()[seeds == order[0]], rows)
+        key = (cell.folder.as_posix(), which)
+        if key not in self._answers:
+            self._answers[key] = _answers(cell, _PREDICTED[which])
+        return self._answers[key]
 
     def contrast(self, weights: list[tuple[Cell, float]], metric: Metric) -> Estimate:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
@@ -131,6 +127,22 @@ class Correct:
     def same_rows(self, other: "Correct") -> bool:
         """Whether both are of the same rows of the same data, however these are read."""
         return self.dataset == other.dataset and np.array_equal(self.labels, other.labels)
+
+
+def _answers(cell: Cell, column: str) -> Correct | None:
+    """The answers of one kind in a cell's predictions; None for a language model, which has texts there."""
+    path = cell.folder / PREDICTIONS
+    try:
+        if "label" not in pq.read_schema(path).names:
+            return None
+        table = pq.read_table(path, columns=["seed", "label", column])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
+    seeds, labels = table["seed"].to_numpy(), table["label"].to_numpy()
+    right = labels == table[column].to_numpy()
+    every = pd.unique(seeds)
+    rows = {int(seed): right[seeds == seed] for seed in every}
+    return Correct(cell.data["dataset"], labels[seeds == every[0]], rows)
 
 
 def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
