@@ -7,7 +7,7 @@ the workflow, and the number of rows is finite. What is true is the mean over al
 
 import itertools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +122,12 @@ def main(worlds: int = 4000) -> None:
         found = false_verdicts("greater", world, worlds, better)
         points = 100 * (world.accuracy(better) - world.accuracy())
         print(f"| {points:.1f} | {seeds} | {found['confirmed']:.2f} | {found['contradicted']:.3f} |")
-    print("\n| seeds | ours | percentiles of the bootstrap |\n|---:|---:|---:|")
-    for seeds in (2, 3, 5, 10):
-        found = coverage(World(seeds=seeds), worlds // 4)
-        print(f"| {seeds} | {found['ours']:.3f} | {found['percentiles']:.3f} |")
+    print("\n| seeds | seeds vary | rows | ours | percentiles of the bootstrap |\n|---:|---|---:|---:|---:|")
+    for (vary, world), seeds in itertools.product(
+        (("little", World()), ("much", World(rows=2000, of_seeds=0.3))), (2, 3, 5, 10)
+    ):
+        found = coverage(replace(world, seeds=seeds), worlds // 4)
+        print(f"| {seeds} | {vary} | {world.rows:,} | {found['ours']:.3f} | {found['percentiles']:.3f} |")
 
 
 if __name__ == "__main__":

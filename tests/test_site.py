@@ -64,6 +64,7 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         every = cells.expand(parameters)
         for study in parameters.studies:
             report.write_data(study, every)
+            report.write_grading(parameters, study, every)
         first, second = (cell for cell in every if cell.study == "ce4042" and cell.experiment == "a2_filters")
         folders = [cell.folder.as_posix() for cell in (first, second)]
         claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
@@ -171,7 +172,7 @@ def test_the_front_page_counts(pages: Path, browser):
     rows = browser.find_elements(By.CSS_SELECTOR, ".scoreboard tbody tr")
     assert [row.text for row in rows] == [
         "ce4042 small 8 of 8 3 of 5 1 1 5 2 1 1 0 1",
-        "cs324 small 0 of 23 0 of 0 0 0 0 0 0 0 0 0",
+        "cs324 small 0 of 23 0 of 26 0 26 14 0 0 0 0 14",
     ]
     stated = re.search(r"([\d.]+) MB", browser.find_element(By.TAG_NAME, "footer").text)
     total = sum(path.stat().st_size for path in pages.rglob("*") if path.is_file())
