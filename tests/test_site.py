@@ -1,5 +1,7 @@
 """The pages of the reports, in a real browser: Debian's Chromium, driven by Selenium."""
 
+import dataclasses
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -12,7 +14,7 @@ import yaml
 from conftest import ROOT, SMALL, Project, merged
 from regrade import cells, params
 from regrade.files import write_json
-from regrade.reporting import ASSETS, CLAIMS, GRADES, REPORTS, assets, report, site
+from regrade.reporting import ASSETS, CLAIMS, GRADES, REPORTS, assets, figures, histories, images, report, site
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -50,21 +52,24 @@ def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> di
     return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
 
 
+def parameters() -> params.Params:
+    config = yaml.safe_load((ROOT / "params.yaml").read_text())
+    config["studies"] = {name: config["studies"][name] for name in ("ce4042", "cs324")}
+    return params.parse(merged(config, TWO))
+
+
 @pytest.fixture(scope="module")
 def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """reports/ of a study that has run and of one that has not, with verdicts of every kind."""
     project = Project(tmp_path_factory.mktemp("site") / "copy")
     shutil.copytree(finished.folder, project.folder)
     shutil.rmtree(project.folder / "reports")
-    config = yaml.safe_load((ROOT / "params.yaml").read_text())
-    config["studies"] = {name: config["studies"][name] for name in ("ce4042", "cs324")}
-    parameters = params.parse(merged(config, TWO))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.folder)
-        every = cells.expand(parameters)
-        for study in parameters.studies:
+        every = cells.expand(parameters())
+        for study in parameters().studies:
             report.write_data(study, every)
-            report.write_grading(parameters, study, every)
+            report.write_grading(parameters(), study, every)
         first, second = (cell for cell in every if cell.study == "ce4042" and cell.experiment == "a2_filters")
         folders = [cell.folder.as_posix() for cell in (first, second)]
         claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
@@ -72,7 +77,7 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
         pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
-        every_evidence = [report.evidence(parameters, study, every) for study in parameters.studies]
+        every_evidence = [report.evidence(parameters(), study, every) for study in parameters().studies]
         for one in every_evidence:
             site.write_study(one, REPORTS / one.name)
         assets.write(REPORTS / ASSETS)
@@ -262,6 +267,24 @@ def test_a_cells_page_says_where_its_numbers_are_from(pages: Path, browser):
     ):
         assert part.replace("learning", "optimizer sgd") in text, part
     assert "seed 1, epoch 2 of 2: train loss" in browser.find_element(By.CSS_SELECTOR, "pre.log").text
+
+
+def test_long_histories_are_thinned(pages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(pages.parent)
+    evidence = report.evidence(parameters(), "ce4042", cells.expand(parameters()))
+    last = evidence.curves[evidence.curves["epoch"] == 2]
+    curves = pd.concat([last.assign(epoch=epoch, test_loss=epoch / 7) for epoch in range(1, 1501)])
+    evidence = dataclasses.replace(evidence, curves=curves)
+    (experiment, *_) = histories.write(evidence, tmp_path)
+    text = (tmp_path / f"{experiment['name']}.js").read_text()
+    (cell,) = json.loads(re.fullmatch(r'regradeHistories\("a1_baseline", (.*)\);\n', text)[1])["cells"]
+    assert (cell["of"], len(cell["epochs"]), cell["epochs"][0], cell["epochs"][-1]) == (1500, 150, 1, 1500)
+    assert cell["values"]["test_loss"] == [[float(f"{epoch / 7:.4g}") for epoch in cell["epochs"]]] * 2
+    # All cells, train and test: as they are, more rows than Altair takes
+    chart = figures.curves(evidence, evidence.cells, "loss", None, ("train", "test"))
+    images.write(chart, tmp_path, "figure")
+    assert (tmp_path / "figure.svg").stat().st_size < 150_000
+    assert (tmp_path / "figure.png").stat().st_size < 150_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

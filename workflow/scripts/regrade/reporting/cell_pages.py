@@ -14,7 +14,7 @@ from regrade.reporting.rendering import environment
 from regrade.reporting.verdicts import Verdicts
 
 LOGS = Path("logs")
-LOG_LINES = 40
+LOG_LINES = 20
 # From the front page's folder to a cell's page, and from there to the working directory
 ROOT = "../../../"
 # Columns of the runs that are not numbers of interest; the environment is shown apart from them
@@ -46,7 +46,7 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             metrics=_metrics(runs),
             explorer=_explorer(cell, titles) if len(runs) else None,
             configuration=configuration,
-            resolved=json.dumps(configuration, indent=2, ensure_ascii=False),
+            resolved=json.dumps(configuration, indent=1, ensure_ascii=False),
             provenance=_provenance(record["runs"]) if record else {},
             log=_log(cell),
             log_lines=LOG_LINES,

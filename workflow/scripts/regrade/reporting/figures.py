@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from regrade.cells import Cell, label
+from regrade.reporting import thinning
 from regrade.reporting.evidence import ACCURACIES, Evidence
 
 WIDTH, HEIGHT = 460, 260
@@ -72,10 +73,11 @@ def curves(
 
 
 def _means(evidence: Evidence, cell: Cell, name: str, metric: str, splits: Sequence[str]) -> list[pd.DataFrame]:
-    """Mean, smallest and largest value over the seeds by epoch, one table per split."""
+    """Mean, smallest and largest value over the seeds by epoch, thinned if there are many, one table per split."""
     rows = evidence.curve(cell)
     if not len(rows):
         return []
+    rows = rows[rows["epoch"].isin(thinning.kept(rows["epoch"]))]
     columns = [f"{split}_{metric}" if split else metric for split in splits]
     tables = [rows.groupby("epoch")[column].agg(["mean", "min", "max"]) for column in columns]
     return [table.reset_index().assign(split=split, cell=name) for table, split in zip(tables, splits, strict=True)]

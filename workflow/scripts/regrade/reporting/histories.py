@@ -8,13 +8,12 @@ import pandas as pd
 
 from regrade.cells import label
 from regrade.files import write_text
+from regrade.reporting import thinning
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.rendering import cell_page
 
-# Evaluations of a cell at most: more points than this cannot be told apart on a screen, and pages stay small
-MOST = 200
 SPLITS = ("train", "test", "validation")
-APART = ("seed", "epoch", "seconds", "experiment", "cell")
+APART = ("seed", "epoch", "experiment", "cell")
 
 
 def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
@@ -23,7 +22,7 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
     A script, because a page that is opened from a disk may load scripts, but no data. It calls regradeHistories with
     the experiment's name and {metrics: {metric: splits}, cells: [{name, label, page, of, epochs, seeds, values}]},
     where values has by column one list per seed, null where a run has no value (it diverged, or ended earlier), and
-    `of` is the number of evaluations of which `epochs` has MOST.
+    `of` is the number of evaluations before `thinning`.
     """
     written = []
     for experiment, about in evidence.study.experiments.items():
@@ -31,7 +30,7 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
         cells = [(cell, rows.dropna(axis="columns", how="all")) for cell, rows in cells if len(rows)]
         if not cells:
             continue
-        columns = list(dict.fromkeys(name for _, rows in cells for name in rows if _is_metric(name)))
+        columns = list(dict.fromkeys(name for _, rows in cells for name in rows if name not in APART))
         content = {
             "metrics": _metrics(columns),
             "cells": [
@@ -50,10 +49,6 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
     return written
 
 
-def _is_metric(column: str) -> bool:
-    return column not in APART and not column.endswith(("_correct_even", "_correct_odd"))
-
-
 def _metrics(columns: list[str]) -> dict[str, list[str]]:
     """The splits that each metric is known for; "" for a metric of no split."""
     found: dict[str, list[str]] = {}
@@ -66,16 +61,15 @@ def _metrics(columns: list[str]) -> dict[str, list[str]]:
 
 
 def _values(rows: pd.DataFrame, columns: list[str]) -> dict:
-    epochs = np.sort(rows["epoch"].unique())
-    kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), MOST)).round().astype(int))]
+    epochs = thinning.kept(rows["epoch"])
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
     values = {}
     for column in columns:
-        table = rows.pivot(index="seed", columns="epoch", values=column).reindex(index=seeds, columns=kept)
+        table = rows.pivot(index="seed", columns="epoch", values=column).reindex(index=seeds, columns=epochs)
         values[column] = [[_rounded(value) for value in row] for row in table.to_numpy(dtype=float)]
     return {
-        "of": len(epochs),
-        "epochs": [float(f"{epoch:.6g}") for epoch in kept],
+        "of": rows["epoch"].nunique(),
+        "epochs": [float(f"{epoch:.6g}") for epoch in epochs],
         "seeds": seeds,
         "values": values,
     }

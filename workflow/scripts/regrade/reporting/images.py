@@ -10,25 +10,27 @@ from PIL import Image
 
 from regrade.files import write_bytes, write_text
 
-# Charts have fewer colours, pictures more
-PALETTE, CHART_COLOURS = 256, 4096
+# Charts have at most so many colours, most of them from smooth edges, and need few; pictures have more
+CHART_COLOURS, PALETTE = 4096, 64
 GEOMETRY = re.compile(r' (d|transform|x|y|x1|x2|y1|y2|width|height)="[^"]*"')
-FRACTION = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+FRACTION = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 
 
 def write(chart: alt.TopLevelMixin, folder: Path, stem: str) -> None:
-    """Write folder/stem.svg, and the same as folder/stem.png at two pixels per point."""
-    specification = chart.configure_view(continuousHeight=200).to_dict()
+    """Write folder/stem.svg, and the same as folder/stem.png at 1.5 pixels per point."""
+    # Altair refuses more than 5,000 rows, since notebooks would grow; here they go into a picture
+    with alt.data_transformers.disable_max_rows():
+        specification = chart.configure_view(continuousHeight=200).to_dict()
     # A page shows the SVG as an image with a text beside it: labels of every mark would only make it large
     specification["config"]["aria"] = False
     svg = GEOMETRY.sub(_rounded, vl_convert.vegalite_to_svg(specification))
     write_text(folder / f"{stem}.svg", svg)
-    write_bytes(folder / f"{stem}.png", _small(vl_convert.svg_to_png(svg, scale=2)))
+    write_bytes(folder / f"{stem}.png", _small(vl_convert.svg_to_png(svg, scale=1.5)))
 
 
 def _rounded(attribute: re.Match) -> str:
-    """An attribute with its numbers to a hundredth of a point."""
-    return FRACTION.sub(lambda number: f"{float(number[0]):.2f}", attribute[0])
+    """An attribute with its numbers to a tenth of a point."""
+    return FRACTION.sub(lambda number: f"{float(number[0]):.1f}", attribute[0])
 
 
 def _small(png: bytes) -> bytes:

@@ -17,6 +17,7 @@ from regrade.reporting import (
     images,
     noise,
     page,
+    thinning,
     verdicts,
 )
 from regrade.reporting.evidence import Evidence
@@ -49,7 +50,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
             explorer={"root": "", "experiments": trained},
-            most=histories.MOST,
+            most=thinning.MOST,
             body=body,
         )
         write_text(folder / PAGE, text)
