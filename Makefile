@@ -43,4 +43,4 @@ bench: setup ## Compare speed with the plain PyTorch loop and Keras on TensorFlo
 	python -m benchmarks.run
 
 clean: ## Delete what the workflow made: data, results, reports, logs
-	rm -rf data results reports logs .snakemake
+	rm -rf data results reports logs ro-crate-metadata.json .snakemake

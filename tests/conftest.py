@@ -117,6 +117,8 @@ CTRL_C = signal.SIGINT
 def copy_workflow(folder: Path, studies: tuple[str, ...] = ("ce4042",)) -> Project:
     """The workflow's files in `folder`, with these studies in its params.yaml."""
     shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("CITATION.cff", "LICENSE"):
+        shutil.copy(ROOT / name, folder / name)
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
     config["studies"] = {name: config["studies"][name] for name in studies}
     (folder / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

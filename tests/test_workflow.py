@@ -164,6 +164,7 @@ def test_a_report_with_cells_missing_says_so(project: Project):
     assert answer.returncode == 0, answer.stdout
     text = Links(project.folder / "reports/ce4042/index.html").text
     assert "1 of 8 trained, 7 missing" in text
+    assert "7 of 8 cells are not finished" in (project.folder / "ro-crate-metadata.json").read_text()
     assert "Figure 6 (Best test accuracy for each pair of filter numbers.) is missing" in text
 
 

@@ -137,3 +137,28 @@ rule front_page:
         layout=digest.content(reporting.TEMPLATES),
     script:
         "../scripts/front_page.py"
+
+
+rule crate:
+    input:
+        [f"{folder}/{cells.RECORD}" for folder in CELLS],
+        rules.front_page.output,
+        "CITATION.cff",
+        "LICENSE",
+    output:
+        reporting.CRATE,
+    log:
+        "logs/crate.log",
+    benchmark:
+        "logs/crate.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest.code("regrade.reporting.crate"),
+        snakemake=snakemake.__version__,
+    script:
+        "../scripts/crate.py"

@@ -9,5 +9,7 @@ ASSETS = "assets"
 PAGE, RUNS, CURVES, TABLES, FIGURES = "index.html", "data/runs.parquet", "data/curves.parquet", "tables", "figures"
 CLAIMS, GRADES = "claims.json", "data/grades.parquet"
 CELLS, HISTORIES = "cells", "histories"
+# The description of a run, in the folder that it is about
+CRATE = "ro-crate-metadata.json"
 # Layout shared by all pages
 TEMPLATES = Path(__file__).parent / "templates"

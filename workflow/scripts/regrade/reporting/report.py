@@ -1,5 +1,6 @@
 """From the folders of cells to reports/: collecting, and writing the pages from what was collected."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from regrade import cells
 from regrade.cells import Cell
 from regrade.files import whole
 from regrade.params import Params
-from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, site
+from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, crate, site
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import collect, grading
 
@@ -49,4 +50,5 @@ def write_all(params: Params) -> Path:
     assets.write(REPORTS / ASSETS)
     front = REPORTS / PAGE
     site.write_front([evidence(params, study, every) for study in params.studies], front)
+    crate.write(params, every, version("snakemake"))
     return front

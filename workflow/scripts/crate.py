@@ -1,0 +1,10 @@
+"""Writes the description of the run as an RO-Crate."""
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from regrade import cells, params
+    from regrade.reporting import crate
+
+    parameters = params.parse(snakemake.config)
+    crate.write(parameters, cells.expand(parameters), snakemake.params.snakemake)
