@@ -278,7 +278,7 @@ def test_long_histories_are_thinned(pages: Path, monkeypatch: pytest.MonkeyPatch
     (experiment, *_) = histories.write(evidence, tmp_path)
     text = (tmp_path / f"{experiment['name']}.js").read_text()
     (cell,) = json.loads(re.fullmatch(r'regradeHistories\("a1_baseline", (.*)\);\n', text)[1])["cells"]
-    assert (cell["of"], len(cell["epochs"]), cell["epochs"][0], cell["epochs"][-1]) == (1500, 150, 1, 1500)
+    assert (cell["of"], len(cell["epochs"]), cell["epochs"][0], cell["epochs"][-1]) == (1500, 100, 1, 1500)
     assert cell["values"]["test_loss"] == [[float(f"{epoch / 7:.4g}") for epoch in cell["epochs"]]] * 2
     # All cells, train and test: as they are, more rows than Altair takes
     chart = figures.curves(evidence, evidence.cells, "loss", None, ("train", "test"))

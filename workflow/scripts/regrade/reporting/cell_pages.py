@@ -46,13 +46,17 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             metrics=_metrics(runs),
             explorer=_explorer(cell, titles) if len(runs) else None,
             configuration=configuration,
-            resolved=json.dumps(configuration, indent=1, ensure_ascii=False),
+            rest=json.dumps(_without_settings(configuration), indent=1, ensure_ascii=False),
             provenance=_provenance(record["runs"]) if record else {},
             log=_log(cell),
             log_lines=LOG_LINES,
             files=_files(cell),
         )
         write_text(folder / cell.experiment / f"{cell.name}.html", text)
+
+
+def _without_settings(configuration: dict) -> dict:
+    return {key: value for key, value in configuration.items() if key != "settings"}
 
 
 def _metrics(runs: pd.DataFrame) -> list[tuple[str, list[str], str]]:

@@ -13,6 +13,8 @@ from regrade.files import write_bytes, write_text
 # Charts have at most so many colours, most of them from smooth edges, and need few; pictures have more
 CHART_COLOURS, PALETTE = 4096, 64
 GEOMETRY = re.compile(r' (d|transform|x|y|x1|x2|y1|y2|width|height)="[^"]*"')
+# What changes nothing in an image, which a page shows with a text beside it: hooks, labels of every mark, defaults
+IDLE = re.compile(r' (?:(?:class|role|aria-[a-z]+|pointer-events)="[^"]*"|(?:opacity|stroke-width)="1")')
 FRACTION = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 
 
@@ -21,9 +23,7 @@ def write(chart: alt.TopLevelMixin, folder: Path, stem: str) -> None:
     # Altair refuses more than 5,000 rows, since notebooks would grow; here they go into a picture
     with alt.data_transformers.disable_max_rows():
         specification = chart.configure_view(continuousHeight=200).to_dict()
-    # A page shows the SVG as an image with a text beside it: labels of every mark would only make it large
-    specification["config"]["aria"] = False
-    svg = GEOMETRY.sub(_rounded, vl_convert.vegalite_to_svg(specification))
+    svg = GEOMETRY.sub(_rounded, IDLE.sub("", vl_convert.vegalite_to_svg(specification)))
     write_text(folder / f"{stem}.svg", svg)
     write_bytes(folder / f"{stem}.png", _small(vl_convert.svg_to_png(svg, scale=1.5)))
 

@@ -17,13 +17,14 @@ from regrade.statistics import collect, grading
 def write_data(study: str, every: list[Cell]) -> None:
     """Collect a study's runs and curves into two Parquet files of its report."""
     runs, curves = collect.runs(cell for cell in every if cell.study == study)
-    # What the metrics of a run are made of, and how long each epoch took, is in the cells' own files: half the bytes
+    # Counts, seconds, and a loss's digits beyond the seventh are in the cells' own files: a third of the bytes is left
     apart = [name for name in curves if name == "seconds" or name.endswith(("_correct_even", "_correct_odd"))]
-    for name, table in ((RUNS, runs), (CURVES, curves.drop(columns=apart))):
+    losses = {name: "float32" for name in curves if name.endswith("_loss")}
+    for name, table in ((RUNS, runs), (CURVES, curves.drop(columns=apart).astype(losses))):
         # Losses hardly ever repeat: they are smaller byte by byte than in a dictionary
-        losses = [column for column in table if column.endswith("_loss")]
+        unlike = [column for column in table if column in losses]
         others = [column for column in table if column not in losses]
-        encodings = dict.fromkeys(losses, "BYTE_STREAM_SPLIT") or None
+        encodings = dict.fromkeys(unlike, "BYTE_STREAM_SPLIT") or None
         with whole(REPORTS / study / name) as partial:
             table.to_parquet(partial, index=False, compression="zstd", use_dictionary=others, column_encoding=encodings)
 
@@ -43,11 +44,11 @@ def evidence(params: Params, study: str, every: list[Cell]) -> Evidence:
 def write_all(params: Params) -> Path:
     """Make every report from whatever cells exist; the path of the front page."""
     every = cells.expand(params)
+    assets.write(REPORTS / ASSETS)
     for study in params.studies:
         write_data(study, every)
         write_grading(params, study, every)
         site.write_study(evidence(params, study, every), REPORTS / study)
-    assets.write(REPORTS / ASSETS)
     front = REPORTS / PAGE
     site.write_front([evidence(params, study, every) for study in params.studies], front)
     crate.write(params, every, version("snakemake"))

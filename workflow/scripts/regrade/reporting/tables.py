@@ -7,6 +7,7 @@ import pandas as pd
 
 from regrade.cells import Cell
 from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.statistics import collect
 from regrade.statistics.intervals import mean_interval
 
 # Columns of the CSV; the printed forms join low and high
@@ -80,7 +81,8 @@ def pairs(evidence: Evidence, rows: list[tuple[dict, Cell, Cell]]) -> pd.DataFra
     """
     made = []
     for names, first, second in rows:
-        curves = [evidence.curve(cell) for cell in (first, second)]
+        # From the cells' own files: differences may be smaller than what the collected curves keep
+        curves = [collect.read(cell.folder)[1] for cell in (first, second)]
         both = curves[0].merge(curves[1], on=["seed", "epoch"], suffixes=("", "_other"))
         row = names | {"seeds": both["seed"].nunique()}
         for metric in ("test_loss", "test_accuracy"):

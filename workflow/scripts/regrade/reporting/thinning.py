@@ -3,7 +3,7 @@
 import numpy as np
 
 # More evaluations than this cannot be told apart in a figure or on a screen, and make pages large
-MOST = 150
+MOST = 100
 
 
 def kept(epochs: np.ndarray) -> np.ndarray:
