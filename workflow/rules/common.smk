@@ -1,5 +1,6 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
 import ctypes
+import functools
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from snakemake.utils import min_version, validate
 min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from regrade import cells, datasets, digest, params
+from regrade import batching, cells, datasets, digest, params
 from regrade.errors import UserError
 from regrade.overlays import merge
 
@@ -33,7 +34,11 @@ WORD_VECTORS = {
     for cell in CELLS.values()
     if "word_vectors" in cell.identity
 }
+BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
+# What a profile sets for the rule `train` holds for the rules of batches, too
+if set_for_train := workflow.resource_settings.overwrite_resources.get("train"):
+    workflow.resource_settings.overwrite_resources |= dict.fromkeys(BATCHES, set_for_train)
 
 
 wildcard_constraints:
@@ -52,15 +57,31 @@ def cell_of(wildcards):
     return CELLS[folder]
 
 
-def gpus():
+def gpus(wildcards):
     """GPUs that a training job asks for: one, unless it is to run on the CPU or this machine has none."""
     if PARAMS.device != "auto":
         return int(PARAMS.device == "cuda")
+    if not workflow.local_exec:
+        raise WorkflowError(
+            "params.yaml: device: auto asks this machine for a GPU, but jobs run on others; say cuda or cpu, as in "
+            "--config device=cuda"
+        )
+    return gpus_here()
+
+
+@functools.cache
+def gpus_here():
+    """One if this machine has a GPU, else none."""
     try:
         driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
     except OSError:
         return 0
     return int(driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0)
+
+
+def growing(amount):
+    """Memory or time of a job, more with each attempt."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def identity(wildcards):
@@ -74,9 +95,9 @@ def raw_files(wildcards):
 
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
-def prepared_data(wildcards):
+def prepared_data(cell):
     """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
-    identity = cell_of(wildcards).identity
+    identity = cell.identity
     folders = [datasets.folder(identity)]
     if "word_vectors" in identity:
         folders.append(datasets.word_vectors_folder(identity))
@@ -89,10 +110,9 @@ def fitted_on(wildcards):
     return ancient(datasets.folder(identity).as_posix())
 
 
-def winner(wildcards):
+def winner(cell):
     """The file that says which settings to take over, for a cell that takes over any."""
-    selection = cell_of(wildcards).selection
-    return ancient(selection.path.as_posix()) if selection else []
+    return ancient(cell.selection.path.as_posix()) if cell.selection else []
 
 
 def report_what_is_there():

@@ -2,6 +2,11 @@
 RAW, PREPARED = datasets.RAW, datasets.PREPARED
 
 
+# Compute nodes of a cluster often have no way out
+localrules:
+    fetch,
+
+
 rule fetch:
     output:
         f"{RAW}/{{dataset}}/{{file}}",
@@ -13,8 +18,8 @@ rule fetch:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=120,
+        mem_mb=growing(500),
+        runtime=growing(120),
     params:
         sha256=lambda w: PARAMS.datasets[w.dataset].files[w.file].sha256,
     script:
@@ -34,8 +39,8 @@ rule prepare:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         identity=identity,
     script:
@@ -55,8 +60,8 @@ rule fit_word_vectors:
         "../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         identity=lambda w: WORD_VECTORS[f"{PREPARED}/{w.dataset}/{w.vectors}"],
     script:

@@ -5,6 +5,10 @@ from regrade.reporting import assets
 REPORTS = reporting.REPORTS
 
 
+localrules:
+    front_page,
+
+
 rule collect:
     input:
         lambda w: [
@@ -24,8 +28,8 @@ rule collect:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=digest.code("regrade.statistics.collect"),
     script:
@@ -86,8 +90,8 @@ rule report:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=digest.code("regrade.reporting.site"),
         layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
@@ -130,8 +134,8 @@ rule front_page:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=digest.code("regrade.reporting.site"),
         layout=digest.content(reporting.TEMPLATES),

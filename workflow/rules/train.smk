@@ -1,16 +1,17 @@
-# One job per cell, all its seeds inside it; and the choice of a winner among cells.
-GPUS = gpus()
+# One job per cell, all its seeds inside it, or one per batch of cells; and the choice of a winner among cells.
+RESULT_FILES = (cells.HISTORY, cells.PREDICTIONS, cells.MODEL, cells.RECORD)
+
+
+localrules:
+    select_winner,
 
 
 rule train:
     input:
-        data=prepared_data,
-        winner=winner,
+        data=lambda w: prepared_data(cell_of(w)),
+        winner=lambda w: winner(cell_of(w)),
     output:
-        f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{cells.HISTORY}",
-        f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{cells.PREDICTIONS}",
-        f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{cells.MODEL}",
-        f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{cells.RECORD}",
+        [f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{name}" for name in RESULT_FILES],
     log:
         f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}.log",
     benchmark:
@@ -19,13 +20,41 @@ rule train:
         "../envs/train.yaml"
     threads: PARAMS.threads
     resources:
-        gpu=GPUS,
-        mem_mb=lambda w, attempt: 4000 * attempt,
-        runtime=lambda w, attempt: 240 * attempt,
+        gpu=gpus,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         code=lambda w: cell_of(w).configuration().code,
     script:
         "../scripts/train.py"
+
+
+# A rule without wildcards goes before `train`. All of a batch is trained again only if `code` changes, else what is missing
+for batch, members in BATCHES.items():
+
+    rule:
+        name:
+            batch
+        input:
+            data=prepared_data(members[0]),
+            winner=winner(members[0]),
+        output:
+            [f"{cell.folder}/{name}" for cell in members for name in RESULT_FILES],
+        log:
+            f"logs/batches/{batch}.log",
+        benchmark:
+            f"logs/batches/{batch}.benchmark.tsv"
+        conda:
+            "../envs/train.yaml"
+        threads: PARAMS.threads
+        resources:
+            gpu=gpus,
+            mem_mb=growing(4000),
+            runtime=growing(240 * len(members)),
+        params:
+            code=members[0].configuration().code,
+        script:
+            "../scripts/train.py"
 
 
 rule select_winner:
@@ -44,7 +73,7 @@ rule select_winner:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     script:
         "../scripts/select_winner.py"

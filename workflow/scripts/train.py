@@ -1,13 +1,13 @@
-"""Trains one cell, all its seeds."""
+"""Trains the cells of one job, all their seeds."""
 
 from regrade.jobs import logged
 
 with logged(snakemake.log[0]):
+    from pathlib import Path
+
     from regrade import cells, params
-    from regrade.files import read_json
     from regrade.training import job
 
     parameters = params.parse(snakemake.config)
-    cell = cells.find(parameters, *snakemake.wildcards)
-    winner = read_json(cell.selection.path)["settings"] if cell.selection else None
-    job.train(cell, winner, parameters)
+    folders = dict.fromkeys(Path(file).parent for file in snakemake.output)
+    job.train_all([cells.find(parameters, *folder.parts[-3:]) for folder in folders], parameters)

@@ -169,6 +169,11 @@ class Cell:
         return RESULTS / self.study / self.experiment / self.name
 
     @property
+    def log(self) -> Path:
+        """What was printed when it was trained."""
+        return Path("logs", f"{self.folder}.log")
+
+    @property
     def failure(self) -> Path:
         """Where the error of the cell's last attempt is recorded, if that failed."""
         return STATES / "failed" / f"{self.hash}.json"

@@ -17,22 +17,38 @@ def logged(path: str) -> Iterator[None]:
     The user's mistakes and a full disk are one sentence, in the log and on stderr; any other error has its traceback
     in the log.
     """
-    terminal = sys.stderr
-    with Path(path).open("w") as log, redirect_stdout(log), redirect_stderr(log):
+    try:
+        with written(path):
+            yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        print(f"Error: {sentence(error, path)}", file=sys.stderr)
+        sys.exit(1)
+
+
+@contextmanager
+def written(path: Path | str) -> Iterator[None]:
+    """Send all output of the block to the log at `path`, and what is wrong, if the block ends with an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             yield
         except KeyboardInterrupt:
             print("Interrupted. The next run goes on from the last checkpoint.", file=log)
-            sys.exit(130)
+            raise
         except Exception as error:
-            sentence = explain(error)
-            if sentence is None:
+            if explain(error) is None:
                 traceback.print_exc(file=log)
-                sentence = f"{type(error).__name__}: {error} (traceback in {path})"
             else:
-                print(f"Error: {sentence}", file=log)
-            print(f"Error: {sentence}", file=terminal)
-            sys.exit(1)
+                print(f"Error: {explain(error)}", file=log)
+            raise
+
+
+def sentence(error: Exception, log: Path | str) -> str:
+    """One sentence for an error that is written in `log`."""
+    return explain(error) or f"{type(error).__name__}: {error} (traceback in {log})"
 
 
 def explain(error: Exception) -> str | None:

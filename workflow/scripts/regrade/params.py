@@ -67,6 +67,7 @@ class Scale(Section):
 
     data: Literal["real", "stand_in"]
     at_most: AtMost = AtMost()
+    cells_per_job: PositiveInt | None = Field(None, description="at this scale, instead of the general number")
 
 
 class DataFile(Section):
@@ -218,6 +219,7 @@ class Params(Section):
     device: Literal["auto", "cpu", "cuda"]
     keep_models: Seeds
     threads: PositiveInt
+    cells_per_job: PositiveInt
     checkpoint_seconds: Annotated[float, Field(ge=0)]
     scales: dict[Name, Scale]
     datasets: dict[Name, Dataset]
@@ -243,6 +245,11 @@ class Params(Section):
     def present_scale(self) -> Scale:
         """The scale that `scale` names."""
         return self.scales[self.scale]
+
+    @property
+    def present_cells_per_job(self) -> int:
+        """How many cells a training job may have at the present scale."""
+        return self.present_scale.cells_per_job or self.cells_per_job
 
     @property
     def present_seeds(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Training one cell, from its parameters to its files."""
+"""Training the cells of a job, from their parameters to their files."""
 
 import time
 
@@ -7,8 +7,9 @@ import torch
 from regrade import provenance
 from regrade.cells import Cell, Configuration
 from regrade.errors import UserError
-from regrade.files import write_json
-from regrade.params import Params, Value
+from regrade.files import read_json, write_json
+from regrade.jobs import sentence, written
+from regrade.params import Params
 from regrade.training import device, results
 from regrade.training.classification import ClassificationPack
 from regrade.training.language import LanguagePack
@@ -20,22 +21,48 @@ from regrade.training.store import Store
 SAY_EVERY_SECONDS = 10
 
 
-def train(cell: Cell, winner: dict[str, Value] | None, params: Params) -> None:
+def train_all(batch: list[Cell], params: Params) -> None:
+    """Train one cell after the other; with several, each has a log of its own.
+
+    An error in one of several does not stop the others; at the end, a UserError names those that failed.
+    """
+    if len(batch) == 1:
+        train(batch[0], params)
+        return
+    failed = 0
+    for number, cell in enumerate(batch, 1):
+        started = time.monotonic()
+        print(f"{number} of {len(batch)}: {cell.folder}", flush=True)
+        try:
+            with written(cell.log):
+                train(cell, params)
+        except Exception as error:
+            failed += 1
+            print(f"failed: {sentence(error, cell.log)}", flush=True)
+        else:
+            print(f"done in {time.monotonic() - started:.1f} s", flush=True)
+    if failed:
+        raise UserError(f"{failed} of {len(batch)} cells failed, see above; the others are done")
+
+
+def train(cell: Cell, params: Params) -> None:
     """Train every seed of `cell` that is not trained yet, and write the cell's files.
 
-    `winner`: the selected settings, for a cell with a selection. An error is recorded for the report and raised again.
+    An error is recorded for the report and raised again.
     """
     cell.failure.unlink(missing_ok=True)
     try:
+        winner = read_json(cell.selection.path)["settings"] if cell.selection else None
         configuration = cell.configuration(winner)
         torch.set_num_threads(params.threads)
         torch.set_flush_denormal(True)  # vanishing gradients would otherwise make the CPU several times slower
         where = device.choose(params.device)
         data = load(configuration, where)
         store = Store(configuration.hash, configuration.code)
-        states = [store.read(seed) for seed in cell.seeds]
-        for group in groups(configuration, states, where):
-            _finish(configuration, group, data, store, params.checkpoint_seconds)
+        with store.alone():
+            states = [store.read(seed) for seed in cell.seeds]
+            for group in groups(configuration, states, where):
+                _finish(configuration, group, data, store, params.checkpoint_seconds)
         targets = data.evaluation_targets.numpy(force=True)
         results.write(cell.folder, cell, configuration, states, targets, params.keep_models)
     except Exception as error:

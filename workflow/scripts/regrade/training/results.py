@@ -95,7 +95,8 @@ def _run(state: RunState) -> dict:
         "status": "diverged" if state.diverged else "done",
         "epochs": state.epoch,
         "parameters": sum(parameters.values()),
-        "parameters_by_layer": parameters,
+        # In an order that does not depend on whether the state comes from the store
+        "parameters_by_layer": dict(sorted(parameters.items())),
         "train_seconds": sum(row["seconds"] for row in state.history),
         **state.environment,
     }

@@ -4,8 +4,12 @@ Snakemake deletes the outputs of a job that fails or is killed. The states stay,
 finished run is never trained again, whichever cell or batch asks for it.
 """
 
+import errno
+import fcntl
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +29,27 @@ class Store:
     def __init__(self, configuration: str, code: str):
         """`configuration`: hash of the configuration; `code`: digest of the code that trains it."""
         self.folder, self.code = STATES / configuration, code
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other jobs from training the same runs during the block; wait first while another one does.
+
+        That other job may stand in another experiment, or be left over from a Snakemake that was killed. The lock is
+        the operating system's: it ends with the process that holds it, however that ends, and shared file systems pass
+        it on to other nodes. Where one does not, a line on stderr says so, and equal runs may be trained twice.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                print(f"Another job is training these runs ({self.folder}); waiting for it", flush=True)
+                fcntl.lockf(file, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                    raise
+                print(f"{self.folder}: no locks on this file system; do not start a job twice", file=sys.stderr)
+            yield
 
     def path(self, seed: int) -> Path:
         """The file of one run's state."""
