@@ -29,14 +29,6 @@ REVIEWS = {
     "test/pos/0_8.txt": "don't don't good",
 }
 VOCABULARY = ["good", "film", "not", "a", "bad", "don't"]
-NEVER_READ = {
-    "aclImdb/README": b"not a review",
-    "aclImdb/train/urls_pos.txt": b"http://example.org",
-    "aclImdb/train/pos/../../../../escape/0_9.txt": b"bad bad bad bad",
-    "/aclImdb/train/pos/2_9.txt": b"bad bad bad bad",
-    "other/aclImdb/train/pos/3_9.txt": b"bad bad bad bad",
-    "aclImdb/test/unsup/0_0.txt": b"bad bad bad bad",
-}
 
 
 def archive(folder: Path, texts: dict[str, str] = REVIEWS, **others: bytes) -> Path:
@@ -81,15 +73,6 @@ def test_ranks_by_hand(tmp_path: Path):
     assert data.texts["label"].to_pylist() == [*data.train_targets, *data.test_targets]
     assert data.texts["split"].to_pylist() == ["train"] * 4 + ["test"] * 2
     assert data.unlabelled_inputs is None
-
-
-def test_only_reviews_are_read_and_nothing_is_extracted(tmp_path: Path, monkeypatch):
-    plain = prepare_from(archive(tmp_path / "plain"))
-    path = archive(tmp_path / "others", **NEVER_READ)
-    monkeypatch.chdir(path.parent)
-    others = prepare_from(path)
-    assert others.texts == plain.texts and others.vocabulary == plain.vocabulary
-    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [imdb.ARCHIVE] * 2
 
 
 def test_the_order_is_shuffled_and_depends_on_the_names_alone(tmp_path: Path):

@@ -94,7 +94,6 @@ MISTAKES = {
         "cifar-10-python.tar.gz.sha256: '12' does not have the form",
     ),
     "missing file": ("datasets.cifar10.files", {}, "datasets: no address of cifar10/cifar-10-python.tar.gz"),
-    "path as a study's name": ("studies", {"../up": {}}, "studies.../up: '../up' does not have the form"),
 }
 
 

@@ -67,7 +67,10 @@ def _merged(overlays: list[str], values: list[str]) -> dict:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--config {text}: write it as KEY=VALUE")
-        config[key] = yaml.safe_load(value)
+        try:
+            config[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--config {text}: the value is not YAML: {' '.join(str(error).split())}") from error
     return config
 
 

@@ -284,7 +284,8 @@ _UNION_TAG_BEGINS = ("constrained-", "literal[", "dict[")
 
 
 def _path(mistake: dict) -> list[str]:
-    return [str(part) for part in mistake["loc"] if not _is_union_tag(str(part))]
+    # A sentence has no line breaks, whatever a key has
+    return [str(part).replace("\n", "\\n") for part in mistake["loc"] if not _is_union_tag(str(part))]
 
 
 def _is_union_tag(part: str) -> bool:

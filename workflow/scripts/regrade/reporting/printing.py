@@ -25,7 +25,8 @@ def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
     """Write `table`, with all digits, to folder/name.csv, and `shown` to .md and .tex; return `shown` as HTML."""
     printed = shown.table
     write_text(folder / f"{name}.csv", table.to_csv(index=False))
-    write_text(folder / f"{name}.md", printed.to_markdown(index=False, disable_numparse=True) + "\n")
+    plain = printed.rename(columns=_plain).map(_plain)
+    write_text(folder / f"{name}.md", plain.to_markdown(index=False, disable_numparse=True) + "\n")
     write_text(folder / f"{name}.tex", printed.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
     none = [""] * len(printed)
     columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in printed]
@@ -146,3 +147,8 @@ def _with_headings(table: pd.DataFrame, **columns: tuple[str, str]) -> Shown:
 def _with_interval(table: pd.DataFrame, name: str) -> list[str]:
     rows = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
     return [four(mean) + ("" if pd.isna(low) else f" ({four(low)} to {four(high)})") for mean, low, high in rows]
+
+
+def _plain(value: object) -> str:
+    """A text that Markdown shows as it is: no HTML, no further column."""
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -1,0 +1,207 @@
+"""Input that wants to run commands, to leave its folder or to change a page. It is refused in one sentence, or shown."""
+
+import json
+import os
+import pickle
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import test_cifar10
+import test_imdb
+from conftest import Project, merged
+from regrade import params, reported
+from regrade.datasets import imdb
+from regrade.datasets.fetch import fetch
+from regrade.errors import UserError
+from regrade.params import DataFile
+from regrade.reporting import printing
+from tiny import PARAMS, STUDY, sweep, tiny
+
+COMMANDS = "$(touch pwned)`touch pwned`; touch pwned\n| touch pwned & '\"; touch pwned #"
+MARKUP = "</title><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }} [x](javascript:alert(1))"
+YAML_TAG = '!!python/object/apply:os.system ["touch pwned"]'
+
+
+def test_a_pickle_that_runs_commands_is_refused(project: Project, tmp_path: Path):
+    class Attack:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'pwned'}",)
+
+    batch = pickle.dumps({b"data": Attack(), b"labels": []})
+    answer = test_cifar10.prepare(project, test_cifar10.archive(tmp_path / "mirror.tar.gz", batch))
+    assert answer.returncode == 1
+    assert "data_batch_3 is not a pickle of arrays" in answer.stdout
+    assert "posix.system" in answer.stdout
+    assert not (tmp_path / "pwned").exists()
+    assert not project.find(test_cifar10.PREPARED)
+
+
+def test_members_of_an_archive_stay_where_they_are(tmp_path: Path, monkeypatch):
+    never_read = {
+        "aclImdb/README": b"not a review",
+        "aclImdb/train/urls_pos.txt": b"http://example.org",
+        "aclImdb/train/pos/../../../../escape/0_9.txt": b"bad bad bad bad",
+        "/aclImdb/train/pos/2_9.txt": b"bad bad bad bad",
+        "other/aclImdb/train/pos/3_9.txt": b"bad bad bad bad",
+        "aclImdb/test/unsup/0_0.txt": b"bad bad bad bad",
+    }
+    plain = test_imdb.prepare_from(test_imdb.archive(tmp_path / "plain"))
+    path = test_imdb.archive(tmp_path / "others", **never_read)
+    monkeypatch.chdir(path.parent)
+    others = test_imdb.prepare_from(path)
+    assert others.texts == plain.texts and others.vocabulary == plain.vocabulary
+    assert [found.name for found in tmp_path.rglob("*") if found.is_file()] == [imdb.ARCHIVE] * 2
+
+
+def test_tags_of_yaml_make_no_objects(tmp_path: Path):
+    project = tiny(tmp_path)
+    (project.folder / "tagged.yaml").write_text(f"scale: {YAML_TAG}\n")
+    regrade = ("python", "-m", "regrade", "cells")
+    for command in (
+        ("snakemake", "-n", "--configfile", "tagged.yaml"),
+        ("snakemake", "-n", "--config", f"scale={YAML_TAG}"),
+        (*regrade, "--configfile", "tagged.yaml"),
+        (*regrade, "--config", f"scale={YAML_TAG}"),
+    ):
+        answer = project.run(*command)
+        assert answer.returncode == 1, answer.stdout
+        assert "Traceback" not in answer.stdout
+    assert not project.find("pwned") and not project.find("results/*")
+
+
+NAMES = ["../up", "/root", "a/b", "$(touch pwned)", "a;b", "a b", "a\n", "", "-a", "A"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_become_paths_are_plain(name: str):
+    (study,) = PARAMS["studies"].values()
+    settings = study["experiments"]["sweep"]["settings"]
+    file = {"urls": ["file:///a"], "sha256": "0" * 64}
+    for change in (
+        {"studies": {name: study}},
+        {"studies": {STUDY: {"experiments": {name: {"title": "a"}}}}},
+        {"studies": {STUDY: {"networks": {name: ["flatten"]}}}},
+        {"datasets": {name: {}}},
+        {"scales": {name: {"data": "real"}}},
+        {"datasets": {"moons": {"files": {name.replace("A", "."): file}}}},
+        sweep(settings={"dataset": name}),
+        sweep(settings={"network": name}),
+        sweep(settings=settings | {name: 1}),
+        sweep(grid={name: [1]}),
+    ):
+        with pytest.raises(UserError) as raised:
+            cells_of(merged(PARAMS, change))
+        assert "\n" not in str(raised.value)
+
+
+def cells_of(config: dict) -> list:
+    from regrade import cells
+
+    return cells.expand(params.parse(config))
+
+
+@pytest.mark.parametrize("value", [COMMANDS, MARKUP, "../../up"], ids=["commands", "markup", "path"])
+@pytest.mark.parametrize("setting", ["width", "optimizer", "lr", "dataset", "network", "backend", "loss"])
+def test_values_of_settings_are_what_they_have_to_be(setting: str, value: str):
+    with pytest.raises(UserError) as raised:
+        cells_of(merged(PARAMS, sweep(grid={setting: [value]})))
+    assert "\n" not in str(raised.value)
+
+
+class Page(HTMLParser):
+    """The tags of a page and its text."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str):
+        self.text += data
+
+
+def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
+    texts = {"source": MARKUP + COMMANDS, "assumptions": [MARKUP, COMMANDS]}
+    files = {"tinyTOY.pkl.gz": {"urls": [f"file:///{COMMANDS}"], "sha256": "0" * 64}}
+    project = tiny(tmp_path, {"studies": {STUDY: texts}, "datasets": {"tiny": {"files": files}}})
+    title = f"{MARKUP} {COMMANDS}"
+    config = "studies=" + json.dumps({STUDY: {"title": title}})
+    fetched = "data/raw/tiny/tinyTOY.pkl.gz"
+    answer = project.run("snakemake", "--cores", "2", "--config", config, "--", "all", fetched)
+    assert answer.returncode == 1
+    assert f"could not get {fetched} from any of its addresses" in answer.stdout
+    assert not list(tmp_path.rglob("pwned*"))
+    for page in (project.folder / "reports/index.html", project.folder / "reports/tiny/index.html"):
+        read = Page(page)
+        assert read.text.count("<script>alert(1)</script>") >= 2
+        assert "{{ 7 * 7 }}" in read.text and "$(touch pwned)" in read.text
+        # Those of the site itself have a source or a type
+        assert all({"src", "type"} & attributes.keys() for tag, attributes in read.tags if tag == "script")
+        assert not [attributes for _, attributes in read.tags if "onerror" in attributes]
+        assert not [attributes for _, attributes in read.tags if "javascript" in (attributes.get("href") or "")]
+
+
+def test_tables_show_markup_as_text(tmp_path: Path):
+    table = pd.DataFrame({"a<b>": [MARKUP], "c": ["x | y \\input{/etc/passwd} $x$"]})
+    html = printing.write(table, printing.Shown(table), tmp_path, "table")
+    markdown, latex = ((tmp_path / f"table.{kind}").read_text() for kind in ("md", "tex"))
+    for text in (html, markdown):
+        assert "<script" not in text and "<img" not in text and "<b>" not in text
+    assert "x \\| y" in markdown
+    assert "\\input" not in latex and "$x$" not in latex
+
+
+HEADER = "source,experiment,cell,metric,value,note\n"
+ODD_TABLES = {
+    "a tag of YAML": (f"{HEADER}t,e,width=!!python/name:os.system '',m,1,\n", 'line 2: "width=!!python'),
+    "a list": (f'{HEADER}t,e,"width=[1, 2]",m,1,\n', "line 2: 'width=[1, 2]' in the column cell is neither"),
+    "broken YAML": (f'{HEADER}t,e,"width={{",m,1,\n', "line 2: 'width={' in the column cell is neither"),
+    "no equals sign": (f"{HEADER}t,e,width,m,1,\n", "line 2: 'width' in the column cell has no '='"),
+    "a text for a number": (f"{HEADER}t,e,,m,1,\nt,e,,m,$(touch pwned),\n", "line 3: the value '$(touch pwned)' is no"),
+    "not finite": (f"{HEADER}t,e,,m,nan,\n", "line 2: the value 'nan' is no number"),
+    "too few values": (f"{HEADER}t,e,,m\n", "line 2: has not as many values"),
+    "too many values": (f"{HEADER}t,e,,m,1,,2\n", "line 2: has not as many values"),
+    "a missing column": ("source,experiment,cell,metric,note\n", "the column value is missing"),
+    "nothing": ("", "the column source is missing"),
+    "bytes": (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
+    "an open quote": (f'{HEADER}"t,e,,m,1,\n', "is not a CSV file in UTF-8 (unexpected end of data)"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TABLES)
+def test_odd_reported_numbers_are_one_sentence_with_the_line(odd: str, tmp_path: Path, monkeypatch):
+    content, complaint = ODD_TABLES[odd]
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / STUDY).mkdir()
+    path = tmp_path / STUDY / "reported.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError) as raised:
+        reported.rows(STUDY)
+    sentence = str(raised.value)
+    assert sentence.startswith(str(path)) and complaint in sentence and "\n" not in sentence
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_spreadsheets_may_mark_the_beginning(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    (tmp_path / STUDY).mkdir()
+    (tmp_path / STUDY / "reported.csv").write_text(f"{HEADER}t,e,width=2,m,>=0.5,a\n", encoding="utf-8-sig")
+    expected = {"source": "t", "experiment": "e", "cell": {"width": 2}, "metric": "m", "value": ">=0.5", "note": "a"}
+    assert reported.rows(STUDY) == [expected]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1:9/a", "gopher://a", "javascript:alert(1)", "file:///proc/self/nothing", COMMANDS]
+)
+def test_odd_addresses_are_one_sentence(url: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as raised:
+        fetch(DataFile(urls=[url], sha256="0" * 64), tmp_path / "raw" / "file")
+    assert "could not get" in str(raised.value)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
