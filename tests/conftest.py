@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -103,15 +102,6 @@ class Project:
     def find(self, pattern: str) -> list[Path]:
         """Files in the working copy."""
         return sorted(self.folder.glob(pattern))
-
-
-def interrupt(process: subprocess.Popen, how: int) -> str:
-    """Signal a process group, as Ctrl-C in a terminal does, and wait; what it printed."""
-    os.killpg(process.pid, how)
-    return process.communicate(timeout=60)[0]
-
-
-CTRL_C = signal.SIGINT
 
 
 def copy_workflow(folder: Path, studies: tuple[str, ...] = ("ce4042",)) -> Project:

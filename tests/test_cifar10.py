@@ -114,6 +114,19 @@ def test_a_second_address_is_tried(project: Project, tmp_path: Path):
     assert answer.returncode == 0, answer.stdout
 
 
+def test_a_raw_file_damaged_later_is_fetched_again(project: Project, tmp_path: Path):
+    overlay = archive(tmp_path / "mirror.tar.gz")
+    raw = project.folder / "data/raw/cifar10" / cifar10.ARCHIVE
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes((tmp_path / "mirror.tar.gz").read_bytes()[:-1])
+    answer = prepare(project, overlay)
+    assert answer.returncode == 1
+    assert f"data/raw/cifar10/{cifar10.ARCHIVE}: damaged or missing; what is left of it was deleted" in answer.stdout
+    assert not raw.exists()
+    answer = prepare(project, overlay)
+    assert answer.returncode == 0, answer.stdout
+
+
 def test_truncated_archive_is_named(project: Project, tmp_path: Path):
     path = tmp_path / "mirror.tar.gz"
     archive(path)

@@ -1,23 +1,18 @@
 """The whole way through Snakemake, and what is left when something goes wrong on it."""
 
-import os
 import re
 import shutil
-import subprocess
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
-from conftest import CTRL_C, SMALL, Project, interrupt, merged
+from conftest import SMALL, Project, merged
 from regrade.files import read_json
 from safetensors import safe_open
 
 EXPERIMENTS = ["studies", "ce4042", "experiments"]
-# Long enough to be interrupted in the middle
-LONG = merged(SMALL, {"checkpoint_seconds": 0, "scales": {"small": {"at_most": {"epochs": 200}}}})
 
 
 class Links(HTMLParser):
@@ -108,16 +103,46 @@ def test_a_second_run_has_nothing_to_do_and_report_options_work(finished: Projec
     (finished.folder / "snakemake-report.html").unlink()
 
 
-def test_new_prepared_data_or_a_comment_in_the_code_retrains_nothing(finished: Project, tmp_path: Path):
+def planned(project: Project) -> tuple[dict[str, int], list[str]]:
+    """How many jobs of each rule Snakemake would run, and the folders of the cells that it would train."""
+    answer = project.snakemake(options=("-n",)).stdout
+    assert "Building DAG of jobs" in answer, answer
+    table = answer.partition("\njob ")[2].partition("\n\n")[0]
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    return jobs, re.findall(r"output: (results/\S+)/history\.parquet", answer)
+
+
+def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     copy = Project(tmp_path / "copy")
     shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
+    models = copy.folder / "workflow/scripts/regrade/models"
+    recurrent, convolutional = models / "recurrent.py", models / "convolutional.py"
+    figures = copy.folder / "workflow/scripts/regrade/reporting/figures.py"
+
+    # What a reader sees differs: dates of data, comments, docstrings, line breaks
     for path in copy.find("data/prepared/**/tensors.safetensors"):
         path.touch()
-    layers = copy.folder / "workflow/scripts/regrade/models/convolutional.py"
-    layers.write_text("# a comment\n" + layers.read_text())
-    assert "Nothing to be done" in copy.snakemake(options=("-n",)).stdout
-    layers.write_text(layers.read_text().replace("self.padding).unflatten", "self.padding, ceil_mode=False).unflatten"))
-    assert re.search(r"\ntrain +5\n", copy.snakemake(options=("-n",)).stdout)
+    written = recurrent.read_text()
+    recurrent.write_text(
+        "# a comment\n" + written.replace('"""', '"""Said otherwise: ', 1).replace("(self, ", "(\n self, ")
+    )
+    assert recurrent.read_text().count("(\n self, ") > 3
+    assert planned(copy) == ({}, [])
+
+    # The code of the reports differs
+    figures.write_text(figures.read_text() + "\nMEANING = 1\n")
+    assert planned(copy)[0] == {"report": 1, "front_page": 1, "all": 1, "total": 3}
+
+    # The code of one family of layers differs
+    recurrent.write_text(written + "\nMEANING = 1\n")
+    jobs, trained = planned(copy)
+    assert jobs["train"] == len(trained) == 2 and "prepare" not in jobs
+    assert {re.search("gru|lstm", folder)[0] for folder in trained} == {"gru", "lstm"}
+    recurrent.write_text(written)
+    convolutional.write_text(convolutional.read_text() + "\nMEANING = 1\n")
+    jobs, trained = planned(copy)
+    assert jobs["train"] == len(trained) == 5
+    assert {folder.split("/")[2] for folder in trained} == {"a1_baseline", "a2_filters", "a3_optimizers"}
 
 
 def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
@@ -151,7 +176,7 @@ def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
     assert "The report of what is there: reports/index.html" in answer.stdout
     assert len(project.find("results/ce4042/*/*/run.json")) == 6
     text = Links(project.folder / "reports/ce4042/index.html").text
-    assert text.count(": failed – UserError: params.yaml: the network 'image_cnn' cannot be built") == 2
+    assert text.count(": failed – params.yaml: the network 'image_cnn' cannot be built") == 2
     assert "6 of 10 trained, 2 failed, 2 missing" in text
     listed = project.regrade("cells", overlay=overlay).stdout
     assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [6, 2, 2]
@@ -166,53 +191,6 @@ def test_a_report_with_cells_missing_says_so(project: Project):
     assert "1 of 8 trained, 7 missing" in text
     assert "7 of 8 cells are not finished" in (project.folder / "ro-crate-metadata.json").read_text()
     assert "Figure 6 (Best test accuracy for each pair of filter numbers.) is missing" in text
-
-
-@pytest.mark.parametrize("kill", [False, True], ids=["ctrl-c", "kill -9"])
-def test_stopped_in_the_middle_of_training_it_goes_on(project: Project, kill: bool):
-    folder = project.regrade("cells", overlay=LONG).stdout.split()[1]
-    process = project.start(f"{folder}/run.json", overlay=LONG)
-    deadline = time.monotonic() + 60
-    while not project.find("results/.state/*/seed=*.state") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if kill:
-        for pid in subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, text=True).stdout.split():
-            os.kill(int(pid), 9)
-        process.communicate(timeout=60)
-    else:
-        interrupt(process, CTRL_C)
-    assert process.returncode != 0
-    assert not (project.folder / folder / "run.json").exists()
-    if not kill:
-        assert not project.find("results/**/.*.part")
-    again = project.run("snakemake", "--unlock", "--configfile", "overlay.yaml")
-    assert again.returncode == 0, again.stdout
-    answer = project.snakemake(f"{folder}/run.json", overlay=LONG)
-    assert answer.returncode == 0, answer.stdout
-    runs = read_json(project.folder / folder / "run.json")["runs"]
-    assert runs[0]["resumed_at_epoch"] > 0
-    assert all(run["epochs"] == 200 for run in runs)
-
-
-def test_a_full_disk_is_said_and_nothing_is_half_written(project: Project, tmp_path: Path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]).returncode:
-        pytest.skip("needs the right to mount a small file system")
-    try:
-        results = project.folder / "results"
-        results.symlink_to(disk, target_is_directory=True)
-        (disk / "filler").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - 40_000))
-        folder = project.regrade("cells").stdout.split()[1]
-        answer = project.snakemake(f"{folder}/run.json")
-        assert answer.returncode == 1
-        assert "the disk is full" in answer.stdout
-        assert not [path for path in disk.rglob("*") if path.suffix in (".part", ".parquet", ".state", ".safetensors")]
-        (disk / "filler").unlink()
-        answer = project.snakemake(f"{folder}/run.json")
-        assert answer.returncode == 0, answer.stdout
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_pins_are_the_same_everywhere():

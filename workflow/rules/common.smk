@@ -1,6 +1,4 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
-import ctypes
-import functools
 import sys
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from snakemake.utils import min_version, validate
 min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from regrade import batching, cells, datasets, digest, params
+from regrade import batching, cells, datasets, digest, gpus, params
 from regrade.errors import UserError
 from regrade.overlays import merge
 
@@ -34,6 +32,7 @@ WORD_VECTORS = {
     for cell in CELLS.values()
     if "word_vectors" in cell.identity
 }
+GPUS_HERE = gpus.count()
 BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
 # What a profile sets for the rule `train` holds for the rules of batches, too
@@ -57,7 +56,7 @@ def cell_of(wildcards):
     return CELLS[folder]
 
 
-def gpus(wildcards):
+def gpus_of_job(wildcards):
     """GPUs that a training job asks for: one, unless it is to run on the CPU or this machine has none."""
     if PARAMS.device != "auto":
         return int(PARAMS.device == "cuda")
@@ -66,17 +65,7 @@ def gpus(wildcards):
             "params.yaml: device: auto asks this machine for a GPU, but jobs run on others; say cuda or cpu, as in "
             "--config device=cuda"
         )
-    return gpus_here()
-
-
-@functools.cache
-def gpus_here():
-    """One if this machine has a GPU, else none."""
-    try:
-        driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
-    except OSError:
-        return 0
-    return int(driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0)
+    return int(GPUS_HERE > 0)
 
 
 def growing(amount):

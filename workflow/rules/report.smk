@@ -32,6 +32,8 @@ rule collect:
         runtime=growing(30),
     params:
         code=digest.code("regrade.statistics.collect"),
+        # Dates alone do not tell that a cell was trained anew when the clock was set back in the meantime
+        trained_by=lambda w: [cell.configuration().code for cell in CELLS.values() if cell.study == w.study],
     script:
         "../scripts/collect.py"
 

@@ -1,7 +1,4 @@
 # One job per cell, all its seeds inside it, or one per batch of cells; and the choice of a winner among cells.
-RESULT_FILES = (cells.HISTORY, cells.PREDICTIONS, cells.MODEL, cells.RECORD)
-
-
 localrules:
     select_winner,
 
@@ -11,7 +8,7 @@ rule train:
         data=lambda w: prepared_data(cell_of(w)),
         winner=lambda w: winner(cell_of(w)),
     output:
-        [f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{name}" for name in RESULT_FILES],
+        [f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{name}" for name in cells.FILES],
     log:
         f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}.log",
     benchmark:
@@ -20,7 +17,7 @@ rule train:
         "../envs/train.yaml"
     threads: PARAMS.threads
     resources:
-        gpu=gpus,
+        gpu=gpus_of_job,
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
@@ -39,7 +36,7 @@ for batch, members in BATCHES.items():
             data=prepared_data(members[0]),
             winner=winner(members[0]),
         output:
-            [f"{cell.folder}/{name}" for cell in members for name in RESULT_FILES],
+            [f"{cell.folder}/{name}" for cell in members for name in cells.FILES],
         log:
             f"logs/batches/{batch}.log",
         benchmark:
@@ -48,7 +45,7 @@ for batch, members in BATCHES.items():
             "../envs/train.yaml"
         threads: PARAMS.threads
         resources:
-            gpu=gpus,
+            gpu=gpus_of_job,
             mem_mb=growing(4000),
             runtime=growing(240 * len(members)),
         params:

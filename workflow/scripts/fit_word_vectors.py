@@ -6,7 +6,10 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from regrade.datasets import word_vectors
+    from regrade.datasets.prepared import CARD
+    from regrade.integrity import verify
 
+    verify([Path(snakemake.input[0])], CARD)
     made_of = snakemake.params.identity["word_vectors"]
     options = word_vectors.WordVectors(**{key: made_of[key] for key in word_vectors.WordVectors.model_fields})
     fitted = word_vectors.fit(Path(snakemake.input[0]), options)

@@ -6,11 +6,13 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from regrade import datasets
+    from regrade.integrity import verify_raw
 
     identity = snakemake.params.identity
     module = datasets.module(identity["dataset"])
     options = module.Options(**identity.get("options", {}))
     if identity["data"] == "real":
+        verify_raw({datasets.RAW / file: checksum for file, checksum in identity["files"].items()})
         dataset = module.prepare({Path(file).name: datasets.RAW / file for file in identity["files"]}, options)
     else:
         dataset = module.stand_in(options)

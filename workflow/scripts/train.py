@@ -5,9 +5,17 @@ from regrade.jobs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    from regrade import cells, params
+    from regrade import cells, gpus, params
+    from regrade.datasets.prepared import CARD
+    from regrade.integrity import verify
     from regrade.training import job
 
+    verify(map(Path, snakemake.input.data), CARD)
     parameters = params.parse(snakemake.config)
     folders = dict.fromkeys(Path(file).parent for file in snakemake.output)
-    job.train_all([cells.find(parameters, *folder.parts[-3:]) for folder in folders], parameters)
+    batch = [cells.find(parameters, *folder.parts[-3:]) for folder in folders]
+    if parameters.device == "cpu":
+        job.train_all(batch, parameters)
+    else:
+        with gpus.one(parameters.jobs_per_gpu):
+            job.train_all(batch, parameters)

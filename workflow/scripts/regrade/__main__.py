@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "schema":
-            write_json(params.schema_path(), params.schema())
+            write_json(params.schema_path(), params.schema(), sealed=False)
             return 0
         parameters = params.parse(_merged(options.configfile, options.config))
         match options.command:

@@ -23,7 +23,12 @@ RESULTS = Path("results")
 # What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
 STATES = RESULTS / ".state"
 # The files of a finished cell
-HISTORY, PREDICTIONS, MODEL, RECORD = "history.parquet", "predictions.parquet", "model.safetensors", "run.json"
+FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
+    "history.parquet",
+    "predictions.parquet",
+    "model.safetensors",
+    "run.json",
+)
 
 
 class Configuration(Section):
@@ -181,7 +186,7 @@ class Cell:
     @property
     def status(self) -> str:
         """done, diverged (a loss was not finite; a result like any other), failed (its last attempt), or missing."""
-        if all((self.folder / name).exists() for name in (HISTORY, PREDICTIONS, MODEL, RECORD)):
+        if all((self.folder / name).exists() for name in FILES):
             runs = read_json(self.folder / RECORD)["runs"]
             return "diverged" if any(run["status"] == "diverged" for run in runs) else "done"
         return "failed" if self.failure.exists() else "missing"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from regrade.errors import UserError
 
+SEAL = "seal"
+
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
@@ -41,23 +43,42 @@ def write_text(path: Path | str, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def write_json(path: Path | str, content: object) -> None:
-    """Write `content` to `path` as indented JSON, whole or not at all. Floats must be finite, else ValueError."""
+def write_json(path: Path | str, content: object, sealed: bool = True) -> None:
+    """Write `content` to `path` as indented JSON, whole or not at all. Floats must be finite, else ValueError.
+
+    An object gets a last key `seal`, by which `read_json` notices any change; `sealed` is false for files that other
+    programs read.
+    """
+    if sealed and isinstance(content, dict):
+        content = content | {SEAL: _seal(content)}
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> dict:
-    """The object in a JSON file of ours; UserError names the file when it is damaged."""
+    """The object in a JSON file of ours, without its seal; UserError names the file when it is damaged."""
     try:
-        return json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text())
+        # Lists and files of other programs have no seal
+        if isinstance(content, dict) and content.pop(SEAL, seal := _seal(content)) != seal:
+            raise ValueError("it does not match its own checksum")
+        return content
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
 
 
 def digest(content: object) -> str:
     """First 8 hexadecimal digits of the SHA-256 of `content` as canonical JSON: the short name of a configuration."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    return hashlib.sha256(_canonical(content)).hexdigest()[:8]
+
+
+def _canonical(content: object) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _seal(content: dict) -> str:
+    """SHA-256 of the object as it is after it was written and read (keys are texts then), without its seal."""
+    read = {key: value for key, value in json.loads(_canonical(content)).items() if key != SEAL}
+    return hashlib.sha256(_canonical(read)).hexdigest()
 
 
 def sha256(path: Path | str) -> str:

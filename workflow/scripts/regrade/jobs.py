@@ -1,6 +1,7 @@
 """What every job of the workflow does around its work: write a log, and say what went wrong in one sentence."""
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from regrade.errors import UserError
 def logged(path: str) -> Iterator[None]:
     """Send all output of the block to the log at `path`; end the process with status 1 on an error.
 
-    The user's mistakes and a full disk are one sentence, in the log and on stderr; any other error has its traceback
+    What the user can mend (see `explain`) is one sentence, in the log and on stderr; any other error has its traceback
     in the log.
     """
     try:
@@ -55,11 +56,28 @@ def explain(error: Exception) -> str | None:
     """One sentence for an error that is the user's to mend; None for a fault of the program."""
     if isinstance(error, UserError):
         return str(error)
-    # Libraries that write in other languages pass the operating system's words on, not its number
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
-        place = getattr(error, "filename", None)
+    number, place = getattr(error, "errno", None), getattr(error, "filename", None)
+    where = f" ({place})" if place else ""
+    if _is(error, errno.ENOSPC):
         return (
-            f"the disk is full{f' ({place})' if place else ''}: free some space and run again; "
+            f"the disk is full{where}: free some space and run again; "
             "nothing was half-written, and finished work is kept"
         )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return (
+            f"{place or 'a file'} may not be changed or read ({error.strerror}): give this user the right to, or work "
+            "in a copy, and run again; finished work is kept"
+        )
+    # PyTorch's error for a GPU has a type of its own, which is not imported here; the one for a CPU has none
+    of_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    if isinstance(error, MemoryError) or of_torch or _is(error, errno.ENOMEM):
+        return (
+            "there is not enough memory: make the cell smaller (batch_size or rows in params.yaml), or give it more "
+            "(fewer jobs at once by --cores; on a cluster --set-resources train:mem_mb=16000), and run again"
+        )
     return None
+
+
+def _is(error: Exception, number: int) -> bool:
+    """Whether this is the operating system's error: libraries in other languages pass on its words, not its number."""
+    return getattr(error, "errno", None) == number or os.strerror(number) in str(error)

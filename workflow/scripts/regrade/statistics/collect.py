@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from regrade.cells import HISTORY, RECORD, Cell
 from regrade.errors import UserError
 from regrade.files import read_json
+from regrade.integrity import verify
 from regrade.statistics.accuracy import epochs_to, summarise
 
 
@@ -19,8 +20,10 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Runs: study, experiment, cell, folder, varying (JSON), status, error, and for a finished cell one row per seed with
     its metrics (see `summarise`) and its environment; an unfinished cell has one row without a seed.
     Curves: experiment, cell, and the columns of history.parquet.
+    UserError when a file of a cell is damaged; see `regrade.integrity`.
     """
-    rows, curves = [], []
+    cells, rows, curves = list(cells), [], []
+    verify((cell.folder for cell in cells if (cell.folder / RECORD).exists()), RECORD)
     for cell in cells:
         identity = {
             "study": cell.study,

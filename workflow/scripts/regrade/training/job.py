@@ -8,7 +8,7 @@ from regrade import provenance
 from regrade.cells import Cell, Configuration
 from regrade.errors import UserError
 from regrade.files import read_json, write_json
-from regrade.jobs import sentence, written
+from regrade.jobs import explain, sentence, written
 from regrade.params import Params
 from regrade.training import device, results
 from regrade.training.classification import ClassificationPack
@@ -66,7 +66,10 @@ def train(cell: Cell, params: Params) -> None:
         targets = data.evaluation_targets.numpy(force=True)
         results.write(cell.folder, cell, configuration, states, targets, params.keep_models)
     except Exception as error:
-        write_json(cell.failure, {"cell": cell.folder.as_posix(), "error": f"{type(error).__name__}: {error}"})
+        write_json(
+            cell.failure,
+            {"cell": cell.folder.as_posix(), "error": explain(error) or f"{type(error).__name__}: {error}"},
+        )
         raise
 
 

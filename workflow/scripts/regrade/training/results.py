@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import save_file
 
 from regrade.cells import HISTORY, MODEL, PREDICTIONS, RECORD, Cell, Configuration
-from regrade.files import whole, write_json
+from regrade.files import sha256, whole, write_json
 from regrade.training.state import RunState
 
 
@@ -41,6 +41,7 @@ def write(
         f"{configuration.settings.evaluated}_rows": len(targets),
         "configuration": configuration.model_dump(mode="json"),
         "runs": [_run(state) for state in states],
+        "sha256": {name: sha256(folder / name) for name in (HISTORY, PREDICTIONS, MODEL)},
     }
     write_json(folder / RECORD, record)
 
@@ -86,7 +87,8 @@ def _samples(state: RunState) -> pa.Table:
 
 def _run(state: RunState) -> dict:
     parameters: dict[str, int] = {}
-    for name, tensor in state.tensors.items():
+    # A state that was read has its tensors in any order
+    for name, tensor in sorted(state.tensors.items()):
         if name.startswith("network/"):
             layer = name.removeprefix("network/").split(".")[0]
             parameters[layer] = parameters.get(layer, 0) + tensor.numel()

@@ -1,0 +1,239 @@
+"""What docs/reliability.md promises for the day when something goes wrong, through the front door."""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT, Project
+from regrade.files import read_json, sha256
+from regrade.jobs import explain
+from tiny import STUDY, sweep, tiny
+
+# Long enough to be interrupted in the middle, several times
+LONG = sweep(settings={"epochs": 400}, grid={"width": [4]})
+FUTURE, PAST = "2099-01-01", "1999-01-01"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny study, finished. Tests work on copies of it."""
+    project = tiny(tmp_path_factory.mktemp("whole"))
+    answer = project.snakemake(overlay={})
+    assert answer.returncode == 0, answer.stdout
+    return project
+
+
+@pytest.fixture
+def copy(whole: Project, tmp_path: Path) -> Project:
+    shutil.copytree(whole.folder, tmp_path / "copy", copy_function=shutil.copy2)
+    return Project(tmp_path / "copy")
+
+
+def results(project: Project) -> dict[str, str]:
+    """The checksums of all files of cells, by their paths."""
+    found = [path for path in project.find(f"results/{STUDY}/*/*/*") if path.is_file()]
+    return {str(path.relative_to(project.folder)): sha256(path) for path in found}
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_what_is_damaged_is_named_and_made_again(copy: Project):
+    before = results(copy)
+    first, second = sorted({path.parent for path in copy.find(f"results/{STUDY}/*/*/run.json")})
+    (tensors,) = copy.find("data/prepared/*/*/tensors.safetensors")
+    intact = sha256(tensors)
+    flip(first / "history.parquet")
+    record = second / "run.json"
+    record.write_text(record.read_text().replace('"parameters": ', '"parameters": 1'))
+    flip(tensors)
+    answer = copy.snakemake(overlay={})
+    assert answer.returncode == 1
+    for file in (first / "history.parquet", record):
+        assert str(file.relative_to(copy.folder)) in answer.stdout
+    assert "run snakemake again, and it is made anew" in answer.stdout
+    assert not first.exists() and not second.exists()
+    answer = copy.snakemake(overlay={})
+    assert answer.returncode == 1
+    assert f"{tensors.relative_to(copy.folder)}: damaged or missing; what is left of it was deleted" in answer.stdout
+    state = copy.find("results/.state/*/seed=1.state")[0]
+    flip(state)
+    answer = copy.snakemake(overlay={})
+    assert answer.returncode == 0, answer.stdout
+    assert sha256(tensors) == intact and (copy.folder / "reports/index.html").exists()
+    logs = "".join(path.read_text() for path in copy.find(f"logs/results/{STUDY}/sweep/*.log"))
+    assert f"{state.relative_to(copy.folder)} is damaged" in logs
+    after = results(copy)
+    # The cell with the damaged state was trained again; only how long that took may differ
+    changed = {path for path in before if before[path] != after[path]}
+    assert {Path(path).name for path in changed} == {"history.parquet", "run.json"}
+    assert len({Path(path).parent for path in changed}) == 1
+
+
+def test_dates_of_files_train_nothing_and_a_clock_set_back_hides_nothing(copy: Project):
+    before = results(copy)
+    for date in (FUTURE, PAST):
+        subprocess.run(
+            ["find", "data", "results", "-exec", "touch", "-d", date, "{}", "+"], cwd=copy.folder, check=True
+        )
+        answer = copy.snakemake(overlay={})
+        assert answer.returncode == 0, answer.stdout
+        assert "rule train" not in answer.stdout
+        assert "Nothing to be done" in copy.snakemake(options=("-n",), overlay={}).stdout
+    assert results(copy) == before
+    # The reports seem to be made long after the cells that are trained now
+    subprocess.run(["find", "reports", "-exec", "touch", "-d", FUTURE, "{}", "+"], cwd=copy.folder, check=True)
+    layer = copy.folder / "workflow/scripts/regrade/models/dense.py"
+    layer.write_text(layer.read_text() + "\nMEANING = 1\n")
+    assert copy.snakemake("train_all", overlay={}).returncode == 0
+    assert re.search(r"\ncollect +1\n", copy.snakemake(options=("-n",), overlay={}).stdout)
+
+
+def running(project: Project) -> subprocess.Popen:
+    """Snakemake on the long version, once it has saved a state since it was started."""
+    begun = time.time()
+    process = project.start("train_all", overlay={})
+    while process.poll() is None and time.time() < begun + 180:
+        if any(path.stat().st_mtime > begun for path in project.find("results/.state/*/seed=1.state")):
+            return process
+        time.sleep(0.02)
+    raise AssertionError(process.communicate(timeout=180)[0])
+
+
+def signal_job(process: subprocess.Popen, how: int) -> None:
+    """Signal the training job among the processes of Snakemake's group."""
+    command = ["pgrep", "-g", str(process.pid), "-f", r"\.train\.py"]
+    (pid,) = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    os.kill(int(pid), how)
+
+
+def test_interrupted_in_every_way_it_ends_as_if_it_never_was(tmp_path: Path):
+    uninterrupted, project = (tiny(tmp_path / name, LONG) for name in ("uninterrupted", "project"))
+    answer = uninterrupted.snakemake("train_all", overlay={})
+    assert answer.returncode == 0, answer.stdout
+    processes = []
+    try:
+        # The training job alone is killed, after a second Snakemake was refused
+        processes.append(running(project))
+        signal_job(processes[-1], signal.SIGSTOP)
+        second = project.snakemake("train_all", overlay={})
+        assert second.returncode == 1 and "Directory cannot be locked" in second.stdout
+        signal_job(processes[-1], signal.SIGKILL)
+        assert "Error in rule train" in processes[-1].communicate(timeout=180)[0]
+        # Ctrl-C in a terminal goes to all processes
+        processes.append(running(project))
+        os.killpg(processes[-1].pid, signal.SIGINT)
+        processes[-1].communicate(timeout=180)
+        assert not project.find("results/**/.*.part")
+        processes.append(running(project))
+        os.killpg(processes[-1].pid, signal.SIGKILL)
+        processes[-1].communicate(timeout=180)
+        assert project.run("snakemake", "--unlock").returncode == 0
+        # Snakemake alone is killed: its job lives on, beside that of the next call
+        processes.append(running(project))
+        signal_job(processes[-1], signal.SIGSTOP)
+        processes[-1].kill()
+        assert project.run("snakemake", "--unlock").returncode == 0
+        assert not project.find("results/tiny/*/*/run.json")
+        signal_job(processes[-1], signal.SIGCONT)
+        answer = project.snakemake("train_all", overlay={})
+        assert answer.returncode == 0, answer.stdout
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    (record,), (history,) = (project.find(f"results/tiny/*/*/{name}") for name in ("run.json", "history.parquet"))
+    assert all(run["resumed_at_epoch"] > 0 for run in read_json(record)["runs"])
+    (other,) = uninterrupted.find("results/tiny/*/*/history.parquet")
+    for name in ("predictions.parquet", "model.safetensors"):
+        assert sha256(history.with_name(name)) == sha256(other.with_name(name))
+    clockless = [pd.read_parquet(path).drop(columns="seconds") for path in (history, other)]
+    pd.testing.assert_frame_equal(*clockless, check_exact=True)
+
+
+def test_a_sweep_goes_on_past_cells_that_diverge_or_do_not_fit_into_memory(tmp_path: Path):
+    cells = [{"width": 2, "lr": 0.1}, {"width": 2, "lr": 1e30}, {"width": 10**14, "lr": 0.1}, {"width": 3, "lr": 0.1}]
+    project = tiny(tmp_path, sweep(grid=None, cells=cells))
+    answer = project.snakemake(overlay={})
+    assert answer.returncode == 1
+    assert "Error: there is not enough memory: make the cell smaller (batch_size" in answer.stdout
+    assert "The report of what is there: reports/index.html" in answer.stdout
+    page = (project.folder / "reports/tiny/index.html").read_text()
+    assert "3 of 4 trained, 1 of them diverged, 1 failed" in page
+    assert "failed – there is not enough memory" in page
+    table = pd.read_csv(project.folder / "reports/tiny/tables/table-1.csv")
+    assert table["status"].tolist() == ["done", "diverged", "failed", "done"]
+    listed = project.regrade("cells", overlay={}).stdout
+    assert [listed.count(state) for state in ("done  ", "diverged  ", "failed  ")] == [2, 1, 1]
+    # The report that was made of what is there hides nothing from the next call
+    assert re.search(r"\ntrain +1\n", project.snakemake(options=("-n",), overlay={}).stdout)
+    assert explain(torch.OutOfMemoryError("CUDA out of memory")) == explain(MemoryError())
+
+
+@pytest.fixture
+def disk(tmp_path: Path):
+    """An empty file system of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder]).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path, free: int) -> Path:
+    """Use up the disk but for so many free bytes."""
+    filler, there = disk / "filler", os.statvfs(disk)
+    filler.write_bytes(bytes(there.f_bavail * there.f_frsize - free))
+    return filler
+
+
+def half_written(folder: Path) -> list[Path]:
+    return [
+        path for path in folder.rglob("*") if path.suffix == ".part" or (path.is_file() and not path.stat().st_size)
+    ]
+
+
+def test_a_full_or_read_only_disk_is_said_and_nothing_is_half_written(tmp_path: Path, disk: Path):
+    project = tiny(tmp_path / "project", sweep(grid={"width": [2]}))
+    for name in ("results", "reports"):
+        (disk / name).mkdir()
+        (project.folder / name).symlink_to(disk / name)
+    states = disk / "results/.state"
+    states.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", states], check=True)
+    answer = project.snakemake(overlay={})
+    subprocess.run(["umount", states], check=True)
+    assert answer.returncode == 1
+    assert "may not be changed or read (Read-only file system): give this user the right to" in answer.stdout
+    for target in ("train_all", "all"):
+        filler = fill(disk, free=4_096)
+        answer = project.snakemake(target, overlay={})
+        filler.unlink()
+        assert answer.returncode == 1
+        assert "the disk is full" in answer.stdout
+        assert not half_written(disk)
+        answer = project.snakemake(target, overlay={})
+        assert answer.returncode == 0, answer.stdout
+
+
+def test_what_is_promised_is_tested():
+    text = (ROOT / "docs/reliability.md").read_text()
+    promised = set(re.findall(r"`(test_\w+)\.py::(test_\w+)`", text))
+    assert len(promised) > 15
+    for module, name in promised:
+        tree = ast.parse((ROOT / f"tests/{module}.py").read_text())
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"{module}.py::{name}"
