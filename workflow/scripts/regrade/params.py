@@ -218,7 +218,7 @@ class Params(Section):
     seeds: Annotated[Seeds, Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda"]
     keep_models: Seeds
-    jobs_per_gpu: PositiveInt = 1
+    jobs_per_gpu: PositiveInt
     threads: PositiveInt
     cells_per_job: PositiveInt
     checkpoint_seconds: Annotated[float, Field(ge=0)]
