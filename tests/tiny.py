@@ -13,6 +13,8 @@ PARAMS = {
     "device": "cpu",
     "keep_models": [0],
     "threads": 1,
+    "cells_per_job": 1,
+    "jobs_per_gpu": 1,
     "checkpoint_seconds": 0,
     "scales": {"small": {"data": "stand_in"}},
     "datasets": {"moons": {"options": {"rows": 100, "draw": 1, "noise": 0.1}}},
@@ -59,5 +61,7 @@ def tiny(folder: Path, *changes: dict) -> Project:
     layout = folder / "workflow/studies" / STUDY
     layout.mkdir(parents=True)
     (layout / "report.md.j2").write_text(PAGE)
+    for name in ("CITATION.cff", "LICENSE"):
+        shutil.copy2(ROOT / name, folder)
     (folder / "params.yaml").write_text(yaml.safe_dump(merged(PARAMS, *changes), sort_keys=False))
     return Project(folder)

@@ -68,7 +68,7 @@ def write(params: Params, every: list[Cell], snakemake: str) -> None:
     )
     _orchestrate(entities, run, trainings, snakemake)
     crate.root_dataset["mentions"] = [run, *trainings]
-    write_json(CRATE, crate.metadata.generate())
+    write_json(CRATE, crate.metadata.generate(), sealed=False)
 
 
 def _citation() -> dict:
