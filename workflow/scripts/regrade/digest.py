@@ -27,10 +27,10 @@ def code(*modules: str) -> str:
 
 
 def content(*folders: Path) -> str:
-    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`."""
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`, those that exist."""
     total = hashlib.sha256()
     for folder in folders:
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
                 total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:8]
