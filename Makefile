@@ -5,10 +5,10 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test bench clean
+.PHONY: help setup browser demo test test-slurm bench clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .venv/ready ## Make .venv with the pinned requirements
 
@@ -37,6 +37,10 @@ test: setup browser ## Check format, style and the workflow, then run all tests
 	snakefmt --check workflow
 	snakemake --lint
 	pytest
+
+test-slurm: setup ## Run the workflow on a SLURM of this machine alone; as root on Debian it is installed first
+	tests/slurm/install
+	pytest tests/slurm
 
 bench: setup ## Compare speed with the plain PyTorch loop and Keras on TensorFlow, as ratios; see docs/performance.md
 	$(BIN)/pip install --quiet --requirement benchmarks/requirements.txt

@@ -110,6 +110,7 @@ def test_a_cell_that_fails_stops_no_neighbour(project: Project):
     # The baseline has the same settings as the cell that fails, and the cells that take over a winner wait for it
     assert "5 of 9 trained, 2 failed, 2 missing" in page and "FileExistsError" in page
 
+    project.regrade("prune", "--yes", overlay=THREE)
     states(project, failing).unlink()
     answer = project.snakemake(*records(every), overlay=THREE)
     assert answer.returncode == 0, answer.stdout

@@ -6,7 +6,9 @@ REPORTS = reporting.REPORTS
 
 
 localrules:
+    assets,
     front_page,
+    crate,
 
 
 rule collect:
@@ -52,8 +54,8 @@ rule grade:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=digest.code("regrade.statistics.grading"),
         stated=lambda w: digest.content(reported.STUDIES / w.study),
@@ -113,8 +115,8 @@ rule assets:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=digest.code("regrade.reporting.assets"),
         files=digest.content(assets.FOLDER),
@@ -161,8 +163,8 @@ rule crate:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=digest.code("regrade.reporting.crate"),
         snakemake=snakemake.__version__,

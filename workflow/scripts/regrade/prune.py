@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from regrade import cells, datasets
+from regrade import batching, cells, datasets
 from regrade.cells import RESULTS, STATES, Cell
 from regrade.files import read_json
 from regrade.params import Params
@@ -16,15 +16,21 @@ _NAMED_BY_US = re.compile(r"(^|.*-)[0-9a-f]{8}(\.json)?")
 def unnamed(params: Params) -> list[Path]:
     """Cell folders, selections, prepared data and states that no cell needs, at whichever scale of params.yaml.
 
-    The states of runs whose cells are finished are needed no more; those of unfinished cells are kept.
+    The states of runs whose cells are finished are needed no more; those of unfinished cells, and of the finished ones
+    in a batch with them, are kept.
     """
-    every = [cell for scale in params.scales for cell in cells.expand(params.model_copy(update={"scale": scale}))]
-    kept = {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
+    every, kept = [], set()
+    for scale in params.scales:
+        at_scale = params.model_copy(update={"scale": scale})
+        present = cells.expand(at_scale)
+        every += present
+        together = batching.batches(present, at_scale.present_cells_per_job).values()
+        for batch in [*((cell,) for cell in present), *together]:
+            if any(cell.status in ("missing", "failed") for cell in batch):
+                kept |= {path for cell in batch for path in (cell.failure, _states(cell))}
+    kept |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
     kept |= {datasets.folder(cell.data) for cell in every}
     kept |= {datasets.word_vectors_folder(cell.identity) for cell in every if "word_vectors" in cell.identity}
-    for cell in every:
-        if cell.status in ("missing", "failed"):
-            kept |= {cell.failure, _states(cell)}
     found = [*RESULTS.glob("[!.]*/*/*"), *datasets.PREPARED.glob("*/*"), *STATES.glob("*"), *STATES.glob("failed/*")]
     return sorted(path for path in found if _NAMED_BY_US.fullmatch(path.name) and path not in kept)
 
