@@ -2,14 +2,19 @@
 
 import copy
 import re
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, Project, copy_workflow
 from regrade import cells, params, reported
+from regrade.errors import UserError
 from regrade.files import read_json
+from regrade.training import scoring
+from safetensors.numpy import save_file
 
 STUDIES = ("cs324", "csci5622", "comp576", "vudl")
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -278,3 +283,34 @@ def test_reported_numbers_are_of_cells_in_params_yaml(study: str):
         of_experiment = [cell for cell in every if cell.experiment == row["experiment"]]
         assert of_experiment, row
         assert any(settings.items() <= (cell.settings | cell.varying).items() for cell in of_experiment), row
+
+
+@pytest.mark.parametrize("experiment", ["cnn_tuning", "q1_numpy_mlp", "q2_language_models", "q3_candidates"])
+def test_a_stored_model_scores_as_in_training(whole: Project, experiment: str):
+    """Of a network of PyTorch, of numpy, of a language model, and of one judged on rows held out."""
+    folder = folders(whole, experiment)[-1]
+    answer = whole.regrade("model", str(folder.relative_to(whole.folder)), overlay=SMALL)
+    assert answer.returncode == 0, answer.stdout
+    history = pd.read_parquet(folder / "history.parquet").query("seed == 0").iloc[-1]
+    split = "validation" if experiment == "q3_candidates" else "test"
+    line = (
+        f"seed 0: {split} accuracy {history[f'{split}_accuracy']:.6f}, as stored; loss {history[f'{split}_loss']:.6f}; "
+    )
+    assert answer.stdout.startswith(line)
+    assert len(answer.stdout.splitlines()) == 1, "weights of seed 0 only are kept"
+
+
+def test_what_a_model_lacks_is_said(whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    parameters = params.parse(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="nothing-here is not the folder of a trained cell"):
+        list(scoring.scores(Path("nothing-here"), parameters))
+    cell = shutil.copytree(folders(whole, "cnn_tuning")[0], tmp_path / "cell")
+    with pytest.raises(UserError, match=r"data/prepared/cifar10/stand_in-.* make it by `snakemake prepare_cifar10`"):
+        list(scoring.scores(cell, parameters))
+    save_file({}, cell / "model.safetensors")
+    with pytest.raises(UserError, match="has no weights: name seeds under keep_models"):
+        list(scoring.scores(cell, parameters))
+    (cell / "model.safetensors").write_bytes(b"damage")
+    with pytest.raises(UserError, match=r"model\.safetensors cannot be read"):
+        list(scoring.scores(cell, parameters))

@@ -1,4 +1,4 @@
-"""Command line: python -m regrade cells | prune | report | schema. Run it where params.yaml is."""
+"""Command line: python -m regrade cells | model | prune | report | schema. Run it where params.yaml is."""
 
 import argparse
 import sys
@@ -23,12 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
         "cells": "list every cell that the parameters ask for, with its state and folder",
+        "model": "load the weights that a cell keeps, and score them again on the rows that it was evaluated on",
         "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
     }
     made = {name: commands.add_parser(name, help=text, parents=[overlays]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
+    made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
     options = parser.parse_args(arguments)
     try:
         if options.command == "schema":
@@ -38,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         match options.command:
             case "cells":
                 return _list(parameters)
+            case "model":
+                return _score(options.folder, parameters)
             case "prune":
                 return _prune(parameters, options.yes)
             case _:
@@ -81,6 +85,14 @@ def _list(parameters: Params) -> int:
         print(f"{state:9s} {cell.folder}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
     print(f"{len(every)} cells at scale {parameters.scale}: {counts}", file=sys.stderr)
+    return 0
+
+
+def _score(folder: Path, parameters: Params) -> int:
+    from regrade.training import scoring
+
+    for score in scoring.scores(folder, parameters):
+        print(score)
     return 0
 
 

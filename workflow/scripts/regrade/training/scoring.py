@@ -1,0 +1,104 @@
+"""Stored models, loaded from their cell's folder alone and scored again as they were after the last epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from regrade import datasets
+from regrade.cells import HISTORY, MODEL, RECORD, Configuration
+from regrade.errors import UserError
+from regrade.files import read_json
+from regrade.params import Params
+from regrade.training import device
+from regrade.training.classification import ClassificationPack
+from regrade.training.language import LanguagePack
+from regrade.training.loading import load
+from regrade.training.pack import Data
+from regrade.training.state import RunState
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy and loss of one seed's model on its evaluated rows, and the accuracy that training has stored."""
+
+    seed: int
+    split: str
+    rows: int
+    accuracy: float
+    loss: float
+    stored: float
+
+    def __str__(self) -> str:
+        """One line."""
+        same = "as stored" if self.accuracy == self.stored else f"but {self.stored:.6f} is stored"
+        return (
+            f"seed {self.seed}: {self.split} accuracy {self.accuracy:.6f}, {same}; "
+            f"loss {self.loss:.6f}; {self.rows} {self.split} rows"
+        )
+
+
+def scores(folder: Path, params: Params) -> Iterator[Score]:
+    """The score of each seed whose weights the cell keeps, on the threads and the device of `params`.
+
+    What the model is comes from the cell's own record, whatever params.yaml says now. On the kind of device that it was
+    trained on, the accuracy is exactly the stored one. UserError when the cell, its data or its weights are not there.
+    """
+    if not (folder / RECORD).exists():
+        raise UserError(f"{folder} is not the folder of a trained cell; `python -m regrade cells` lists these")
+    configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
+    weights = _weights(folder)
+    _check_data(configuration.data)
+    torch.set_num_threads(params.threads)
+    torch.set_flush_denormal(True)  # as in training
+    data = load(configuration, device.choose(params.device))
+    history = pq.read_table(folder / HISTORY).to_pandas()
+    split = configuration.settings.evaluated
+    for seed, tensors in weights.items():
+        numbers = _evaluate(configuration, seed, tensors, data)
+        accuracy, loss = (numbers[f"{split}_{name}"].item() for name in ("accuracy", "loss"))
+        stored = history.loc[history["seed"] == seed, f"{split}_accuracy"].iloc[-1]
+        yield Score(seed, split, len(data.evaluation_targets), accuracy, loss, stored)
+
+
+def _weights(folder: Path) -> dict[int, dict[str, torch.Tensor]]:
+    """Parameters and buffers by seed and name."""
+    path = folder / MODEL
+    try:
+        stored = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete {folder} and run again") from error
+    found: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in stored.items():
+        seed, own = name.removeprefix("seed=").split("/")
+        found.setdefault(int(seed), {})[own] = tensor
+    if not found:
+        raise UserError(
+            f"{path} has no weights: name seeds under keep_models in params.yaml, delete {folder} and run again"
+        )
+    return dict(sorted(found.items()))
+
+
+def _check_data(identity: dict) -> None:
+    folders = [datasets.folder(identity)]
+    if "word_vectors" in identity:
+        folders.append(datasets.word_vectors_folder(identity))
+    for folder in folders:
+        if not folder.exists():
+            name = identity["dataset"]
+            raise UserError(f"{folder} is not there: make it by `snakemake prepare_{name}` at the scale of the cell")
+
+
+def _evaluate(
+    configuration: Configuration, seed: int, weights: dict[str, torch.Tensor], data: Data
+) -> dict[str, torch.Tensor]:
+    """What training measures at an evaluation, of a run with these weights."""
+    pack = (LanguagePack if data.language else ClassificationPack)(configuration, [RunState(seed)], data)
+    # A learner has the runs first; here there is one. A name is either a parameter's or a buffer's
+    kinds = ("network", "buffers")
+    pack.learner.restore({f"{kind}/{name}": tensor[None] for kind in kinds for name, tensor in weights.items()})
+    return pack.evaluate()
