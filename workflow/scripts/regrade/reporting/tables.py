@@ -49,7 +49,9 @@ def times(evidence: Evidence, rows: list[tuple[dict, Cell]]) -> pd.DataFrame:
         measured = evidence.measured(cell).get("train_seconds")
         seconds = {"reported_seconds": evidence.stated(cell, "train_seconds"), "seconds": measured}
         made.append(names | seconds | {"folder": cell.folder.as_posix()})
-    table = pd.DataFrame(made)
+    names = list(rows[0][0]) if rows else []
+    columns = ["reported_seconds", "seconds", "folder", "reported_ratio", "ratio"]
+    table = pd.DataFrame(made, columns=[*names, *columns])
     for column in ("reported_seconds", "seconds") if made else ():
         table[column] = table[column].astype(float)
         table[f"{column.removesuffix('seconds')}ratio"] = table[column] / table[column].iloc[0]
