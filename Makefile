@@ -46,5 +46,5 @@ bench: setup ## Compare speed with the plain PyTorch loop and Keras on TensorFlo
 	$(BIN)/pip install --quiet --requirement benchmarks/requirements.txt
 	python -m benchmarks.run
 
-clean: ## Delete what the workflow made: data, results, reports, logs
-	rm -rf data results reports logs ro-crate-metadata.json .snakemake
+clean: ## Delete what the workflow made: data, results, reports, models, logs
+	rm -rf data results reports models logs ro-crate-metadata.json .snakemake

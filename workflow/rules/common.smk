@@ -4,12 +4,13 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from regrade import batching, cells, datasets, digest, gpus, params
+from regrade import batching, cells, datasets, digest, gpus, params, reporting
 from regrade.errors import UserError
 from regrade.overlays import merge
 
@@ -78,9 +79,69 @@ def identity(wildcards):
     return IDENTITIES[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
 
 
+def dated(paths, made_of=()):
+    """Files as inputs whose dates count, unless they, and all that they were made of, came from elsewhere.
+
+    DVC gives all that it pulls the date of the pull, in any order. A file that is there without a record of Snakemake
+    has come so. It is `ancient` as long as nothing before it on the way has been made here or is missing: else it is
+    made again itself, and what depends on it must follow in the same run, which it does not for an `ancient` input.
+    """
+    moved = all(
+        Path(path).exists() and not workflow.persistence.metadata(IOFile(str(path), rule=None))
+        for path in (*paths, *made_of)
+    )
+    return [ancient(path) if moved else path for path in paths]
+
+
+def of_cells(study, *names):
+    """These files of every cell of a study, each with a date of its own."""
+    return [
+        file
+        for folder, cell in CELLS.items()
+        if cell.study == study
+        for name in names
+        for file in dated([f"{folder}/{name}"])
+    ]
+
+
+def before_pages(study):
+    """What the pages of a study are made of, in the order of making."""
+    made = (rules.collect.output, rules.grade.output)
+    return of_cells(study, cells.RECORD, cells.HISTORY), *(expand(outputs, study=study) for outputs in made)
+
+
+def collected(wildcards):
+    """The collected tables of a study."""
+    files, tables, _ = before_pages(wildcards.study)
+    return dated(tables, files)
+
+
+def graded(wildcards):
+    """The grades and verdicts of a study."""
+    files, tables, grades = before_pages(wildcards.study)
+    return dated(grades, [*files, *tables])
+
+
+def pages(study):
+    """What the report of a study consists of."""
+    files, tables, grades = before_pages(study)
+    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades])
+
+
+def front_page(_):
+    """The front page, which is made of all studies' reports."""
+    made_of = [
+        file
+        for study in PARAMS.studies
+        for files in (*before_pages(study), expand(rules.report.output, study=study))
+        for file in files
+    ]
+    return dated(rules.front_page.output, [*made_of, *rules.assets.output])
+
+
 def raw_files(wildcards):
     """The raw files of a real dataset; a stand-in needs none."""
-    return [f"{datasets.RAW}/{file}" for file in identity(wildcards).get("files", [])]
+    return dated([f"{datasets.RAW}/{file}" for file in identity(wildcards).get("files", [])])
 
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.

@@ -1,8 +1,8 @@
 # From the cells' folders to reports/: the collected tables of each study, its pages, and the front page.
-from regrade import reporting, reported
+from regrade import reported
 from regrade.reporting import assets
 
-REPORTS = reporting.REPORTS
+REPORTS, MODELS = reporting.REPORTS, reporting.MODELS
 
 
 localrules:
@@ -13,12 +13,7 @@ localrules:
 
 rule collect:
     input:
-        lambda w: [
-            f"{folder}/{name}"
-            for folder, cell in CELLS.items()
-            if cell.study == w.study
-            for name in (cells.RECORD, cells.HISTORY)
-        ],
+        lambda w: of_cells(w.study, cells.RECORD, cells.HISTORY),
     output:
         f"{REPORTS}/{{study}}/{reporting.RUNS}",
         f"{REPORTS}/{{study}}/{reporting.CURVES}",
@@ -42,7 +37,7 @@ rule collect:
 
 rule grade:
     input:
-        rules.collect.output,
+        collected,
     output:
         f"{REPORTS}/{{study}}/{reporting.CLAIMS}",
         f"{REPORTS}/{{study}}/{reporting.GRADES}",
@@ -65,9 +60,11 @@ rule grade:
 
 rule report:
     input:
-        rules.collect.output,
-        rules.grade.output,
+        collected,
+        graded,
     output:
+        metrics=f"{REPORTS}/{{study}}/{reporting.METRICS}",
+        plots=[f"{REPORTS}/{{study}}/{name}" for name in (reporting.PLOTTED_CURVES, reporting.PLOTTED_CELLS)],
         # The pages need their style sheet and each other, which Snakemake's own report does not give them
         page=f"{REPORTS}/{{study}}/{reporting.PAGE}",
         cells=directory(f"{REPORTS}/{{study}}/{reporting.CELLS}"),
@@ -97,11 +94,33 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=digest.code("regrade.reporting.site"),
+        code=digest.code("regrade.reporting.site", "regrade.reporting.metrics"),
         layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
         text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
     script:
         "../scripts/report.py"
+
+
+rule best_models:
+    input:
+        collected,
+        lambda w: of_cells(w.study, cells.MODEL, cells.RECORD),
+    output:
+        directory(f"{MODELS}/{{study}}"),
+    log:
+        f"logs/{MODELS}/{{study}}.log",
+    benchmark:
+        f"logs/{MODELS}/{{study}}.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest.code("regrade.reporting.best_models"),
+    script:
+        "../scripts/best_models.py"
 
 
 rule assets:
@@ -126,8 +145,8 @@ rule assets:
 
 rule front_page:
     input:
-        expand(rules.report.output, study=PARAMS.studies),
-        rules.assets.output,
+        lambda w: [path for study in PARAMS.studies for path in pages(study)],
+        lambda w: dated(rules.assets.output),
     output:
         f"{REPORTS}/{reporting.PAGE}",
     log:
@@ -149,8 +168,8 @@ rule front_page:
 
 rule crate:
     input:
-        [f"{folder}/{cells.RECORD}" for folder in CELLS],
-        rules.front_page.output,
+        lambda w: [file for study in PARAMS.studies for file in of_cells(study, cells.RECORD)],
+        front_page,
         "CITATION.cff",
         "LICENSE",
     output:

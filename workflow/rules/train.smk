@@ -56,10 +56,12 @@ for batch, members in BATCHES.items():
 
 rule select_winner:
     input:
-        lambda w: [
-            f"{cell.folder}/{cells.HISTORY}"
-            for cell in SELECTIONS[f"{cells.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json"].candidates
-        ],
+        lambda w: dated(
+            [
+                f"{cell.folder}/{cells.HISTORY}"
+                for cell in SELECTIONS[f"{cells.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json"].candidates
+            ]
+        ),
     output:
         f"{cells.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.json",
     log:

@@ -4,8 +4,10 @@ from regrade.jobs import logged
 
 with logged(snakemake.log[0]):
     from regrade import cells, params
-    from regrade.reporting import report, site
+    from regrade.reporting import metrics, report, site
 
     study = snakemake.wildcards.study
     parameters = params.parse(snakemake.config)
-    site.write_study(report.evidence(parameters, study, cells.expand(parameters)), report.REPORTS / study)
+    evidence, folder = report.evidence(parameters, study, cells.expand(parameters)), report.REPORTS / study
+    site.write_study(evidence, folder)
+    metrics.write(evidence, folder)

@@ -11,5 +11,9 @@ CLAIMS, GRADES = "claims.json", "data/grades.parquet"
 CELLS, HISTORIES = "cells", "histories"
 # The description of a run, in the folder that it is about
 CRATE = "ro-crate-metadata.json"
+# For `dvc metrics` and `dvc plots`
+METRICS, PLOTTED_CURVES, PLOTTED_CELLS = "metrics.json", "plots/curves.csv", "plots/cells.csv"
+# The best model of each experiment
+MODELS = Path("models")
 # Layout shared by all pages
 TEMPLATES = Path(__file__).parent / "templates"

@@ -9,7 +9,7 @@ from regrade import cells
 from regrade.cells import Cell
 from regrade.files import whole
 from regrade.params import Params
-from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, crate, site
+from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, crate, metrics, site
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import collect, grading
 
@@ -48,7 +48,9 @@ def write_all(params: Params) -> Path:
     for study in params.studies:
         write_data(study, every)
         write_grading(params, study, every)
-        site.write_study(evidence(params, study, every), REPORTS / study)
+        of_study = evidence(params, study, every)
+        site.write_study(of_study, REPORTS / study)
+        metrics.write(of_study, REPORTS / study)
     front = REPORTS / PAGE
     site.write_front([evidence(params, study, every) for study in params.studies], front)
     crate.write(params, every, version("snakemake"))

@@ -1,0 +1,13 @@
+"""Copies the best model of each experiment of one study to a name that stays."""
+
+from pathlib import Path
+
+from regrade.jobs import logged
+
+with logged(snakemake.log[0]):
+    from regrade import cells, params
+    from regrade.reporting import best_models, report
+
+    parameters = params.parse(snakemake.config)
+    evidence = report.evidence(parameters, snakemake.wildcards.study, cells.expand(parameters))
+    best_models.write(evidence, Path(snakemake.output[0]))
