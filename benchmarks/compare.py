@@ -1,8 +1,13 @@
 """Timing several contenders in turn."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable
+
+import torch
+from regrade import provenance
+from regrade.training import device
 
 
 def seconds(advance: Callable[[], object]) -> float:
@@ -27,3 +32,9 @@ def compare(ours: Callable[[], object], others: dict[str, Callable[[], object]],
         ratios = [each[name] * runs / each["regrade"] for each in times]
         row[name] = {"ratio": statistics.median(ratios), "smallest": min(ratios), "largest": max(ratios)}
     return row
+
+
+def circumstances() -> dict:
+    """What a figure has to say of itself: the machine, the versions of libraries, the commit."""
+    machine = {"device": device.describe(torch.device("cpu")), "platform": platform.platform()}
+    return {"machine": machine, "versions": provenance.versions(), **provenance.commit()}

@@ -7,22 +7,21 @@ benchmarks/results/speed.json.
 
 import argparse
 import dataclasses
-import platform
 from pathlib import Path
 
 import torch
 import yaml
-from regrade import cells, params, provenance
+from regrade import cells, params
 from regrade.cells import Cell
 from regrade.datasets import cifar10
 from regrade.files import write_json
-from regrade.training import device, job
+from regrade.training import job
 from regrade.training.classification import ClassificationPack
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 
 from benchmarks import on_tensorflow
-from benchmarks.compare import compare
+from benchmarks.compare import circumstances, compare
 from benchmarks.plain import PlainLoop, TextRnn, image_cnn, toy_mlp
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,9 +108,7 @@ def main() -> None:
         print(
             f"{name:26s} {row['regrade_seconds'] * 1000:7.0f} ms/run {_ratio(row, 'plain'):>24s} {_ratio(row, 'keras'):>30s}"
         )
-    machine = {"device": device.describe(torch.device("cpu")), "platform": platform.platform()}
-    record = {"results": results, "machine": machine, "versions": provenance.versions(), **provenance.commit()}
-    write_json(ROOT / "benchmarks/results/speed.json", record)
+    write_json(ROOT / "benchmarks/results/speed.json", {"results": results, **circumstances()}, sealed=False)
 
 
 def _ratio(row: dict, name: str) -> str:

@@ -37,10 +37,17 @@ class Evidence(Measurements):
         """The first of `find`, None where there is none."""
         return next(iter(self.find(experiment, **settings)), None)
 
+    @cached_property
+    def _statuses(self) -> dict[str, tuple[str, str]]:
+        first = self.runs.drop_duplicates("folder")
+        return {
+            folder: (status, error or "")
+            for folder, status, error in zip(first["folder"], first["status"], first["error"], strict=True)
+        }
+
     def status(self, cell: Cell) -> tuple[str, str]:
         """The cell's status, and the error where it failed."""
-        row = self.runs[self.runs["folder"] == cell.folder.as_posix()].iloc[0]
-        return row["status"], row["error"] or ""
+        return self._statuses[cell.folder.as_posix()]
 
     def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell | None:
         """The cell with the highest mean; the first in params.yaml when none is trained, None when there is none."""

@@ -1,0 +1,133 @@
+"""python -m benchmarks.scale: the workflow with many cells: planning them, and collecting them when they are finished.
+
+A made-up study of N cells (a grid of hidden units and learning rates) in a copy of the workflow. Times `snakemake -n`,
+then writes the files of N finished cells without training any, and times collecting and grading them and the table of
+all. Prints a table and writes it, with the machine's description, to benchmarks/results/scale.json.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from regrade import cells, params
+from regrade.cells import Cell
+from regrade.files import write_json
+from regrade.reporting import report, tables
+from regrade.training import results
+from regrade.training.state import RunState
+
+from benchmarks.compare import circumstances
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS, EPOCHS = 400, 3
+
+
+def study(count: int) -> dict:
+    """params.yaml with one study of this many cells, a square of two settings."""
+    config = yaml.safe_load((ROOT / "params.yaml").read_text())
+    side = round(count**0.5)
+    grid = {"hidden_size": list(range(1, side + 1)), "lr": [round(0.001 * step, 3) for step in range(1, side + 1)]}
+    settings = {"dataset": "moons", "network": "mlp", "optimizer": "sgd", "batch_size": 32, "epochs": EPOCHS}
+    layers = [{"dense": {"units": "$hidden_size", "activation": "relu"}}, {"dense": {"units": "classes"}}]
+    made_up = {
+        "title": "Many cells",
+        "source": "made up",
+        "conventions": "torch",
+        "networks": {"mlp": layers},
+        "experiments": {"grid": {"title": "Grid", "settings": settings, "grid": grid}},
+    }
+    return config | {"scale": "paper", "seeds": [0, 1], "cells_per_job": 1, "studies": {"many": made_up}}
+
+
+def plan() -> dict:
+    """Seconds and memory of `snakemake -n` in the working directory."""
+    environment = os.environ | {"PYTHONPATH": "workflow/scripts"}
+    started = time.perf_counter()
+    command = ["snakemake", "-n", "--quiet", "all", "--cores", "1"]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # The largest of all children so far; plans grow from one call to the next
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return {"plan_seconds": time.perf_counter() - started, "plan_mb": memory}
+
+
+def finish(every: list[Cell]) -> None:
+    """The files of finished cells, with made-up histories and predictions."""
+    generator = np.random.default_rng(0)
+    targets = generator.integers(0, 2, ROWS)
+    for cell in every:
+        states = [_run(seed, generator) for seed in cell.seeds]
+        results.write(cell.folder, cell, cell.configuration(), states, targets, keep=[])
+
+
+def _run(seed: int, generator: np.random.Generator) -> RunState:
+    history = []
+    for epoch in range(1, EPOCHS + 1):
+        halves = generator.integers(ROWS // 4, ROWS // 2, 2)
+        row = {"epoch": float(epoch), "train_loss": 1 / epoch, "train_accuracy": 0.5, "test_loss": 1 / epoch}
+        correct = {"test_correct_even": int(halves[0]), "test_correct_odd": int(halves[1])}
+        history.append(row | {"test_accuracy": halves.sum() / ROWS} | correct | {"seconds": 0.1})
+    kinds = ("last", "best", "best_even", "best_odd")
+    predictions = {f"predictions/{kind}": torch.from_numpy(generator.integers(0, 2, ROWS)) for kind in kinds}
+    environment = dict.fromkeys(("commit", "dirty", "device", "peak_memory_bytes"), None)
+    return RunState(seed, history, predictions, finished=True, environment=environment)
+
+
+def collect(parameters: params.Params, every: list[Cell]) -> dict:
+    """Seconds of collecting and grading all cells, and of the table of all."""
+    started = time.perf_counter()
+    report.write_data("many", every)
+    report.write_grading(parameters, "many", every)
+    collected = time.perf_counter()
+    evidence = report.evidence(parameters, "many", every)
+    table = tables.comparison(evidence, [(cell.varying, cell, False) for cell in every])
+    assert table["seeds"].eq(2).all()
+    return {"collect_seconds": collected - started, "table_seconds": time.perf_counter() - collected}
+
+
+def measure(count: int) -> dict:
+    """All of it for this many cells, in a folder that is deleted afterwards."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        shutil.copytree(ROOT / "workflow", Path(name, "workflow"), ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("CITATION.cff", "LICENSE"):
+            shutil.copy(ROOT / file, name)
+        config = study(count)
+        Path(name, "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        parameters = params.parse(config)
+        every = cells.expand(parameters)
+        os.chdir(name)
+        try:
+            planned = plan()
+            finish(every)
+            return {"cells": len(every), **planned, **collect(parameters, every)}
+        finally:
+            os.chdir(before)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[100, 2500, 10000])
+    rows = []
+    print("| cells | snakemake -n | memory | collect and grade | table of all |\n|---:|---:|---:|---:|---:|")
+    for count in parser.parse_args().cells:
+        row = measure(count)
+        rows.append(row)
+        seconds = [f"{row[f'{part}_seconds']:.1f} s" for part in ("plan", "collect", "table")]
+        print(
+            f"| {row['cells']:,} | {seconds[0]} | {row['plan_mb']:.0f} MB | {seconds[1]} | {seconds[2]} |", flush=True
+        )
+    write_json(ROOT / "benchmarks/results/scale.json", {"rows": rows, **circumstances()}, sealed=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
