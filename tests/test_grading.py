@@ -135,6 +135,16 @@ def untrained() -> dict[str, Measurements]:
     return found
 
 
+def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrained: dict[str, Measurements]):
+    for study, measurements in untrained.items():
+        first = {cell.experiment: cell for cell in reversed(measurements.cells)}
+        few = Measurements(list(first.values()), measurements.runs, measurements.curves)
+        compared = stated.comparisons(study, few)
+        assert any(one.cell is None for one in compared)
+        judged = verdicts.judge(study, few, compared, lambda cell: False)
+        assert {one.verdict for one in judged} == {"not run"}
+
+
 def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(untrained: dict[str, Measurements]):
     numbers = judged = 0
     for study, measurements in untrained.items():

@@ -1,7 +1,9 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ _PREDICTED = {"best_epoch": "best", "cross_fitted": "cross_fitted", "last_epoch"
 
 # A metric: a column of the collected runs, or a measure of a curve with its arguments
 Metric = str | dict[str, Value]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,14 @@ class Measurements:
         return dict(iter(self.curves.groupby(["experiment", "cell"])))
 
     @cached_property
-    def _answers(self) -> dict[tuple[str, str], "Correct | None"]:
+    def _kept(self) -> dict[tuple[str, ...], object]:
         return {}
+
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, which is made when it is asked for under this key for the first time."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def of(self, cell: Cell) -> pd.DataFrame:
         """The finished runs of a cell, one row per seed; none when it is not trained."""
@@ -85,10 +94,7 @@ class Measurements:
         split, _, which = metric.partition("_accuracy_")
         if split not in ("test", "validation") or which not in _PREDICTED or metric not in self.runs:
             return None
-        key = (cell.folder.as_posix(), which)
-        if key not in self._answers:
-            self._answers[key] = _answers(cell, _PREDICTED[which])
-        return self._answers[key]
+        return self.once((cell.folder.as_posix(), which), lambda: _answers(cell, _PREDICTED[which]))
 
     def contrast(self, weights: list[tuple[Cell, float]], metric: Metric) -> Estimate:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""

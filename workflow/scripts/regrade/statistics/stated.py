@@ -177,19 +177,22 @@ def _activation(statistic: int) -> Callable:
     """Mean (0) or standard deviation (1) of a ReLU's activations, of the seeds whose weights are kept: one."""
 
     def measure(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
-        import torch
-
-        from regrade.models.activations import statistics
-        from regrade.training import trained
-
-        model = trained.load(cell)
-        if model is None:
-            return estimate([]), None
+        found = measurements.once((cell.folder.as_posix(), "activations"), lambda: _activations(cell))
         layer = f"convolution{row['cell']['layer'].removeprefix('relu')}"
-        inputs = torch.from_numpy(model.test()[0])
-        return estimate([statistics(model.network, inputs)[layer][statistic]]), None
+        return estimate([found[layer][statistic]] if found else []), None
 
     return measure
+
+
+def _activations(cell: Cell) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of activations by layer; empty without a kept model."""
+    import torch
+
+    from regrade.models.activations import statistics
+    from regrade.training import trained
+
+    model = trained.load(cell)
+    return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))
 
 
 def _layer_sizes(measurements: Measurements, cell: Cell, row: dict) -> str:

@@ -67,7 +67,8 @@ def judge(
     """
     every = [Parts(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
     judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in every]
-    tested = [one for one in judged if all(part.estimate is not None for part in one.parts)]
+    # A claim about the best of several has no parts where params.yaml asks for one alone
+    tested = [one for one in judged if one.parts and all(part.estimate is not None for part in one.parts)]
     sides = [_sides(one.parts) for one in tested]
     for one, (p_for, p_against), p_holm in zip(tested, sides, holm([_two_sided(side) for side in sides]), strict=True):
         one.p, one.p_holm, one.among = _two_sided((p_for, p_against)), p_holm, len(tested)
