@@ -104,10 +104,26 @@ def of_cells(study, *names):
     ]
 
 
+def before_tables(study):
+    """What the tables of a study are collected from: its cells, and its winners.
+
+    Snakemake does not look at the reasons that a job has of its own when one before it is to run, though its own inputs
+    are `ancient`: after a candidate has been trained again, its winner is chosen again, and the tables must follow.
+    """
+    chosen = [path for path, selection in SELECTIONS.items() if selection.study == study]
+    winners = [file for path in chosen for file in dated([path], candidates(path))]
+    return of_cells(study, cells.RECORD, cells.HISTORY) + winners
+
+
+def candidates(path):
+    """The histories that a winner is chosen by."""
+    return [f"{cell.folder}/{cells.HISTORY}" for cell in SELECTIONS[path].candidates]
+
+
 def before_pages(study):
     """What the pages of a study are made of, in the order of making."""
     made = (rules.collect.output, rules.grade.output)
-    return of_cells(study, cells.RECORD, cells.HISTORY), *(expand(outputs, study=study) for outputs in made)
+    return before_tables(study), *(expand(outputs, study=study) for outputs in made)
 
 
 def collected(wildcards):

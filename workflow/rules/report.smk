@@ -13,7 +13,7 @@ localrules:
 
 rule collect:
     input:
-        lambda w: of_cells(w.study, cells.RECORD, cells.HISTORY),
+        lambda w: before_tables(w.study),
     output:
         f"{REPORTS}/{{study}}/{reporting.RUNS}",
         f"{REPORTS}/{{study}}/{reporting.CURVES}",

@@ -56,12 +56,7 @@ for batch, members in BATCHES.items():
 
 rule select_winner:
     input:
-        lambda w: dated(
-            [
-                f"{cell.folder}/{cells.HISTORY}"
-                for cell in SELECTIONS[f"{cells.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json"].candidates
-            ]
-        ),
+        lambda w: dated(candidates(f"{cells.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json")),
     output:
         f"{cells.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.json",
     log:
