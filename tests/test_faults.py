@@ -102,13 +102,14 @@ def test_dates_of_files_train_nothing_and_a_clock_set_back_hides_nothing(copy: P
     assert re.search(r"\ncollect +1\n", copy.snakemake(options=("-n",), overlay={}).stdout)
 
 
-def running(project: Project) -> subprocess.Popen:
-    """Snakemake on the long version, once it has saved a state since it was started."""
+def running(project: Project, processes: list[subprocess.Popen]) -> None:
+    """Start Snakemake on the long version, as the last of `processes`; return once it has saved a state since then."""
     begun = time.time()
     process = project.start("train_all", overlay={})
+    processes.append(process)
     while process.poll() is None and time.time() < begun + 180:
         if any(path.stat().st_mtime > begun for path in project.find("results/.state/*/seed=1.state")):
-            return process
+            return
         time.sleep(0.02)
     raise AssertionError(process.communicate(timeout=180)[0])
 
@@ -127,23 +128,23 @@ def test_interrupted_in_every_way_it_ends_as_if_it_never_was(tmp_path: Path):
     processes = []
     try:
         # The training job alone is killed, after a second Snakemake was refused
-        processes.append(running(project))
+        running(project, processes)
         signal_job(processes[-1], signal.SIGSTOP)
         second = project.snakemake("train_all", overlay={})
         assert second.returncode == 1 and "Directory cannot be locked" in second.stdout
         signal_job(processes[-1], signal.SIGKILL)
         assert "Error in rule train" in processes[-1].communicate(timeout=180)[0]
         # Ctrl-C in a terminal goes to all processes
-        processes.append(running(project))
+        running(project, processes)
         os.killpg(processes[-1].pid, signal.SIGINT)
         processes[-1].communicate(timeout=180)
         assert not project.find("results/**/.*.part")
-        processes.append(running(project))
+        running(project, processes)
         os.killpg(processes[-1].pid, signal.SIGKILL)
         processes[-1].communicate(timeout=180)
         assert project.run("snakemake", "--unlock").returncode == 0
         # Snakemake alone is killed: its job lives on, beside that of the next call
-        processes.append(running(project))
+        running(project, processes)
         signal_job(processes[-1], signal.SIGSTOP)
         processes[-1].kill()
         assert project.run("snakemake", "--unlock").returncode == 0
@@ -202,8 +203,8 @@ def fill(disk: Path, free: int) -> Path:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """Temporary and empty files, but for those by which Snakemake keeps a folder's date."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".snakemake_timestamp"]
+    """Temporary and empty files; locks and Snakemake's dates of folders, which are empty, have no suffix."""
+    files = [path for path in folder.rglob("*.*") if path.is_file() and path.suffix]
     return [path for path in files if path.suffix == ".part" or not path.stat().st_size]
 
 
