@@ -5,7 +5,10 @@ from regrade.reporting import assets
 REPORTS, MODELS = reporting.REPORTS, reporting.MODELS
 
 
+# A few seconds each: not worth a place in a cluster's queue
 localrules:
+    collect,
+    grade,
     assets,
     front_page,
     crate,
