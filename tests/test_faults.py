@@ -19,7 +19,7 @@ from regrade.jobs import explain
 from tiny import STUDY, sweep, tiny
 
 # Long enough to be interrupted in the middle, several times
-LONG = sweep(settings={"epochs": 400}, grid={"width": [4]})
+LONG = sweep(settings={"epochs": 1000}, grid={"width": [4]})
 FUTURE, PAST = "2099-01-01", "1999-01-01"
 
 

@@ -56,7 +56,7 @@ def test_its_claims_have_verdicts_that_fit_the_numbers(added: Project):
     assert quick["low"] > 5
     assert open_["low"] < 0 < open_["effect"] < open_["high"]
     # As the page says: one seed of five ends elsewhere
-    assert open_["seeds_needed"] == 15
+    assert open_["seeds_needed"] == 14
     assert all((one["p_holm"] <= 0.05) == (one is not open_) for one in found.values())
 
 

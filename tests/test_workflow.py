@@ -131,7 +131,7 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
 
     # The code of the reports differs
     figures.write_text(figures.read_text() + "\nMEANING = 1\n")
-    assert planned(copy)[0] == {"report": 1, "front_page": 1, "all": 1, "total": 3}
+    assert planned(copy)[0] == {"report": 1, "front_page": 1, "crate": 1, "all": 1, "total": 4}
 
     # The code of one family of layers differs
     recurrent.write_text(written + "\nMEANING = 1\n")
