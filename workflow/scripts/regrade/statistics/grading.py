@@ -1,5 +1,6 @@
 """Grading a study: its reported numbers and its claims, beside what was measured, as two files of its report."""
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,9 @@ class Grading:
 def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
     compared = stated.comparisons(study, measurements)
-    less = lambda cell: reduced(params, cell)  # noqa: E731
-    judged = verdicts.judge(study, measurements, compared, less)
-    numbers = grades.table(compared, less)
+    at_less = functools.partial(reduced, params)
+    judged = verdicts.judge(study, measurements, compared, at_less)
+    numbers = grades.table(compared, at_less)
     price = noise.peeking(measurements.runs)
     return Grading(
         numbers,
