@@ -156,6 +156,7 @@ def test_interrupted_in_every_way_it_ends_as_if_it_never_was(tmp_path: Path):
         for process in processes:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+    assert not project.find("results/**/.*.part")
     (record,), (history,) = (project.find(f"results/tiny/*/*/{name}") for name in ("run.json", "history.parquet"))
     assert all(run["resumed_at_epoch"] > 0 for run in read_json(record)["runs"])
     (other,) = uninterrupted.find("results/tiny/*/*/history.parquet")

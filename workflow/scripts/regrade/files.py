@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +14,13 @@ SEAL = "seal"
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`, renamed to `path` only when the block ends without an error."""
+    """Give a path beside `path` to write to, renamed to `path` only when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    # Named before it is there: an interruption at any moment finds it inside the `try`
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield partial
-        # mkstemp makes files private; outputs are as readable as the umask lets them be
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -49,6 +49,9 @@ class Store:
                 if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                     raise
                 print(f"{self.folder}: no locks on this file system; do not start a job twice", file=sys.stderr)
+            # Left by a job that was killed while it wrote
+            for partial in self.folder.glob(".*.part"):
+                partial.unlink()
             yield
 
     def path(self, seed: int) -> Path:
