@@ -1,66 +1,154 @@
-"""The loop that most people would write: Dataset, DataLoader, one run at a time, `.item()` at every step."""
+"""What most people would write: PyTorch's own modules, Dataset, DataLoader, one run at a time, `.item()` at every step."""
+
+from collections.abc import Iterator
 
 import torch
+from regrade.cells import Configuration
+from regrade.datasets import palindromes
+from regrade.layers import LayerSpec
 from regrade.training.pack import Data
-from torch.utils.data import DataLoader, Dataset
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "elu": nn.ELU}
+RECURRENT = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+
+
+class Function(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
+class States(nn.Module):
+    """A recurrent module without its second output; of all states, the last one only where no more are asked for."""
+
+    def __init__(self, recurrent: nn.Module, last: bool):
+        super().__init__()
+        self.recurrent, self.last = recurrent, last
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(examples, steps, features) → (examples, [steps,] units)."""
+        states, _ = self.recurrent(x)
+        return states[:, -1] if self.last else states
+
+
+class Bag(nn.EmbeddingBag):
+    """The mean of a row's vectors; id 0 does not count."""
+
+    def __init__(self, ids: int, units: int):
+        super().__init__(ids, units, padding_idx=0)
+
+
+def network(specs: list[LayerSpec], example: torch.Tensor, data: Data) -> nn.Sequential:
+    """The layers of params.yaml in PyTorch's own modules. `example` (1, *shape) is passed on from layer to layer."""
+    made: list[nn.Module] = []
+    for spec in specs:
+        modules = [module(spec, example, data)]
+        if getattr(spec, "activation", "linear") != "linear":
+            modules.append(ACTIVATIONS[spec.activation]())
+        with torch.no_grad():
+            example = nn.Sequential(*modules)(example)
+        made += modules
+    return nn.Sequential(*made)
+
+
+def module(spec: LayerSpec, x: torch.Tensor, data: Data) -> nn.Module:
+    """One layer for inputs like x (1, *shape)."""
+    match spec.kind:
+        case "rescale":
+            return Function(lambda x: x.float() / spec.divisor)
+        case "flatten":
+            return nn.Flatten()
+        case "dropout":
+            return nn.Dropout(spec.rate)
+        case "dense":
+            return nn.Linear(x.shape[-1], data.classes if spec.units == "classes" else spec.units)
+        case "convolution":
+            return nn.Conv2d(x.shape[1], spec.filters, spec.kernel, padding=spec.padding)
+        case "max_pooling":
+            return nn.MaxPool2d(spec.size, spec.stride, spec.padding)
+        case "batch_normalization":
+            return nn.BatchNorm2d(x.shape[1])
+        case "tokens" if spec.level == "char":
+            return Function(lambda x: functional.one_hot(x.long(), spec.one_hot).float())
+        case "tokens":
+            return nn.Embedding(data.vocabulary_size, spec.embedding)
+        case "embedding":
+            return nn.Embedding(data.vocabulary_size, spec.units)
+        case "bag":
+            return Bag(data.vocabulary_size, spec.units)
+        case "sequence_convolution":
+            return _along_steps(nn.Conv1d(x.shape[2], spec.filters, spec.kernel))
+        case "sequence_pooling":
+            return _along_steps(nn.MaxPool1d(spec.size, spec.stride, spec.size // 2))
+        case "maximum_over_steps":
+            return Function(lambda x: x.max(1).values)
+        case "image_rows":
+            return Function(lambda x: x.squeeze(1))
+        case "recurrent":
+            recurrent = RECURRENT[spec.cell](x.shape[2], spec.units, spec.layers, batch_first=True)
+            return States(recurrent, last=spec.output == "last")
+    raise ValueError(f"no PyTorch module for {spec.kind}")
+
+
+def _along_steps(layer: nn.Module) -> nn.Module:
+    """A layer for (examples, features, steps) in a network of (examples, steps, features)."""
+    return nn.Sequential(Function(lambda x: x.transpose(1, 2)), layer, Function(lambda x: x.transpose(1, 2)))
 
 
 class Rows(Dataset):
-    """One row at a time; pixels scaled to [0, 1]."""
+    """One row at a time. The targets of a text are its own tokens, one further."""
 
-    def __init__(self, inputs: torch.Tensor, targets: torch.Tensor):
-        self.inputs, self.targets = inputs, targets
+    def __init__(self, inputs: torch.Tensor, targets: torch.Tensor, language: bool):
+        self.inputs, self.targets, self.language = inputs, targets, language
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
         x = self.inputs[row]
-        return (x.float() / 255 if x.dtype == torch.uint8 else x), self.targets[row]
+        return (x[:-1], x[1:].long()) if self.language else (x, self.targets[row])
 
 
-def image_cnn(filters1: int, filters2: int) -> torch.nn.Module:
-    """The network of ce4042's images, in PyTorch's own modules."""
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, filters1, 9),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(filters1, filters2, 5),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(2),
-        torch.nn.Flatten(),
-        torch.nn.Linear(filters2 * 16, 300),
-        torch.nn.Linear(300, 10),
-    )
+class Palindromes(IterableDataset):
+    """One new palindrome at a time."""
 
+    def __init__(self, rows: int, length: int):
+        self.rows, self.length = rows, length
 
-def toy_mlp() -> torch.nn.Module:
-    """The network of cs324's toy sets."""
-    return torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.ReLU(), torch.nn.Linear(20, 2))
-
-
-class TextRnn(torch.nn.Module):
-    """The recurrent networks of ce4042's texts: one-hot characters or embedded words, last state, 15 classes."""
-
-    def __init__(self, level: str, cell: str, vocabulary_size: int):
-        super().__init__()
-        self.embedding = torch.nn.Embedding(vocabulary_size, 20) if level == "word" else None
-        made = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[cell]
-        self.recurrent = made(20 if level == "word" else 256, 20, batch_first=True)
-        self.dense = torch.nn.Linear(20, 15)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.embedding(x) if self.embedding else torch.nn.functional.one_hot(x, 256).float()
-        return self.dense(self.recurrent(x)[0][:, -1])
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for _ in range(self.rows):
+            inputs, targets = palindromes.draw(1, self.length, torch.default_generator)
+            yield inputs[0], targets[0]
 
 
 class PlainLoop:
     """Trains one network, an epoch at a time."""
 
-    def __init__(self, model: torch.nn.Module, data: Data, optimizer: torch.optim.Optimizer, batch_size: int):
-        self.model, self.optimizer = model, optimizer
-        self.train = DataLoader(Rows(data.train_inputs, data.train_targets), batch_size, shuffle=True)
-        self.test = DataLoader(Rows(data.evaluation_inputs, data.evaluation_targets), batch_size)
+    def __init__(self, configuration: Configuration, data: Data):
+        self.settings = settings = configuration.settings
+        size = settings.batch_size or settings.batch_tokens // data.train_inputs.shape[1]
+        language = data.language is not None
+        if data.draw:
+            train = Palindromes(settings.train_rows, data.evaluation_inputs.shape[1])
+        else:
+            train = Rows(data.train_inputs, data.train_targets, language)
+        evaluated = Rows(data.evaluation_inputs, data.evaluation_targets, language)
+        self.train = DataLoader(train, size, shuffle=None if data.draw else True)
+        self.test = DataLoader(evaluated, max(size, 100))
+        self.model = network(configuration.network, evaluated[0][0][None], data)
+        momentum = {"momentum": settings.momentum} if settings.optimizer == "sgd" else {}
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), settings.lr, **momentum)
 
     def advance(self) -> dict[str, float]:
         """Train one epoch and evaluate; the epoch's numbers."""
@@ -68,15 +156,37 @@ class PlainLoop:
         losses, correct = 0.0, 0
         for inputs, targets in self.train:
             self.optimizer.zero_grad()
-            logits = self.model(inputs)
-            loss = torch.nn.functional.cross_entropy(logits, targets)
+            outputs = self.model(inputs)
+            loss = self.loss(outputs, targets)
             loss.backward()
+            self._clip()
             self.optimizer.step()
             losses += loss.item() * len(targets)
-            correct += (logits.argmax(1) == targets).sum().item()
+            correct += (_classes(outputs) == targets).sum().item()
         self.model.eval()
-        test_correct = 0
+        test_loss, test_correct = 0.0, 0
         with torch.no_grad():
             for inputs, targets in self.test:
-                test_correct += (self.model(inputs).argmax(1) == targets).sum().item()
-        return {"loss": losses, "train": correct, "test": test_correct}
+                outputs = self.model(inputs)
+                test_loss += self.loss(outputs, targets).item() * len(targets)
+                test_correct += (_classes(outputs) == targets).sum().item()
+        return {"loss": losses, "correct": correct, "test_loss": test_loss, "test_correct": test_correct}
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss of a batch."""
+        if self.settings.loss == "squared_error":
+            wanted = functional.one_hot(targets, outputs.shape[-1]).float()
+            return (outputs - wanted).square().sum(1).mean() / 2
+        if outputs.shape[-1] == 1:
+            return functional.binary_cross_entropy_with_logits(outputs[:, 0], targets.float())
+        return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+    def _clip(self) -> None:
+        if self.settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        if self.settings.clip_value:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.settings.clip_value)
+
+
+def _classes(outputs: torch.Tensor) -> torch.Tensor:
+    return (outputs[:, 0] > 0).long() if outputs.shape[-1] == 1 else outputs.argmax(-1)

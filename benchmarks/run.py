@@ -1,120 +1,101 @@
-"""python -m benchmarks.run: our trainer against the plain PyTorch loop and Keras on TensorFlow.
+"""python -m benchmarks.run: our trainer against the plain PyTorch loop and Keras on TensorFlow, for every family.
 
-Same cells, same rows, one thread each, as a training job has by default; all in turn, evaluation included. Each round
-gives one ratio; medians are what to quote. Prints a table and writes it, with the machine's description, to
-benchmarks/results/speed.json.
+The same cell on the same rows, one thread each, as a training job has by default; one epoch with its evaluation, all in
+turn. Each round gives one ratio; medians are what to quote. Prints a table and writes it, with the machine's
+description, to benchmarks/results/speed.json.
 """
 
 import argparse
-import dataclasses
+import statistics
 from pathlib import Path
 
 import torch
 import yaml
 from regrade import cells, params
-from regrade.cells import Cell
-from regrade.datasets import cifar10
+from regrade.cells import Configuration
 from regrade.files import write_json
 from regrade.training import job
 from regrade.training.classification import ClassificationPack
+from regrade.training.language import LanguagePack
 from regrade.training.pack import Data
 from regrade.training.state import RunState
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import on_tensorflow
-from benchmarks.compare import circumstances, compare
-from benchmarks.plain import PlainLoop, TextRnn, image_cnn, toy_mlp
+from benchmarks.compare import circumstances, compare, seconds
+from benchmarks.families import FAMILIES, Family
+from benchmarks.plain import PlainLoop
 
 ROOT = Path(__file__).resolve().parents[1]
-TRAIN_ROWS, TEST_ROWS = 1280, 400
-WORDS = 33_000  # about the vocabulary of the real texts
-SEEDS = 5
+COLUMNS = ("family", "seeds", "examples/s", "plain ÷ ours", "Keras ÷ ours", "of peak")
 
 
-def images(cell: Cell, rounds: int) -> dict:
-    """One epoch of a1_baseline, one seed, on rows of the stand-in."""
-    configuration = cell.configuration()
-    made = cifar10.stand_in(cifar10.Options())
-    parts = (made.train_inputs, made.train_targets, made.test_inputs, made.test_targets)
-    rows = (TRAIN_ROWS, TRAIN_ROWS, TEST_ROWS, TEST_ROWS)
-    tensors = [torch.from_numpy(part[:count]) for part, count in zip(parts, rows, strict=True)]
-    model = image_cnn(50, 60)
-    optimizer = torch.optim.SGD(model.parameters(), configuration.settings.lr)
-    plain = PlainLoop(model, Data(*tensors, classes=10), optimizer, configuration.settings.batch_size)
-    ours = [part.contiguous(memory_format=torch.channels_last) if part.dim() == 4 else part for part in tensors]
-    pack = ClassificationPack(configuration, [RunState(0)], Data(*ours, classes=10))
-    return compare(pack.advance, {"plain": plain.advance}, rounds)
-
-
-def texts(cell: Cell, rounds: int, seeds: int) -> dict:
-    """One epoch of a recurrent cell on random token ids, `seeds` runs at once against one run of the others."""
-    configuration, level, kind = cell.configuration(), cell.settings["level"], cell.settings["rnn_cell"]
-    size = WORDS if level == "word" else 256
-    parts = [
-        part
-        for rows in (TRAIN_ROWS, TEST_ROWS)
-        for part in (torch.randint(size, (rows, 100)), torch.randint(1, 15, (rows,)))
-    ]
-    data = Data(*parts, classes=15, vocabulary_size=size)
-    settings = configuration.settings
-    model = TextRnn(level, kind, size)
-    plain = PlainLoop(model, data, torch.optim.Adam(model.parameters(), settings.lr), settings.batch_size)
-    keras = on_tensorflow.KerasFit(level, kind, data, settings.lr, settings.batch_size)
+def regrade(configuration: Configuration, data: Data, seeds: int) -> list:
+    """Our packs of runs, as a training job makes them."""
+    made = LanguagePack if data.language else ClassificationPack
     states = [RunState(seed) for seed in range(seeds)]
-    packs = [
-        ClassificationPack(configuration, group, data)
-        for group in job.groups(configuration, states, torch.device("cpu"))
-    ]
-    others = {"plain": plain.advance, "keras": keras.advance}
-    return compare(lambda: [pack.advance() for pack in packs], others, rounds, seeds)
+    return [made(configuration, group, data) for group in job.groups(configuration, states, torch.device("cpu"))]
 
 
-def points(cell: Cell, rounds: int, seeds: int) -> dict:
-    """One epoch of a toy MLP with batches of one, `seeds` runs at once against one run of the plain loop."""
-    configuration = cell.configuration()
-    parts = [part for rows in (TRAIN_ROWS, TEST_ROWS) for part in (torch.randn(rows, 2), torch.randint(2, (rows,)))]
-    data = Data(*parts, classes=2)
-    model = toy_mlp()
-    plain = PlainLoop(model, data, torch.optim.SGD(model.parameters(), configuration.settings.lr), 1)
-    pack = ClassificationPack(configuration, [RunState(seed) for seed in range(seeds)], data)
-    row = compare(pack.advance, {"plain": plain.advance}, rounds, seeds)
-    return row | {"examples_per_second": TRAIN_ROWS / row["regrade_seconds"]}
+def measure(family: Family, configuration: Configuration, rounds: int, peak: float) -> list[dict]:
+    """A row of the table for each number of seeds."""
+    data = family.data()
+    plain, keras = PlainLoop(configuration, data), on_tensorflow.KerasFit(configuration, data)
+    trained = configuration.settings.train_rows if data.draw else len(data.train_targets)
+    rows = []
+    for seeds in family.seeds:
+        packs = regrade(configuration, data, seeds)
+        others = {"plain": plain.advance, "keras": keras.advance}
+        row = compare(lambda packs=packs: [pack.advance() for pack in packs], others, rounds, seeds)
+        row |= {"family": family.name, "seeds": seeds, "rows": trained}
+        row["examples_per_second"] = trained / row["regrade_seconds"]
+        if family.conv:
+            row["share_of_peak"] = flops(plain) / row["regrade_seconds"] / peak
+        rows.append(row)
+    return rows
+
+
+def flops(plain: PlainLoop) -> int:
+    """Floating-point operations of an epoch with its evaluation, in convolutions and matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        plain.advance()
+    return counter.get_total_flops()
+
+
+def peak_flops(size: int = 2048, rounds: int = 9) -> float:
+    """Floating-point operations per second of a large matrix product in float32."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return 2 * size**3 / statistics.median(seconds(lambda: a @ b) for _ in range(rounds))
+
+
+def _cells(row: dict) -> list[str]:
+    ratios = [f"{of['ratio']:.2f} ({of['smallest']:.2f} to {of['largest']:.2f})" for of in (row["plain"], row["keras"])]
+    share = f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else ""
+    return [row["family"], str(row["seeds"]), f"{row['examples_per_second']:,.0f}", *ratios, share]
 
 
 def main() -> None:
     """Run all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds, one epoch of each contender")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", default="", help="families whose name contains this; writes no file")
+    given = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     on_tensorflow.set_threads(1)
-    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
-    del config["scales"]["demo"]["at_most"]["epochs"]  # there must be more than there are rounds
+    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
     every = cells.expand(params.parse(config))
-    results = {"a1_baseline, 1 seed": images(next(cell for cell in every if cell.experiment == "a1_baseline"), rounds)}
-    for cell in every:
-        if cell.experiment == "b6_recurrent" and cell.settings["layers"] == 1 and not cell.settings["clip_value"]:
-            for seeds in (1, SEEDS):
-                name = f"b6 {cell.settings['level']} {cell.settings['rnn_cell']}, {seeds} seed{'s' * (seeds > 1)}"
-                results[name] = texts(cell, rounds, seeds)
-        if cell.experiment == "p1_toy" and cell.settings["dataset"] == "moons":
-            # An epoch, not the ten that lie between the study's evaluations
-            cell = dataclasses.replace(cell, settings=cell.settings | {"evaluate_every": 1.0})
-            for seeds in (1, SEEDS):
-                name = f"p1 {cell.settings['backend']}, {seeds} seed{'s' * (seeds > 1)}"
-                results[name] = points(cell, rounds, seeds)
-    print(f"{'cell':26s} {'regrade':>12s} {'plain loop ÷ regrade':>26s} {'Keras on TensorFlow ÷ regrade':>32s}")
-    for name, row in results.items():
-        print(
-            f"{name:26s} {row['regrade_seconds'] * 1000:7.0f} ms/run {_ratio(row, 'plain'):>24s} {_ratio(row, 'keras'):>30s}"
-        )
-    write_json(ROOT / "benchmarks/results/speed.json", {"results": results, **circumstances()}, sealed=False)
-
-
-def _ratio(row: dict, name: str) -> str:
-    if name not in row:
-        return "–"
-    return f"{row[name]['ratio']:.2f} ({row[name]['smallest']:.2f} to {row[name]['largest']:.2f})"
+    peak = peak_flops()
+    print(f"Peak: {peak / 1e9:.0f} GFLOP/s\n\n| {' | '.join(COLUMNS)} |\n|---|---:|---:|---|---|---:|", flush=True)
+    rows = []
+    for family in FAMILIES:
+        if given.only in family.name:
+            for row in measure(family, family.configuration(every), given.rounds, peak):
+                print(f"| {' | '.join(_cells(row))} |", flush=True)
+                rows.append(row)
+    if not given.only:
+        content = {"rows": rows, "peak_flops_per_second": peak, **circumstances()}
+        write_json(ROOT / "benchmarks/results/speed.json", content, sealed=False)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,13 +84,17 @@ class Project:
         return self.run("snakemake", "--cores", "2", *options, "--configfile", self.overlay(overlay), "--", *targets)
 
     def start(self, *targets: str, overlay: dict = SMALL) -> subprocess.Popen:
-        """Start Snakemake in a process group of its own, as a terminal does."""
+        """Start Snakemake as a terminal does: in a process group of its own, and to be stopped by Ctrl-C.
+
+        Tests that run in the background of a shell ignore Ctrl-C, and so would all that they start.
+        """
         command = ["snakemake", "--cores", "1", "--configfile", self.overlay(overlay), "--", *targets]
         return subprocess.Popen(
             command,
             cwd=self.folder,
             env=self.environment,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
