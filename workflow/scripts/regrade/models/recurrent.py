@@ -61,16 +61,17 @@ class Recurrent(Layer):
         if examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
         states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
+        steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
         for number in range(1, self.spec.layers + 1):
             kernel, recurrent, bias, second = self._layer(number)
-            projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
+            inside = []
             if self.spec.cell == "gru" and self.spec.reset_after:
-                states = GruResetAfter.apply(projected, recurrent, second)
-            else:
-                # Nothing stands between the two biases: one sum. (PyTorch has no GRU that resets before the product.)
-                projected = projected if second is None else AddBias.apply(projected, second)
-                steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
-                states = steps.apply(projected, recurrent)
+                # What the reset gate does not act on needs no bias of its own inside the product
+                steps, (second, of_new) = GruResetAfter, second.split([2 * self.spec.units, self.spec.units], dim=1)
+                second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
+            bias = bias if second is None else bias + second
+            projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
+            states = steps.apply(projected, recurrent, *inside)
         if self.spec.output == "states":
             return states[..., :examples].permute(1, 3, 0, 2)
         return states[-1, :, :, :examples].transpose(1, 2)
@@ -109,7 +110,7 @@ class Recurrent(Layer):
             states, last, cell = torch.lstm(vectors, start, weights, True, len(layers), 0.0, True, False, True)
             outputs.append(states)
             after.append((last, cell))
-        return torch.stack(outputs), after
+        return outputs[0][None] if len(outputs) == 1 else torch.stack(outputs), after
 
 
 def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -121,10 +122,11 @@ def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> tor
 
 
 # In what follows the examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
-# width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. `states` has
-# steps + 1 entries, the first of zeros. All give the states after every step: (steps, runs, units, examples). In the
-# backward passes, `state` is the gradient of the state after the step at hand, and `outside` what reaches the state
-# before it other than through this step.
+# width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. All give the
+# states after every step: (steps, runs, units, examples). Gates are computed in the place of `projected`, which nobody
+# reads after that: a pass over a whole sequence, which does not fit into the cache, takes as long as many products.
+# `states` has steps + 1 entries, the first of zeros. In the backward passes, `state` is the gradient of the state after
+# the step at hand, and `outside` what reaches the state before it other than through this step.
 
 
 def _buffers(projected: torch.Tensor, *parts: int) -> list[torch.Tensor]:
@@ -176,20 +178,6 @@ def _of_bias(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.sum(3).movedim(0, 2).contiguous().sum(2, keepdim=True)
 
 
-class AddBias(torch.autograd.Function):
-    """projected + bias."""
-
-    @staticmethod
-    def forward(ctx, projected: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return projected + bias
-
-    @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Gradients of projected and bias."""
-        return gradient, _of_bias(gradient)
-
-
 class Project(torch.autograd.Function):
     """kernel · inputs + bias; inputs (steps, runs, features, examples), kernel (runs, width, features)."""
 
@@ -203,7 +191,8 @@ class Project(torch.autograd.Function):
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Gradients of inputs, kernel and bias."""
         inputs, kernel = ctx.saved_tensors
-        return kernel.transpose(1, 2) @ gradient, _of_kernel(gradient, inputs), _of_bias(gradient)
+        of_inputs = kernel.transpose(1, 2) @ gradient if ctx.needs_input_grad[0] else None
+        return of_inputs, _of_kernel(gradient, inputs), _of_bias(gradient)
 
 
 class Vanilla(torch.autograd.Function):
@@ -223,11 +212,10 @@ class Vanilla(torch.autograd.Function):
         """Gradients of projected and recurrent."""
         states, recurrent = ctx.saved_tensors
         back = recurrent.transpose(1, 2)
-        slopes = 1 - states[1:].square()
-        pre, state = torch.empty_like(slopes), gradient[-1]
-        for outside, slope, out in _backwards(_outside(gradient), slopes, pre):
-            torch.mul(state, slope, out=out)
-            state = torch.baddbmm(outside, back, out)
+        pre, state = torch.empty_like(gradient), gradient[-1]
+        for outside, after, into in _backwards(_outside(gradient), states[1:], pre):
+            _through_tanh(state, after, grad_input=into)
+            state = torch.baddbmm(outside, back, into)
         return pre, _of_kernel(pre, states[:-1])
 
 
@@ -238,20 +226,26 @@ class Lstm(torch.autograd.Function):
     def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
-        gates, squashed = _buffers(projected, 4 * units, units)
         states, cells = _states(projected, units), _states(projected, units)
-        slices = (projected, gates, gates[:, :, : 2 * units], *gates.chunk(4, dim=2))
-        for x, gate, inputs, i, f, c, o, before, after, cell, next_cell, squash in _forwards(
-            *slices, states[:-1], states[1:], cells[:-1], cells[1:], squashed
+        (squashed,) = _buffers(projected, units)
+        for gate, inputs, i, f, c, o, before, after, cell, next_cell, squash in _forwards(
+            projected,
+            projected[:, :, : 2 * units],
+            *projected.chunk(4, dim=2),
+            states[:-1],
+            states[1:],
+            cells[:-1],
+            cells[1:],
+            squashed,
         ):
-            torch.baddbmm(x, recurrent, before, out=gate)
+            gate.baddbmm_(recurrent, before)
             inputs.sigmoid_()
             c.tanh_()
             o.sigmoid_()
             torch.mul(f, cell, out=next_cell).addcmul_(i, c)
             torch.tanh(next_cell, out=squash)
             torch.mul(o, squash, out=after)
-        ctx.save_for_backward(recurrent, gates, states, cells, squashed)
+        ctx.save_for_backward(recurrent, projected, states, cells, squashed)
         return states[1:]
 
     @staticmethod
@@ -275,49 +269,48 @@ class Lstm(torch.autograd.Function):
 
 
 class GruResetAfter(torch.autograd.Function):
-    """Gates z, r, h, the reset after the product: n = tanh(x_h + σ(r)·(recurrent_h · state + bias_h)).
+    """Gates z, r, h, the reset after the product: n = tanh(x_h + σ(r)·(recurrent_h · state + bias)).
 
     state ← σ(z)·state + (1 - σ(z))·n. It is the form of cuDNN, of PyTorch, and Keras' default since TensorFlow 2.
+    `bias` (runs, units, 1) is that of h.
     """
 
     @staticmethod
     def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
-        products, gates, news = _buffers(projected, 3 * units, 2 * units, units)
-        states = _states(projected, units)
-        parts = [2 * units, units]
-        slices = (*projected.split(parts, dim=2), products, *products.split(parts, dim=2))
-        for x_gates, x_new, product, of_gates, of_new, gate, z, r, new, before, after in _forwards(
-            *slices, gates, *gates.chunk(2, dim=2), news, states[:-1], states[1:]
+        of_gates, of_new = recurrent.split([2 * units, units], dim=1)
+        (products,), states = _buffers(projected, units), _states(projected, units)
+        for gates, z, r, new, product, before, after in _forwards(
+            projected[:, :, : 2 * units], *projected.chunk(3, dim=2), products, states[:-1], states[1:]
         ):
-            torch.baddbmm(bias, recurrent, before, out=product)
-            torch.add(x_gates, of_gates, out=gate).sigmoid_()
-            torch.addcmul(x_new, r, of_new, out=new).tanh_()
+            gates.baddbmm_(of_gates, before).sigmoid_()
+            torch.baddbmm(bias, of_new, before, out=product)
+            new.addcmul_(r, product).tanh_()
             torch.lerp(new, before, z, out=after)
-        ctx.save_for_backward(recurrent, products[:, :, 2 * units :], gates, news, states)
+        ctx.save_for_backward(recurrent, projected, products, states)
         return states[1:]
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Gradients of projected, recurrent and bias."""
-        recurrent, products, gates, news, states = ctx.saved_tensors
-        back = recurrent.transpose(1, 2)
-        # What flows into the products: as into the gates, but for h times r
-        pre = torch.empty_like(news)
-        inner = torch.cat([gates, news], dim=2)
+        recurrent, gates, products, states = ctx.saved_tensors
+        units = recurrent.shape[2]
+        back_gates, back_new = (part.transpose(1, 2) for part in recurrent.split([2 * units, units], dim=1))
+        pre, inner = torch.empty_like(gates), torch.empty_like(products)
+        of_gates = pre[:, :, : 2 * units]
         state, work = gradient[-1], torch.empty_like(gradient[-1])
-        for outside, z, r, product, new, before, out, into, into_z, into_r, into_new in _backwards(
-            _outside(gradient), *gates.chunk(2, dim=2), products, news, states[:-1], pre, inner, *inner.chunk(3, dim=2)
+        for outside, z, r, new, product, before, into, into_z, into_r, into_new, into_product in _backwards(
+            _outside(gradient), *gates.chunk(3, dim=2), products, states[:-1], of_gates, *pre.chunk(3, dim=2), inner
         ):
             _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
             kept = state * z
-            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=out)
-            _through_sigmoid(torch.mul(out, product, out=work), r, grad_input=into_r)
-            torch.mul(out, r, out=into_new)
-            state = kept.add_(outside).baddbmm_(back, into)
-        projected = torch.cat([inner[:, :, : 2 * pre.shape[2]], pre], dim=2)
-        return projected, _of_kernel(inner, states[:-1]), _of_bias(inner)
+            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=into_new)
+            _through_sigmoid(torch.mul(into_new, product, out=work), r, grad_input=into_r)
+            torch.mul(into_new, r, out=into_product)
+            state = kept.add_(outside).baddbmm_(back_gates, into).baddbmm_(back_new, into_product)
+        of_recurrent = [_of_kernel(part, states[:-1]) for part in (of_gates, inner)]
+        return pre, torch.cat(of_recurrent, dim=1), _of_bias(inner)
 
 
 class GruResetBefore(torch.autograd.Function):
@@ -327,31 +320,29 @@ class GruResetBefore(torch.autograd.Function):
     def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
-        gates, news, resets = _buffers(projected, 2 * units, units, units)
-        states = _states(projected, units)
         of_gates, of_new = recurrent.split([2 * units, units], dim=1)
-        slices = (*projected.split([2 * units, units], dim=2), gates, *gates.chunk(2, dim=2))
-        for x_gates, x_new, gate, z, r, new, reset, before, after in _forwards(
-            *slices, news, resets, states[:-1], states[1:]
+        (resets,), states = _buffers(projected, units), _states(projected, units)
+        for gates, z, r, new, reset, before, after in _forwards(
+            projected[:, :, : 2 * units], *projected.chunk(3, dim=2), resets, states[:-1], states[1:]
         ):
-            torch.baddbmm(x_gates, of_gates, before, out=gate).sigmoid_()
+            gates.baddbmm_(of_gates, before).sigmoid_()
             torch.mul(r, before, out=reset)
-            torch.baddbmm(x_new, of_new, reset, out=new).tanh_()
+            new.baddbmm_(of_new, reset).tanh_()
             torch.lerp(new, before, z, out=after)
-        ctx.save_for_backward(recurrent, gates, news, states, resets)
+        ctx.save_for_backward(recurrent, projected, states, resets)
         return states[1:]
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Gradients of projected and recurrent."""
-        recurrent, gates, news, states, resets = ctx.saved_tensors
+        recurrent, gates, states, resets = ctx.saved_tensors
         units = recurrent.shape[2]
         back_gates, back_new = (part.transpose(1, 2) for part in recurrent.split([2 * units, units], dim=1))
-        pre = torch.cat([gates, news], dim=2)
+        pre = torch.empty_like(gates)
         of_gates, of_new = pre.split([2 * units, units], dim=2)
         state, work = gradient[-1], torch.empty_like(gradient[-1])
         for outside, z, r, new, before, into_gates, into_z, into_r, into_new in _backwards(
-            _outside(gradient), *gates.chunk(2, dim=2), news, states[:-1], of_gates, *of_gates.chunk(2, dim=2), of_new
+            _outside(gradient), *gates.chunk(3, dim=2), states[:-1], of_gates, *of_gates.chunk(2, dim=2), of_new
         ):
             _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
             kept = state * z

@@ -1,73 +1,54 @@
-"""Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet."""
+"""Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet.
 
+They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job, and
+they pass over a large parameter once per operation instead of once.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
-
-
-def make(
-    name: str, conventions: str, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float
-) -> torch.optim.Optimizer:
-    """The optimizer `name` (sgd, rmsprop, adam, adagrad). `momentum` is for sgd.
-
-    keras: epsilon 1e-7 where Keras 3 puts it, RMSprop's rho 0.9, Adagrad's sum from 0.1. torch: PyTorch's defaults
-    (1e-8, alpha 0.99; Adagrad's sum from 0, epsilon 1e-10).
-    foreach, not fused: the fused CPU kernels round an element by its position, so a run's result would depend on how
-    many others are stacked with it.
-    """
-    match name, conventions:
-        case "sgd", _:
-            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, foreach=True)
-        case "rmsprop", "keras":
-            return KerasRMSprop(parameters, lr=lr)
-        case "adam", "keras":
-            return KerasAdam(parameters, lr=lr)
-        case "adagrad", "keras":
-            return KerasAdagrad(parameters, lr=lr)
-        case "rmsprop", "torch":
-            return torch.optim.RMSprop(parameters, lr=lr, foreach=True)
-        case "adam", "torch":
-            return torch.optim.Adam(parameters, lr=lr, foreach=True)
-        case "adagrad", "torch":
-            return torch.optim.Adagrad(parameters, lr=lr, foreach=True)
-    raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
-
 
 # Numbers of a parameter that are updated at once on a CPU; with gradient and averages they fit its cache
 BLOCK = 1 << 15
 
 
-class _Keras(torch.optim.Optimizer):
-    """An optimizer that keeps, for each parameter, a step count and `averages` that begin at `start`."""
+class Optimizer(ABC):
+    """Keeps, for each parameter, a count of the steps and what `averages` names, with the value that it begins with."""
 
-    averages: tuple[str, ...]
-    start = 0.0
+    averages: dict[str, float]
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float):
-        super().__init__(parameters, {"lr": lr})
+        """`lr`: the learning rate."""
+        self.lr = lr
+        self.state = {
+            parameter: {"step": torch.zeros(())}
+            | {name: torch.full_like(parameter, start) for name, start in self.averages.items()}
+            for parameter in parameters
+        }
+
+    @abstractmethod
+    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+        """Change parameters and averages, lists of tensors, in place; `step` counts from 1."""
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.state:
+            parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """Update every parameter from its gradient."""
-        for group in self.param_groups:
-            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            for parameter in parameters:
-                if not self.state[parameter]:
-                    self.state[parameter] = {"step": torch.zeros(())}
-                    self.state[parameter] |= {name: torch.full_like(parameter, self.start) for name in self.averages}
-            states = [self.state[parameter] for parameter in parameters]
-            torch._foreach_add_([state["step"] for state in states], 1)
-            step = int(states[0]["step"])
-            rows = [
-                (parameter, parameter.grad, *(state[name] for name in self.averages))
-                for parameter, state in zip(parameters, states, strict=True)
-            ]
-            for row in (row for row in rows if _is_large(row)):
-                for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
-                    self.update(*([block] for block in blocks), lr=group["lr"], step=step)
-            small = [row for row in rows if not _is_large(row)]
-            if small:
-                self.update(*map(list, zip(*small, strict=True)), lr=group["lr"], step=step)
+        torch._foreach_add_([state["step"] for state in self.state.values()], 1)
+        step = int(next(iter(self.state.values()))["step"])
+        rows = [(key, key.grad, *(state[name] for name in self.averages)) for key, state in self.state.items()]
+        for row in (row for row in rows if _is_large(row)):
+            for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
+                self.update(step, *([block] for block in blocks))
+        small = [row for row in rows if not _is_large(row)]
+        if small:
+            self.update(step, *map(list, zip(*small, strict=True)))
 
 
 def _is_large(row: tuple[torch.Tensor, ...]) -> bool:
@@ -75,61 +56,115 @@ def _is_large(row: tuple[torch.Tensor, ...]) -> bool:
     return row[0].numel() > BLOCK and not row[0].is_cuda and all(tensor.is_contiguous() for tensor in row)
 
 
-class KerasRMSprop(_Keras):
-    """RMSprop (Hinton 2012) as Keras 3 computes it, epsilon under the root."""
+# The operations are foreach, not fused: fused CPU kernels round an element by its position, so a run's result would
+# depend on how many others are stacked with it.
 
-    averages = ("velocity",)
 
-    def update(
-        self, parameters: list, gradients: list, velocity: list, lr: float, step: int, rho=0.9, epsilon=1e-7
-    ) -> None:
+class Sgd(Optimizer):
+    """Stochastic gradient descent, with momentum (Polyak 1964) or without."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float):
+        self.momentum, self.averages = momentum, {"velocity": 0.0} if momentum else {}
+        super().__init__(parameters, lr)
+
+    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+        """With velocity v: v ← momentum·v + g, parameter ← parameter - lr·v."""
+        for velocity in averages:
+            torch._foreach_mul_(velocity, self.momentum)
+            torch._foreach_add_(velocity, gradients)
+            gradients = velocity
+        torch._foreach_add_(parameters, gradients, alpha=-self.lr)
+
+
+class RmsProp(Optimizer):
+    """RMSprop (Hinton 2012); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
+
+    averages: ClassVar = {"velocity": 0.0}
+
+    def __init__(
+        self, parameters: Iterable[torch.nn.Parameter], lr: float, rho: float, epsilon: float, under_root: bool
+    ):
+        super().__init__(parameters, lr)
+        self.rho, self.epsilon, self.under_root = rho, epsilon, under_root
+
+    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
         """With v the average of g²: v ← rho·v + (1-rho)·g², parameter ← parameter - lr·g / sqrt(v + epsilon)."""
-        torch._foreach_mul_(velocity, rho)
-        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - rho)
-        denominators = torch._foreach_add(velocity, epsilon)
-        torch._foreach_sqrt_(denominators)
-        torch._foreach_addcdiv_(parameters, gradients, denominators, -lr)
+        (velocity,) = averages
+        torch._foreach_mul_(velocity, self.rho)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.rho)
+        torch._foreach_addcdiv_(parameters, gradients, _roots(velocity, self.epsilon, self.under_root), -self.lr)
 
 
-class KerasAdam(_Keras):
-    """Adam (Kingma and Ba 2015) as Keras 3 computes it, epsilon beside the uncorrected root."""
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015); epsilon beside the root, which is the corrected one in PyTorch, not in Keras 3."""
 
-    averages = ("momentum", "velocity")
+    averages: ClassVar = {"momentum": 0.0, "velocity": 0.0}
 
-    def update(
-        self,
-        parameters: list,
-        gradients: list,
-        momentum: list,
-        velocity: list,
-        lr: float,
-        step: int,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-7,
-    ) -> None:
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, epsilon: float, corrected: bool):
+        super().__init__(parameters, lr)
+        self.beta1, self.beta2, self.epsilon, self.corrected = 0.9, 0.999, epsilon, corrected
+
+    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
         """With m and v the averages of g and g²: parameter ← parameter - rate·m / (sqrt(v) + epsilon).
 
-        The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t).
+        The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t). Beside the corrected root, which is sqrt(v) divided
+        by sqrt(1 - beta2^t), epsilon is as good as multiplied by the latter.
         """
-        torch._foreach_lerp_(momentum, gradients, 1 - beta1)
-        torch._foreach_mul_(velocity, beta2)
-        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - beta2)
-        denominators = torch._foreach_sqrt(velocity)
-        torch._foreach_add_(denominators, epsilon)
-        rate = lr * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
-        torch._foreach_addcdiv_(parameters, momentum, denominators, -rate)
+        momentum, velocity = averages
+        torch._foreach_lerp_(momentum, gradients, 1 - self.beta1)
+        torch._foreach_mul_(velocity, self.beta2)
+        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta2)
+        correction = (1 - self.beta2**step) ** 0.5
+        epsilon = self.epsilon * correction if self.corrected else self.epsilon
+        rate = self.lr * correction / (1 - self.beta1**step)
+        torch._foreach_addcdiv_(parameters, momentum, _roots(velocity, epsilon, under_root=False), -rate)
 
 
-class KerasAdagrad(_Keras):
-    """Adagrad (Duchi et al. 2011) as Keras 3 computes it, epsilon under the root, the sum of squares from 0.1."""
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
 
-    averages = ("accumulator",)
-    start = 0.1
+    def __init__(
+        self, parameters: Iterable[torch.nn.Parameter], lr: float, start: float, epsilon: float, under_root: bool
+    ):
+        self.averages = {"sum": start}
+        super().__init__(parameters, lr)
+        self.epsilon, self.under_root = epsilon, under_root
 
-    def update(self, parameters: list, gradients: list, accumulator: list, lr: float, step: int, epsilon=1e-7) -> None:
+    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
         """With a the sum of g²: a ← a + g², parameter ← parameter - lr·g / sqrt(a + epsilon)."""
-        torch._foreach_addcmul_(accumulator, gradients, gradients)
-        denominators = torch._foreach_add(accumulator, epsilon)
-        torch._foreach_sqrt_(denominators)
-        torch._foreach_addcdiv_(parameters, gradients, denominators, -lr)
+        (total,) = averages
+        torch._foreach_addcmul_(total, gradients, gradients)
+        torch._foreach_addcdiv_(parameters, gradients, _roots(total, self.epsilon, self.under_root), -self.lr)
+
+
+def _roots(squares: list, epsilon: float, under_root: bool) -> list[torch.Tensor]:
+    """sqrt(squares + epsilon), or sqrt(squares) + epsilon."""
+    if under_root:
+        roots = torch._foreach_add(squares, epsilon)
+        torch._foreach_sqrt_(roots)
+    else:
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_add_(roots, epsilon)
+    return roots
+
+
+def make(
+    name: str, conventions: str, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float
+) -> Optimizer:
+    """The optimizer `name` (sgd, rmsprop, adam, adagrad) with the constants of keras or torch; `momentum` is of sgd."""
+    match name, conventions:
+        case "sgd", _:
+            return Sgd(parameters, lr, momentum)
+        case "rmsprop", "keras":
+            return RmsProp(parameters, lr, rho=0.9, epsilon=1e-7, under_root=True)
+        case "rmsprop", "torch":
+            return RmsProp(parameters, lr, rho=0.99, epsilon=1e-8, under_root=False)
+        case "adam", "keras":
+            return Adam(parameters, lr, epsilon=1e-7, corrected=False)
+        case "adam", "torch":
+            return Adam(parameters, lr, epsilon=1e-8, corrected=True)
+        case "adagrad", "keras":
+            return Adagrad(parameters, lr, start=0.1, epsilon=1e-7, under_root=True)
+        case "adagrad", "torch":
+            return Adagrad(parameters, lr, start=0.0, epsilon=1e-10, under_root=False)
+    raise ValueError(f"no optimizer {name} by the conventions of {conventions}")

@@ -88,9 +88,7 @@ class Learner:
         tensors = {f"network/{name}": parameter.detach() for parameter, name in names.items()}
         tensors |= {f"buffers/{name}": buffer for name, buffer in self.network.named_buffers()}
         for parameter, values in self.optimizer.state.items():
-            tensors |= {
-                f"optimizer/{names[parameter]}/{key}": value for key, value in values.items() if value is not None
-            }
+            tensors |= {f"optimizer/{names[parameter]}/{key}": value for key, value in values.items()}
         return tensors
 
     @torch.no_grad()
