@@ -216,6 +216,17 @@ def test_optimizers_after_20_steps(name: str, momentum: float, conventions: str)
     np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-10)
 
 
+def test_adam_with_another_order_in_memory():
+    start, gradient = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    changed = []
+    for order in (torch.contiguous_format, torch.channels_last):
+        parameter = torch.nn.Parameter(start.clone(memory_format=order))
+        parameter.grad = gradient.clone()
+        optimizers.make("adam", "torch", [parameter], 0.01, 0).step()
+        changed.append(parameter.detach())
+    torch.testing.assert_close(changed[1], changed[0], rtol=1e-12, atol=0)
+
+
 def test_three_accuracies_by_hand():
     random = np.random.default_rng(5)
     correct = random.random((30, 41)) < 0.5  # epochs × test rows

@@ -1,7 +1,6 @@
 """Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet.
 
-They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job, and
-they pass over a large parameter once per operation instead of once.
+They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job.
 """
 
 from abc import ABC, abstractmethod
@@ -23,32 +22,49 @@ class Optimizer(ABC):
         """`lr`: the learning rate."""
         self.lr = lr
         self.state = {
-            parameter: {"step": torch.zeros(())}
+            parameter: {"step": torch.zeros((), device=parameter.device)}
             | {name: torch.full_like(parameter, start) for name, start in self.averages.items()}
             for parameter in parameters
         }
 
     @abstractmethod
-    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
-        """Change parameters and averages, lists of tensors, in place; `step` counts from 1."""
+    def step(self) -> None:
+        """Update every parameter from its gradient."""
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.state:
             parameter.grad = None
 
+    def _count(self) -> int:
+        """Count a step; the number of steps with it."""
+        counts = [state["step"] for state in self.state.values()]
+        torch._foreach_add_(counts, 1)
+        return int(counts[0])
+
+
+class Blockwise(Optimizer):
+    """An optimizer of several operations, which pass over a large parameter block by block.
+
+    The operations are foreach, not fused: fused CPU kernels round an element by its position, so a run's result would
+    depend on how many others are stacked with it.
+    """
+
+    @abstractmethod
+    def update(self, parameters: list, gradients: list, *averages: list) -> None:
+        """Change parameters and averages, lists of tensors, in place."""
+
     @torch.no_grad()
     def step(self) -> None:
-        """Update every parameter from its gradient."""
-        torch._foreach_add_([state["step"] for state in self.state.values()], 1)
-        step = int(next(iter(self.state.values()))["step"])
+        """See `Optimizer`."""
+        self._count()
         rows = [(key, key.grad, *(state[name] for name in self.averages)) for key, state in self.state.items()]
         for row in (row for row in rows if _is_large(row)):
             for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
-                self.update(step, *([block] for block in blocks))
+                self.update(*([block] for block in blocks))
         small = [row for row in rows if not _is_large(row)]
         if small:
-            self.update(step, *map(list, zip(*small, strict=True)))
+            self.update(*map(list, zip(*small, strict=True)))
 
 
 def _is_large(row: tuple[torch.Tensor, ...]) -> bool:
@@ -56,18 +72,14 @@ def _is_large(row: tuple[torch.Tensor, ...]) -> bool:
     return row[0].numel() > BLOCK and not row[0].is_cuda and all(tensor.is_contiguous() for tensor in row)
 
 
-# The operations are foreach, not fused: fused CPU kernels round an element by its position, so a run's result would
-# depend on how many others are stacked with it.
-
-
-class Sgd(Optimizer):
+class Sgd(Blockwise):
     """Stochastic gradient descent, with momentum (Polyak 1964) or without."""
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float):
         self.momentum, self.averages = momentum, {"velocity": 0.0} if momentum else {}
         super().__init__(parameters, lr)
 
-    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: list, gradients: list, *averages: list) -> None:
         """With velocity v: v ← momentum·v + g, parameter ← parameter - lr·v."""
         for velocity in averages:
             torch._foreach_mul_(velocity, self.momentum)
@@ -76,7 +88,7 @@ class Sgd(Optimizer):
         torch._foreach_add_(parameters, gradients, alpha=-self.lr)
 
 
-class RmsProp(Optimizer):
+class RmsProp(Blockwise):
     """RMSprop (Hinton 2012); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
 
     averages: ClassVar = {"velocity": 0.0}
@@ -87,7 +99,7 @@ class RmsProp(Optimizer):
         super().__init__(parameters, lr)
         self.rho, self.epsilon, self.under_root = rho, epsilon, under_root
 
-    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: list, gradients: list, *averages: list) -> None:
         """With v the average of g²: v ← rho·v + (1-rho)·g², parameter ← parameter - lr·g / sqrt(v + epsilon)."""
         (velocity,) = averages
         torch._foreach_mul_(velocity, self.rho)
@@ -96,31 +108,61 @@ class RmsProp(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015); epsilon beside the root, which is the corrected one in PyTorch, not in Keras 3."""
+    """Adam (Kingma and Ba 2015); epsilon beside the root, which is the corrected one in PyTorch, not in Keras 3.
+
+    By PyTorch's fused kernel, one pass over everything. It gets each run's part of a parameter by itself, since it
+    rounds an element by its position.
+    """
 
     averages: ClassVar = {"momentum": 0.0, "velocity": 0.0}
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, epsilon: float, corrected: bool):
         super().__init__(parameters, lr)
-        self.beta1, self.beta2, self.epsilon, self.corrected = 0.9, 0.999, epsilon, corrected
+        self.epsilon, self.corrected = epsilon, corrected
+        self.counts = [state["step"] for parameter, state in self.state.items() for _ in parameter]
+        self.parts = [
+            _runs(parameters)
+            for parameters in (self.state, *([state[name] for state in self.state.values()] for name in self.averages))
+        ]
 
-    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+    @torch.no_grad()
+    def step(self) -> None:
         """With m and v the averages of g and g²: parameter ← parameter - rate·m / (sqrt(v) + epsilon).
 
-        The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t). Beside the corrected root, which is sqrt(v) divided
-        by sqrt(1 - beta2^t), epsilon is as good as multiplied by the latter.
+        The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t). The kernel adds epsilon to the corrected root, which
+        is sqrt(v) divided by sqrt(1 - beta2^t).
         """
-        momentum, velocity = averages
-        torch._foreach_lerp_(momentum, gradients, 1 - self.beta1)
-        torch._foreach_mul_(velocity, self.beta2)
-        torch._foreach_addcmul_(velocity, gradients, gradients, 1 - self.beta2)
-        correction = (1 - self.beta2**step) ** 0.5
-        epsilon = self.epsilon * correction if self.corrected else self.epsilon
-        rate = self.lr * correction / (1 - self.beta1**step)
-        torch._foreach_addcdiv_(parameters, momentum, _roots(velocity, epsilon, under_root=False), -rate)
+        beta1, beta2, step = 0.9, 0.999, self._count()
+        epsilon = self.epsilon if self.corrected else self.epsilon / (1 - beta2**step) ** 0.5
+        gradients = _runs(_ordered(parameter.grad, parameter) for parameter in self.state)
+        parameters, *averages = self.parts
+        torch._fused_adam_(
+            parameters,
+            gradients,
+            *averages,
+            [],
+            self.counts,
+            lr=self.lr,
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=0.0,
+            eps=epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
-class Adagrad(Optimizer):
+def _ordered(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """The gradient with its numbers in the parameter's order in memory, which fused kernels take for granted."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+
+
+def _runs(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """The parts of stacked tensors, run by run."""
+    return [part for tensor in tensors for part in tensor.detach().unbind()]
+
+
+class Adagrad(Blockwise):
     """Adagrad (Duchi et al. 2011); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
 
     def __init__(
@@ -130,7 +172,7 @@ class Adagrad(Optimizer):
         super().__init__(parameters, lr)
         self.epsilon, self.under_root = epsilon, under_root
 
-    def update(self, step: int, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: list, gradients: list, *averages: list) -> None:
         """With a the sum of g²: a ← a + g², parameter ← parameter - lr·g / sqrt(a + epsilon)."""
         (total,) = averages
         torch._foreach_addcmul_(total, gradients, gradients)

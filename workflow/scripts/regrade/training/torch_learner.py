@@ -100,9 +100,7 @@ class Learner:
             parameter.copy_(tensors[f"network/{name}"])
             prefix = f"optimizer/{name}/"
             for key in (key.removeprefix(prefix) for key in tensors if key.startswith(prefix)):
-                value = tensors[prefix + key]
-                is_count = value.dim() == 0
-                self.optimizer.state[parameter][key] = value if is_count else torch.empty_like(parameter).copy_(value)
+                self.optimizer.state[parameter][key].copy_(tensors[prefix + key])
 
 
 def _is_kernel(name: str) -> bool:
