@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from regrade.cells import Cell, Configuration
 from regrade.datasets import palindromes
+from regrade.datasets.reading import FIRST_WORD
 from regrade.languages import ndfa
 from regrade.training.pack import Data
 
@@ -66,10 +67,10 @@ def vectors(rows: int, size: int, classes: int) -> Data:
     return _data(rows, lambda count: torch.randn(count, size), classes)
 
 
-def texts(rows: int, length: int, ids: int, classes: int = 15, whole: bool = False) -> Data:
+def texts(rows: int, length: int, ids: int, classes: int = 15, whole: bool = False, first: int = 1) -> Data:
     """Random token ids, as rows of one length; `whole`: as texts that are read whole, which happen to be equally long."""
     data = _data(
-        rows, lambda count: torch.randint(1, ids, (count, length), dtype=torch.int32), classes, vocabulary_size=ids
+        rows, lambda count: torch.randint(first, ids, (count, length), dtype=torch.int32), classes, vocabulary_size=ids
     )
     return with_lengths(data, length) if whole else data
 
@@ -96,8 +97,8 @@ def digits(length: int) -> Data:
 def formal(rows: int, length: int) -> Data:
     """Random symbols for a language model; the language is only there to judge what it writes."""
     language = ndfa.Ndfa(ndfa.Options(another_word=0.75))
-    classes = 4 + len(language.symbols)
-    data = texts(rows, length, classes, classes, whole=True)
+    classes = FIRST_WORD + len(language.symbols)
+    data = texts(rows, length, classes, classes, whole=True, first=FIRST_WORD)
     return dataclasses.replace(data, language=language)
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from regrade import layers
 
 
+FEW_POSITIONS = 16
+
+
 class Convolution(Layer):
     """Cross-correlation with square kernels and stride 1; the kernel (runs, filters, channels, size, size)."""
 
@@ -21,8 +24,11 @@ class Convolution(Layer):
         size, filters = spec.kernel, spec.filters
         area = size * size
         kernel = initialisers.kernel(context, (filters, size, size, channels), channels * area, filters * area)
-        # Stored with the channels last, as the CPU's convolutions want it
-        self.kernel = torch.nn.Parameter(kernel.permute(0, 1, 4, 2, 3))
+        kernel = kernel.permute(0, 1, 4, 2, 3)
+        # A CPU's convolutions are faster with the channels last in memory, except on maps of a few positions
+        few = height * width <= FEW_POSITIONS
+        self.order = torch.contiguous_format if few else torch.channels_last
+        self.kernel = torch.nn.Parameter(kernel.contiguous() if few else kernel)
         self.bias = torch.nn.Parameter(initialisers.bias(context, filters, channels * area))
         self.padding, lost = spec.padding, size - 1 - 2 * spec.padding
         self.output_shape = (filters, height - lost, width - lost)
@@ -30,7 +36,8 @@ class Convolution(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, channels, height, width) → (runs, examples, filters, height, width), as padded."""
         if len(x) == 1:
-            return functional.conv2d(x[0], self.kernel[0], self.bias[0], padding=self.padding)[None]
+            ordered = x[0].contiguous(memory_format=self.order)
+            return functional.conv2d(ordered, self.kernel[0], self.bias[0], padding=self.padding)[None]
         grouped = x.transpose(0, 1).flatten(1, 2)
         kernels, biases = self.kernel.flatten(0, 1), self.bias.flatten()
         maps = functional.conv2d(grouped, kernels, biases, padding=self.padding, groups=len(x))

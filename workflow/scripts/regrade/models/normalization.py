@@ -33,14 +33,16 @@ class BatchNormalization(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, channels, …) → the same shape."""
         channels = x.transpose(0, 1).flatten(1, 2)
+        statistics = [self.mean.flatten(), self.variance.flatten()]
         if self.training:
-            dimensions = [0, *range(2, channels.dim())]
-            with torch.no_grad():
-                variance, mean = torch.var_mean(channels, dimensions, correction=self.correction)
-                self.mean.lerp_(mean.view_as(self.mean), 1 - self.keep)
-                self.variance.lerp_(variance.view_as(self.variance), 1 - self.keep)
-        statistics = (None, None) if self.training else (self.mean.flatten(), self.variance.flatten())
+            statistics = [torch.empty_like(values) for values in statistics]
+        # With a momentum of 1, `statistics` are the batch's own afterwards, the variance divided by rows - 1
         normal = functional.batch_norm(
-            channels, *statistics, self.scale.flatten(), self.shift.flatten(), self.training, 0.0, self.epsilon
+            channels, *statistics, self.scale.flatten(), self.shift.flatten(), self.training, 1.0, self.epsilon
         )
+        if self.training:
+            rows = channels.numel() // channels.shape[1]
+            mean, variance = (values.view_as(self.mean) for values in statistics)
+            self.mean.lerp_(mean, 1 - self.keep)
+            self.variance.lerp_(variance * ((rows - 1) / (rows - self.correction)), 1 - self.keep)
         return normal.unflatten(1, (len(x), -1)).transpose(0, 1)

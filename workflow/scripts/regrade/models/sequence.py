@@ -55,12 +55,10 @@ class SequenceConvolution(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, steps - size + 1, …)."""
-        runs, size, features, filters = self.kernel.shape
-        steps = x.shape[2] - size + 1
         if x.is_floating_point():
-            windows = x.unfold(2, size, 1).transpose(3, 4).reshape(runs, -1, size * features)
-            maps = torch.baddbmm(self.bias[:, None], windows, self.kernel.flatten(1, 2))
-            return maps.view(runs, -1, steps, filters)
+            return self._by_blocks(x)
+        runs, size, features, _ = self.kernel.shape
+        steps = x.shape[2] - size + 1
         # A row of the kernel per position: what products with one-hot vectors would pick. (One embedding_bag over whole
         # windows would be shorter; its gradient adds up in an order that depends on the other runs.)
         first_rows = torch.arange(runs, device=x.device)[:, None, None] * features
@@ -68,6 +66,24 @@ class SequenceConvolution(Layer):
         rows = [self.kernel[:, position].flatten(0, 1) for position in range(size)]
         maps = sum(functional.embedding(ids[:, :, at : at + steps], row) for at, row in enumerate(rows))
         return maps + self.bias[:, None, None]
+
+    def _by_blocks(self, x: torch.Tensor) -> torch.Tensor:
+        """The same for vectors, by a product that gives several neighbouring steps at once.
+
+        The windows of `together` steps overlap: as one longer window they are copied about twice instead of `size`
+        times, and the products with zeros that this costs are cheap next to that.
+        """
+        runs, size, features, filters = self.kernel.shape
+        together = -(-size // 2)
+        steps = x.shape[2] - size + 1
+        blocks, window = -(-steps // together), together + size - 1
+        filled = functional.pad(x, [0, 0, 0, blocks * together - steps])
+        windows = filled.unfold(2, window, together).transpose(3, 4).reshape(runs, -1, window * features)
+        # Below one another, each kernel one step further on: zeros behind it, repeated, and cut one step too early
+        rows = functional.pad(self.kernel.flatten(1, 2), [0, 0, 0, together * features]).repeat(1, together, 1)
+        shifted = rows[:, : together * window * features].view(runs, together, window * features, filters)
+        maps = windows @ shifted.transpose(1, 2).flatten(2)
+        return maps.view(runs, -1, blocks * together, filters)[:, :, :steps] + self.bias[:, None, None]
 
 
 class SequencePooling(Layer):
