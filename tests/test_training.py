@@ -1,6 +1,9 @@
 """Runs are repeatable, independent of each other, and go on where they stopped, bit for bit on a CPU."""
 
 import copy
+import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,3 +254,26 @@ def test_same_results_through_the_front_door(project: Project, finished: Project
     pd.testing.assert_frame_equal(
         pd.read_parquet(alone).drop(columns="seconds"), both.drop(columns="seconds"), check_exact=True
     )
+
+
+TRAIN_ONE = """
+import sys, yaml
+from regrade import cells, params
+from regrade.overlays import merge
+from regrade.training import job
+config = yaml.safe_load(open("params.yaml"))
+merge(config, yaml.safe_load(open("overlay.yaml")))
+parameters = params.parse(config)
+cell = next(cell for cell in cells.expand(parameters) if cell.experiment == "b1_b5_models")
+job.train(cell, parameters)
+assert (cell.folder / "run.json").exists()
+print("imported:", *{name.split(".")[0] for name in sys.modules} & {"pandas", "sympy", "scipy", "sklearn"})
+"""
+
+
+def test_a_training_job_imports_no_compiler_and_no_pandas(finished: Project, tmp_path: Path):
+    # PyTorch's compiler comes with sympy. Each takes about a second of every job
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(finished.folder, copy.folder, ignore=shutil.ignore_patterns("results", "reports", ".snakemake"))
+    answer = copy.run(sys.executable, "-c", TRAIN_ONE)
+    assert answer.returncode == 0 and answer.stdout.splitlines()[-1] == "imported:", answer.stdout

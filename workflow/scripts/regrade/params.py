@@ -120,6 +120,11 @@ class Settings(Section):
         """The split that evaluations are on: validation where rows are held out, else test."""
         return "validation" if self.validation_rows else "test"
 
+    @property
+    def stackable(self) -> bool:
+        """Whether the batches of several runs have the same shape; those of rows of similar length have not."""
+        return self.batch_tokens is None
+
     @model_validator(mode="after")
     def _momentum_is_of_sgd(self) -> "Settings":
         if self.momentum and self.optimizer != "sgd":

@@ -71,4 +71,6 @@ class Rescale(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Any shape."""
-        return x.to(torch.get_default_dtype()) / self.divisor
+        # Evaluated rows are the same for all runs: one copy of them, expanded
+        same = x[:1] if x.stride(0) == 0 else x
+        return (same.to(torch.get_default_dtype()) / self.divisor).expand(x.shape)

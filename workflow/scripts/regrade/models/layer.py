@@ -13,6 +13,7 @@ class Context:
     `classes`: how many classes the dataset has.
     `vocabulary_size`: number of different token ids, for data that consist of them. `word_vectors` (ids, units): what
     an embedding may start from.
+    `stackable`: whether there may be other runs beside these, on whose number no result may depend.
     """
 
     conventions: str
@@ -21,6 +22,7 @@ class Context:
     classes: int | None = None
     vocabulary_size: int | None = None
     word_vectors: torch.Tensor | None = None
+    stackable: bool = True
 
 
 class Layer(torch.nn.Module):

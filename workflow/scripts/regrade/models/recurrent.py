@@ -29,7 +29,7 @@ class Recurrent(Layer):
     def __init__(self, spec: "layers.Recurrent", shape: tuple[int, ...], context: Context):
         super().__init__()
         steps, inputs = shape
-        self.spec = spec
+        self.spec, self.stackable = spec, context.stackable
         self.output_shape = (spec.units,) if spec.output == "last" else (steps, spec.units)
         width = GATES[spec.cell] * spec.units
         # A second bias, inside the recurrent product: PyTorch always has it, Keras only where the reset acts after it
@@ -58,7 +58,7 @@ class Recurrent(Layer):
             states, _ = self._library_lstm(x)
             return states if self.spec.output == "states" else states[:, :, -1]
         examples = x.shape[1]
-        if examples % BLOCK:
+        if self.stackable and examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
         states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
         steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]

@@ -75,8 +75,7 @@ def train(cell: Cell, params: Params) -> None:
 
 def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
     """The unfinished runs in groups that advance together: those at the same epoch, where that is faster."""
-    stackable = configuration.settings.batch_tokens is None  # else batches differ in shape from run to run
-    together = stackable and (where.type == "cuda" or _gains_from_stacking(configuration))
+    together = configuration.settings.stackable and (where.type == "cuda" or _gains_from_stacking(configuration))
     found: dict[int, list[RunState]] = {}
     for state in states:
         if not state.finished:
@@ -87,19 +86,17 @@ def groups(configuration: Configuration, states: list[RunState], where: torch.de
 def _gains_from_stacking(configuration: Configuration) -> bool:
     """Whether runs of small networks are faster together on a CPU, where they must not differ from runs alone.
 
-    One convolution of images already fills the caches, and so does an LSTM with the embeddings of words, which is run
-    by run in any case. All others gain, most of all those with many small steps (docs/performance.md).
+    One convolution of images already fills the caches, and an LSTM over vectors is run by run in any case. All others
+    gain, most of all those with many small steps (docs/performance.md).
     """
     kinds = {layer.kind for layer in configuration.network}
     activations = {getattr(layer, "activation", "linear") for layer in configuration.network}
     rounded_by_position = activations & {"sigmoid", "elu"} or "batch_normalization" in kinds
     if configuration.settings.backend == "torch" and rounded_by_position:
         return False
-    over_words = "embedding" in kinds or any(
-        layer.kind == "tokens" and layer.level == "word" for layer in configuration.network
-    )
+    over_characters = any(layer.kind == "tokens" and layer.level == "char" for layer in configuration.network)
     lstm = any(layer.kind == "recurrent" and layer.cell == "lstm" for layer in configuration.network)
-    return "convolution" not in kinds and not (over_words and lstm)
+    return "convolution" not in kinds and not (lstm and not over_characters)
 
 
 def _finish(

@@ -72,6 +72,7 @@ class Pack(ABC):
             data.classes,
             data.vocabulary_size,
             data.word_vectors,
+            self.settings.stackable,
         )
         # By name, not by import: a cell depends on the code of its own backend only
         backend = importlib.import_module(f"regrade.training.{self.settings.backend}_learner")
