@@ -1,24 +1,26 @@
-"""python -m benchmarks.demo [SNAKEMAKE'S OPTIONS]: where the time of the demo goes, job by job and in batches.
+"""python -m benchmarks.demo: where the time of the demo goes, with a job for each cell and with batches of cells.
 
-Runs the whole demo in a copy of the workflow, once with a job for each cell and once with the batches of params.yaml,
-and splits its time: training (what runs record as their epochs), the rest of the jobs (interpreter, imports, data,
-files), and what is left to Snakemake. Prints a table and writes it, with the machine's description, to
-benchmarks/results/demo.json. Options, as of a profile for a cluster, go to Snakemake.
+Runs the demo in a copy of the workflow, once with a job for each cell and once in the batches of params.yaml, and
+splits its time: training (what runs record as their epochs), the rest of the training jobs (interpreter, imports, data,
+files), all other jobs, and what is left of the cores' time, to Snakemake and to waiting. Prints a table and writes it,
+with the machine's description, to benchmarks/results/demo.json. --slurm: on a SLURM of this machine alone, as root.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from regrade.files import write_json
 
-from benchmarks.compare import circumstances
+from benchmarks.compare import circumstances, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = 2
@@ -29,11 +31,12 @@ COLUMNS = (
     "training",
     "rest of training jobs",
     "other jobs",
-    "idle or Snakemake's",
+    "left",
+    "snakemake -n afterwards",
 )
 
 
-def run(folder: Path, cells_per_job: int | None, options: list[str]) -> dict:
+def run(folder: Path, cells_per_job: int | None, options: list[str], environment: dict[str, str]) -> dict:
     """Run the demo in `folder`; how long it and its parts took, in seconds."""
     for name in ("workflow", "params.yaml", "CITATION.cff", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -42,20 +45,22 @@ def run(folder: Path, cells_per_job: int | None, options: list[str]) -> dict:
     if cells_per_job:
         overlay["scales"] = {"demo": {"cells_per_job": cells_per_job}}
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
-    command = ["snakemake", "--cores", str(CORES), "--configfile", "overlay.yaml", "--quiet", "all", *options]
-    environment = os.environ | {"PYTHONPATH": str(folder / "workflow/scripts")}
-    started = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True)
-    return {"wall": time.perf_counter() - started, **parts(folder)}
+    command = ["snakemake", "--quiet", "all", "--configfile", "overlay.yaml"]
+    environment = environment | {"PYTHONPATH": str(folder / "workflow/scripts")}
+
+    def timed(*more: str) -> float:
+        return seconds(lambda: subprocess.run([*command, *more, *options], cwd=folder, env=environment, check=True))
+
+    return {"wall": timed(), **parts(folder), "planning": timed("--dry-run")}
 
 
 def parts(folder: Path) -> dict:
     """Seconds of the training, of the training jobs and of the others, and how many training jobs there were."""
-    benchmarks = {path: pd.read_table(path)["s"].sum() for path in folder.glob("logs/**/*.benchmark.tsv")}
+    measured = {path: pd.read_table(path)["s"].sum() for path in folder.glob("logs/**/*.benchmark.tsv")}
     of_training = [
-        seconds
-        for path, seconds in benchmarks.items()
-        if path.parent.name == "batches" or path.relative_to(folder / "logs").parts[0] == "results"
+        spent
+        for path, spent in measured.items()
+        if path.parent.name == "batches" or (folder / "logs/results" in path.parents and "selected" not in path.name)
     ]
     histories = folder.glob("results/*/*/*/history.parquet")
     trained = sum(pd.read_parquet(path, columns=["seconds"])["seconds"].sum() for path in histories)
@@ -63,23 +68,53 @@ def parts(folder: Path) -> dict:
         "jobs": len(of_training),
         "training": trained,
         "rest": sum(of_training) - trained,
-        "others": sum(benchmarks.values()) - sum(of_training),
+        "others": sum(measured.values()) - sum(of_training),
     }
+
+
+@contextmanager
+def slurm() -> Iterator[tuple[list[str], dict[str, str]]]:
+    """A SLURM with as many CPUs as the demo uses here: options for Snakemake, and the environment to start it in."""
+    sys.path.insert(0, str(ROOT / "tests/slurm"))
+    import cluster
+
+    cluster.CPUS = CORES
+    started = cluster.Cluster()
+    try:
+        started.start()
+        # Without accounting, as in the tests; the waiting before the first look is the plugin's own, 40 s, otherwise
+        options = [
+            "--slurm-status-command",
+            "squeue",
+            "--slurm-no-account",
+            "--slurm-init-seconds-before-status-checks",
+        ]
+        yield ["--workflow-profile", "workflow/profiles/slurm", *options, "5"], started.environment
+    finally:
+        started.stop()
 
 
 def main() -> None:
     """Run the demo twice, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slurm", action="store_true", help="on a SLURM that is started here")
+    parser.add_argument("--study", help="train this study only, and make no report")
+    given = parser.parse_args()
+    target = ["--", f"train_{given.study}"] if given.study else []
     rows = []
-    print(f"| {' | '.join(COLUMNS)} |\n|{'---:|' * len(COLUMNS)}", flush=True)
-    for cells_per_job in (1, None):
-        with tempfile.TemporaryDirectory() as name:
-            row = {"cells_per_job": cells_per_job, **run(Path(name), cells_per_job, sys.argv[1:])}
-        row["left"] = row["wall"] * CORES - row["training"] - row["rest"] - row["others"]
-        rows.append(row)
-        seconds = [f"{row[part]:.0f} s" for part in ("wall", "training", "rest", "others", "left")]
-        print(f"| {cells_per_job or 'as params.yaml says'} | {row['jobs']} | {' | '.join(seconds)} |", flush=True)
-    content = {"rows": rows, "cores": CORES, "options": sys.argv[1:], **circumstances()}
-    write_json(ROOT / "benchmarks/results/demo.json", content, sealed=False)
+    with slurm() if given.slurm else nullcontext((["--cores", str(CORES)], dict(os.environ))) as (options, environment):
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---:|' * len(COLUMNS)}", flush=True)
+        for cells_per_job in (1, None):
+            with tempfile.TemporaryDirectory() as name:
+                row = run(Path(name), cells_per_job, [*options, *target], environment)
+            row["left"] = row["wall"] * CORES - row["training"] - row["rest"] - row["others"]
+            rows.append({"cells_per_job": cells_per_job, **row})
+            times = [f"{row[part]:.0f} s" for part in ("wall", "training", "rest", "others", "left")]
+            batches = cells_per_job or "as in params.yaml"
+            print(f"| {batches} | {row['jobs']} | {' | '.join(times)} | {row['planning']:.1f} s |", flush=True)
+    name = "-".join(["demo", *(["slurm"] if given.slurm else []), *([given.study] if given.study else [])])
+    content = {"rows": rows, "cores": CORES, **circumstances()}
+    write_json(ROOT / f"benchmarks/results/{name}.json", content, sealed=False)
 
 
 if __name__ == "__main__":
