@@ -35,7 +35,7 @@ class BatchNormalization(Layer):
         channels = x.transpose(0, 1).flatten(1, 2)
         statistics = [self.mean.flatten(), self.variance.flatten()]
         if self.training:
-            statistics = [torch.empty_like(values) for values in statistics]
+            statistics = [torch.zeros_like(values) for values in statistics]
         # With a momentum of 1, `statistics` are the batch's own afterwards, the variance divided by rows - 1
         normal = functional.batch_norm(
             channels, *statistics, self.scale.flatten(), self.shift.flatten(), self.training, 1.0, self.epsilon

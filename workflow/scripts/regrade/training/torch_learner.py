@@ -65,8 +65,9 @@ class Learner:
         if self.settings.clip_norm:
             # As PyTorch's clip_grad_norm_, but for each run by itself
             factors = (self.settings.clip_norm / (norms + 1e-6)).clamp(max=1)
-            for gradient in gradients:
-                gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))
+            for parameter in self.network.parameters():
+                # Not in place: two biases that are added to each other share the memory of their gradients
+                parameter.grad = parameter.grad * factors.view(-1, *[1] * (parameter.dim() - 1))
 
     def gradient_norms(self) -> dict[str, torch.Tensor]:
         """The mean norm of all gradients together, (runs,), over the steps since the last call; if it is recorded."""
