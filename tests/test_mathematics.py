@@ -6,32 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from regrade.cells import Configuration
-from regrade.models.layer import Context
-from regrade.models.network import Network
 from regrade.statistics.accuracy import summarise
 from regrade.statistics.intervals import mean_interval
 from regrade.training import optimizers
-from regrade.training.streams import stream
+from runs import network
 from scipy import signal, special, stats
 
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def network(layers: list[dict], shape: tuple[int, ...], runs: int = 1, conventions: str = "keras") -> Network:
-    settings = {"dataset": "cifar10", "network": "n", "optimizer": "sgd", "lr": 1.0, "batch_size": 1, "epochs": 1}
-    specs = Configuration(conventions=conventions, data={}, settings=settings, network=layers).network
-    context = Context(
-        conventions, *([stream(run, purpose) for run in range(runs)] for purpose in ("initial", "dropout"))
-    )
-    return Network(specs, shape, context)
-
-
+pytestmark = pytest.mark.usefixtures("double")
 LAYERS = [
     {"kind": "convolution", "filters": 3, "kernel": 3, "activation": "relu"},
     {"kind": "max_pooling", "size": 2},
@@ -59,7 +40,7 @@ def numpy_logits(parameters: dict[str, np.ndarray], images: np.ndarray) -> np.nd
 
 @pytest.mark.parametrize("runs", [1, 3])
 def test_network_and_gradients_equal_numpy(runs: int):
-    made = network(LAYERS, (2, 9, 9), runs)
+    made = network(LAYERS, (2, 9, 9), runs, "keras")
     random = np.random.default_rng(1)
     images, labels = random.normal(size=(runs, 6, 2, 9, 9)), random.integers(0, 4, (runs, 6))
     logits = made(torch.from_numpy(images))
@@ -172,6 +153,23 @@ def test_padded_pooling_equals_pytorchs():
     x = torch.randn(2, 4, 2, 8, 7) - 5  # all negative: a padding of zeros would win
     expected = torch.nn.MaxPool2d(3, 2, 1)(x.flatten(0, 1)).unflatten(0, (2, 4))
     torch.testing.assert_close(made(x), expected, rtol=0, atol=0)
+
+
+def test_a_bag_is_the_mean_without_padding():
+    made = network([{"kind": "bag", "units": 4}], (11,), runs=2, vocabulary_size=30)
+    table = made.bag1.table.detach().numpy().copy()
+    ids = np.random.default_rng(9).integers(0, 6, (2, 5, 11))
+    ids[:, 0, 1:], ids[:, 1] = 0, 3
+    known = (ids > 0)[..., None]
+    rows = np.stack([table[run][ids[run]] for run in range(2)])
+    outputs = made(torch.from_numpy(ids))
+    np.testing.assert_allclose(outputs.detach().numpy(), (rows * known).sum(2) / known.sum(2), rtol=1e-12)
+    weights = np.random.default_rng(10).normal(size=outputs.shape)
+    (outputs * torch.from_numpy(weights)).sum().backward()
+    expected = np.zeros_like(table)
+    for run, row, step in np.argwhere(ids > 0):
+        expected[run, ids[run, row, step]] += weights[run, row] / (ids[run, row] > 0).sum()
+    np.testing.assert_allclose(made.bag1.table.grad.numpy(), expected, rtol=1e-12, atol=1e-14)
 
 
 def reference(name: str, conventions: str, gradients: np.ndarray, lr: float, momentum: float) -> np.ndarray:

@@ -1,47 +1,14 @@
-"""Layers, optimizers, initialisers and parameter counts against Keras 3, an independent implementation, in float64."""
+"""Outputs, gradients and initial values of layers against Keras 3, an independent implementation, in float64."""
 
 import keras
 import numpy as np
 import pytest
 import torch
-import yaml
-from conftest import ROOT
-from keras.src import backend
-from keras.src.backend.common import dtypes
-from regrade import cells, params, reported
-from regrade.cells import Configuration
-from regrade.models.layer import Context
-from regrade.models.network import Network
-from regrade.training import losses, optimizers
-from regrade.training.streams import stream
+from runs import network
 
+pytestmark = pytest.mark.usefixtures("keras_double")
 RUNS, ROWS, STEPS = 2, 5, 11
 VOCABULARY = 30
-GRU = {"kind": "recurrent", "cell": "gru", "units": 6}
-
-
-@pytest.fixture(autouse=True)
-def double(monkeypatch: pytest.MonkeyPatch):
-    torch.set_default_dtype(torch.float64)
-    keras.config.set_floatx("float64")
-    # Keras' promotion of types takes float64 down to float32 in every matrix product and normalisation; lifted here
-    promoted = dtypes.result_type
-
-    def result_type(*types):
-        return "float64" if {torch.float64, "float64"} & set(types) else promoted(*types)
-
-    for module in (dtypes, backend):
-        monkeypatch.setattr(module, "result_type", result_type)
-    yield
-    torch.set_default_dtype(torch.float32)
-    keras.config.set_floatx("float32")
-
-
-def network(layers: list[dict], shape: tuple[int, ...], runs: int = RUNS) -> Network:
-    settings = {"dataset": "d", "network": "n", "optimizer": "sgd", "lr": 1.0, "batch_size": 1, "epochs": 1}
-    specs = Configuration(conventions="keras", data={}, settings=settings, network=layers).network
-    streams = ([stream(run, purpose) for run in range(runs)] for purpose in ("initial", "dropout"))
-    return Network(specs, shape, Context("keras", *streams, vocabulary_size=VOCABULARY))
 
 
 def tokens(level: str) -> dict:
@@ -231,7 +198,7 @@ def to_keras(name: str, value: np.ndarray, mine: dict[str, np.ndarray]) -> np.nd
 @pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_equal_keras(case: str):
     layers, keras_layers, shape = CASES[case]
-    made = network(layers, shape)
+    made = network(layers, shape, RUNS, "keras", vocabulary_size=VOCABULARY)
     random = np.random.default_rng(0)
     for parameter in made.parameters():  # biases, too, away from zero
         parameter.data = torch.from_numpy(random.normal(0, 0.5, parameter.shape))
@@ -267,7 +234,7 @@ def test_outputs_and_gradients_equal_keras(case: str):
 @pytest.mark.parametrize("shape", [(7,), (3, 5, 4)], ids=["vectors", "images"])
 def test_batch_normalization_equals_keras_in_training_and_after(shape: tuple[int, ...]):
     """Outputs and gradients of several batches, the running statistics after them, and the evaluation with these."""
-    made = network([{"kind": "batch_normalization"}], shape)
+    made = network([{"kind": "batch_normalization"}], shape, RUNS, "keras")
     (ours,) = made.children()
     random = np.random.default_rng(8)
     for parameter in (ours.scale, ours.shift):
@@ -296,166 +263,6 @@ def test_batch_normalization_equals_keras_in_training_and_after(shape: tuple[int
                 torch.testing.assert_close(mine[run].detach(), theirs.detach(), rtol=1e-9, atol=1e-11)
 
 
-def test_a_bag_is_the_mean_without_padding():
-    made = network([{"kind": "bag", "units": 4}], (STEPS,))
-    table = made.bag1.table.detach().numpy().copy()
-    ids = np.random.default_rng(9).integers(0, 6, (RUNS, ROWS, STEPS))
-    ids[:, 0, 1:], ids[:, 1] = 0, 3
-    known = (ids > 0)[..., None]
-    rows = np.stack([table[run][ids[run]] for run in range(RUNS)])
-    outputs = made(torch.from_numpy(ids))
-    np.testing.assert_allclose(outputs.detach().numpy(), (rows * known).sum(2) / known.sum(2), rtol=1e-12)
-    weights = np.random.default_rng(10).normal(size=outputs.shape)
-    (outputs * torch.from_numpy(weights)).sum().backward()
-    expected = np.zeros_like(table)
-    for run, row, step in np.argwhere(ids > 0):
-        expected[run, ids[run, row, step]] += weights[run, row] / (ids[run, row] > 0).sum()
-    np.testing.assert_allclose(made.bag1.table.grad.numpy(), expected, rtol=1e-12, atol=1e-14)
-
-
-def test_a_single_output_has_the_binary_cross_entropy_of_keras():
-    random = np.random.default_rng(11)
-    logits, targets = random.normal(0, 5, (RUNS, 9, 1)), random.integers(0, 2, (RUNS, 9))
-    logits[0, :2, 0] = (60, -60)  # where the sigmoid itself would round to 0 or 1
-    x = torch.from_numpy(logits).requires_grad_()
-    found = losses.losses(x, torch.from_numpy(targets), "cross_entropy")
-    found.mean(1).sum().backward()
-    peer = keras.losses.BinaryCrossentropy(from_logits=True)
-    for run in range(RUNS):
-        there = torch.from_numpy(logits[run]).requires_grad_()
-        expected = peer(torch.from_numpy(targets[run].astype(float))[:, None], there)
-        expected.backward()
-        assert found[run].mean().item() == pytest.approx(expected.item(), rel=1e-12)
-        np.testing.assert_allclose(x.grad[run].numpy(), there.grad.numpy(), rtol=1e-9, atol=1e-14)
-    assert losses.classes(torch.from_numpy(logits)).tolist() == (logits[:, :, 0] > 0).astype(int).tolist()
-
-
-@pytest.mark.parametrize("clip_value", [None, 0.2])
-@pytest.mark.parametrize(
-    ("name", "momentum"),
-    [("sgd", 0.0), ("sgd", 0.1), ("sgd", 0.9), ("rmsprop", 0.0), ("adam", 0.0), ("adagrad", 0.0)],
-)
-def test_optimizers_equal_keras_after_20_steps(name: str, momentum: float, clip_value: float | None):
-    options = {"momentum": momentum} if name == "sgd" else {}
-    classes = {
-        "sgd": keras.optimizers.SGD,
-        "rmsprop": keras.optimizers.RMSprop,
-        "adam": keras.optimizers.Adam,
-        "adagrad": keras.optimizers.Adagrad,
-    }
-    peer = classes[name](learning_rate=0.01, clipvalue=clip_value, **options)
-    random = np.random.default_rng(4)
-    start = random.normal(size=(3, 8))
-    variable = keras.Variable(start)
-    parameter = torch.nn.Parameter(torch.from_numpy(start.copy()))
-    mine = optimizers.make(name, "keras", [parameter], 0.01, momentum)
-    for gradient in random.normal(size=(20, 3, 8)) * np.logspace(-7, 1, 8):
-        peer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
-        parameter.grad = torch.from_numpy(gradient.copy())
-        if clip_value:
-            torch.nn.utils.clip_grad_value_([parameter], clip_value)
-        mine.step()
-    np.testing.assert_allclose(parameter.detach().numpy(), variable.numpy(), rtol=1e-9)
-
-
-def test_parameter_counts_of_every_cell_equal_keras():
-    """Every network of ce4042 as Keras builds it from the source's description."""
-    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "demo"}
-    layers = keras.layers
-    steps, words = 100, 700
-
-    def text(cell: cells.Cell, level: str) -> list:
-        return (
-            [layers.Embedding(words, 20)] if level == "word" else [layers.Lambda(lambda x: keras.ops.one_hot(x, 256))]
-        )
-
-    def expected(cell: cells.Cell) -> int:
-        s = cell.settings
-        if s["network"] == "image_cnn":
-            filters1, filters2 = (s.get(name, value) for name, value in (("filters1", 10), ("filters2", 20)))
-            stack = [
-                layers.Conv2D(filters1, 9),
-                layers.MaxPooling2D(2),
-                layers.Conv2D(filters2, 5),
-                layers.MaxPooling2D(2),
-            ]
-            peer = keras.Sequential(
-                [keras.Input((32, 32, 3)), *stack, layers.Flatten(), layers.Dense(300), layers.Dense(10)]
-            )
-            return peer.count_params()
-        if s["network"] == "cnn":
-            width = 20 if s["level"] == "word" else 256
-            two_dimensional = [
-                layers.Reshape((steps, width, 1)),
-                layers.Conv2D(10, (20, width), activation="relu"),
-                layers.MaxPooling2D(4, 2, padding="same"),
-                layers.Conv2D(10, (20, 1), activation="relu"),
-                layers.MaxPooling2D(4, 2, padding="same"),
-                layers.Flatten(),
-            ]
-            peer = keras.Sequential(
-                [keras.Input((steps,), dtype="int64"), *text(cell, s["level"]), *two_dimensional, layers.Dense(15)]
-            )
-            return peer.count_params()
-        made = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[s.get("rnn_cell", "gru")]
-        count = s.get("layers", 1)
-        stack = [made(20, return_sequences=i < count - 1) for i in range(count)]
-        peer = keras.Sequential(
-            [keras.Input((steps,), dtype="int64"), *text(cell, s["level"]), *stack, layers.Dense(15)]
-        )
-        return peer.count_params()
-
-    every = [cell for cell in cells.expand(params.parse(config)) if cell.study == "ce4042"]
-    assert len(every) == 62
-    for cell in every:
-        shape = (3, 32, 32) if cell.settings["dataset"] == "cifar10" else (steps,)
-        context = Context(
-            "keras",
-            [stream(0, "initial")],
-            [stream(0, "dropout")],
-            vocabulary_size=words if shape == (steps,) and cell.settings["level"] == "word" else 90,
-        )
-        count = sum(
-            parameter[0].numel() for parameter in Network(cell.configuration().network, shape, context).parameters()
-        )
-        assert count == expected(cell), cell.folder
-
-
-def test_counts_that_the_sources_state():
-    """Of the networks in params.yaml, at the scale that caps nothing, as the listings of csci5622 have them."""
-    shapes = {"mnist": (1, 28, 28)}
-    classes = {"mnist": 10, "imdb": 2}
-    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
-    every = [cell for cell in cells.expand(params.parse(config)) if cell.study == "csci5622"]
-    stated = [row for row in reported.rows("csci5622") if row["metric"] == "trainable_parameters"]
-    layers = {"embedding": "embedding1", "lstm": "recurrent1", "gru": "recurrent1", "dense": "dense1"}
-    for row in stated:
-        layer = row["cell"].pop("layer", None)
-        (cell,) = [
-            cell
-            for cell in every
-            if cell.experiment == row["experiment"] and row["cell"].items() <= cell.varying.items()
-        ]
-        settings = cell.settings
-        shape = shapes.get(settings["dataset"]) or (settings["max_length"],)
-        context = Context(
-            "keras",
-            [stream(0, "initial")],
-            [stream(0, "dropout")],
-            classes[settings["dataset"]],
-            settings.get("vocab_size"),
-        )
-        made = Network(cell.configuration().network, shape, context)
-        part = made.get_submodule(layers[layer]) if layer else made
-        assert sum(parameter.numel() for parameter in part.parameters()) == int(row["value"]), row
-    assert [int(row["value"]) for row in stated] == [
-        4_619_842,
-        1_087_106,
-        *(1_280_000, 49_408, 65),
-        *(2_560_000, 98_688, 129),
-    ]
-
-
 def test_initialisers_have_the_moments_of_keras():
     """Means and standard deviations over 400 runs of every parameter, and of as many draws by Keras."""
     layers = [
@@ -464,7 +271,7 @@ def test_initialisers_have_the_moments_of_keras():
         recurrent("lstm", 1),
         {"kind": "dense", "units": 4},
     ]
-    made = network(layers, (STEPS,), runs=400)
+    made = network(layers, (STEPS,), 400, "keras", vocabulary_size=VOCABULARY)
     ours = [parameter.detach().numpy() for parameter in made.parameters()]
     peers = []
     for seed in range(100):
