@@ -4,15 +4,14 @@ import itertools
 import math
 
 import pytest
+import runs
 import torch
 from regrade.cells import Configuration
-from regrade.models.layer import Context
-from regrade.models.network import Network
 from regrade.training import batches, job
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
-from runs import advanced, timeless
+from runs import advanced, timeless, watched
 from sklearn.metrics import f1_score
 
 MLP = [
@@ -29,14 +28,7 @@ RNN = [
     {"kind": "dense", "units": 1},
 ]
 LONGEST, TOKENS = 12, 40
-
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def lengths_of(rows: int, seed: int = 0, longest: int = LONGEST) -> torch.Tensor:
@@ -59,16 +51,8 @@ def texts(rows: int = 61, tested: int = 23) -> Data:
 
 
 def configuration(network: list[dict] = MLP, **settings) -> Configuration:
-    settings = {
-        "dataset": "imdb",
-        "network": "n",
-        "optimizer": "adam",
-        "lr": 0.03,
-        "batch_tokens": TOKENS,
-        "epochs": 3,
-        "evaluate_every": 0.1,
-    } | settings
-    return Configuration(conventions="torch", data={"dataset": "imdb"}, settings=settings, network=network)
+    settings = {"optimizer": "adam", "lr": 0.03, "batch_tokens": TOKENS, "epochs": 3, "evaluate_every": 0.1} | settings
+    return runs.configuration(network, dataset="imdb", batch_size=None, **settings)
 
 
 def alone(this: Configuration, state: RunState, data: Data, times: int) -> RunState:
@@ -267,13 +251,10 @@ def test_training_numbers_equal_a_plain_loop_over_single_rows():
     """With a learning rate that changes nothing, all batches of an epoch are judged by the same weights."""
     data, state = texts(), RunState(5)
     pack = job._pack(configuration(lr=1e-30, evaluate_every=1), [state], data)
-    seen = []
-    pack.learner.network.embedding1.register_forward_hook(
-        lambda layer, inputs, output: seen.append(inputs[0][0].clone()) if layer.training else None
-    )
+    seen = watched(pack, "embedding1")
     pack.advance()
     pack.save()
-    width_of = widths([((rows[:, 0].long() - 4).tolist(), rows.shape[1]) for rows in seen])
+    width_of = widths([((rows[:, 0].long() - 4).tolist(), rows.shape[1]) for (rows,) in seen])
     assert sorted(width_of) == list(range(61))
     loss, accuracy = judged(Plain(MLP, state.tensors), data.train_inputs, data.train_targets, width_of)
     assert state.history[0]["train_loss"] == pytest.approx(loss, rel=1e-9)
@@ -289,14 +270,11 @@ def test_steps_equal_those_of_plain_pytorch(network: list[dict]):
     pack.save()
     plain = Plain(RNN if network is not MLP else MLP, {name: value.clone() for name, value in state.tensors.items()})
     plain.embedding.weight.requires_grad_()
-    seen = []
-    pack.learner.network.embedding1.register_forward_hook(
-        lambda layer, inputs, output: seen.append(inputs[0][0].clone()) if layer.training else None
-    )
+    seen = watched(pack, "embedding1")
     pack.advance()
     pack.save()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
-    for rows in seen:
+    for (rows,) in seen:
         targets = data.train_targets[rows[:, 0].long() - 4].double()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(torch.stack([plain(row) for row in rows]), targets)
         optimizer.zero_grad()
@@ -313,9 +291,7 @@ def test_steps_equal_those_of_plain_pytorch(network: list[dict]):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_rows_of_images_from_the_top_with_their_channels_one_after_the_other(channels: int):
-    made = Context("torch", [stream(0, "initial")], [stream(0, "dropout")], classes=10)
-    layers = configuration([{"kind": "image_rows"}], batch_tokens=None, batch_size=4).network
-    network = Network(layers, (channels, 4, 5), made)
+    network = runs.network([{"kind": "image_rows"}], (channels, 4, 5))
     assert network.output_shape == (4, channels * 5)
     images = torch.arange(2 * 3 * channels * 4 * 5).reshape(2, 3, channels, 4, 5).double()
     found = network(images)
@@ -333,13 +309,12 @@ def test_rows_of_images_from_the_top_with_their_channels_one_after_the_other(cha
 
 
 def test_an_lstm_on_rows_is_pytorchs_lstm_on_the_images_lines():
-    network = [
+    layers = [
         {"kind": "image_rows"},
         {"kind": "recurrent", "cell": "lstm", "units": 6},
         {"kind": "dense", "units": "classes"},
     ]
-    made = Context("torch", [stream(0, "initial")], [stream(0, "dropout")], classes=10)
-    ours = Network(configuration(network, batch_tokens=None, batch_size=4).network, (1, 4, 5), made)
+    ours = runs.network(layers, (1, 4, 5), classes=10)
     values = {name: value.detach()[0] for name, value in ours.named_parameters()}
     lstm, last = torch.nn.LSTM(5, 6, batch_first=True), torch.nn.Linear(6, 10)
     lstm.weight_ih_l0.data, lstm.weight_hh_l0.data = values["recurrent1.kernel1"].T, values["recurrent1.recurrent1"].T

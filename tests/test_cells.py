@@ -1,28 +1,19 @@
 """A cell's name changes when, and only when, its result would."""
 
-import copy
 import re
 from collections import Counter
 
 import pytest
-import yaml
 from conftest import ROOT, Project
-from regrade import cells, params
+from expanded import CONFIG, expanded
 from regrade.cells import Cell
 
-CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
-
-
-def expanded(change=lambda config: None) -> list[Cell]:
-    """The cells of params.yaml after a change to it."""
-    config = copy.deepcopy(CONFIG)
-    change(config)
-    return cells.expand(params.parse(config))
+SCALE = CONFIG["scale"]
 
 
 def folders(change=lambda config: None) -> list[str]:
     """The folders of the cells of ce4042."""
-    return [cell.folder.as_posix() for cell in expanded(change) if cell.study == "ce4042"]
+    return [cell.folder.as_posix() for cell in expanded(change, SCALE) if cell.study == "ce4042"]
 
 
 def baseline(config: dict) -> dict:
@@ -31,7 +22,7 @@ def baseline(config: dict) -> dict:
 
 def images(change=lambda config: None) -> list[Cell]:
     """The cells of the image part."""
-    return [cell for cell in expanded(change) if cell.study == "ce4042" and cell.experiment.startswith("a")]
+    return [cell for cell in expanded(change, SCALE) if cell.study == "ce4042" and cell.experiment.startswith("a")]
 
 
 def test_the_study_has_62_cells_with_readable_names():
@@ -43,7 +34,7 @@ def test_the_study_has_62_cells_with_readable_names():
 
 
 def test_the_readme_says_how_many_cells_each_study_has():
-    counts = Counter(cell.study for cell in expanded())
+    counts = Counter(cell.study for cell in expanded(scale=SCALE))
     rows = re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {study: int(count) for study, count in rows} == counts
 

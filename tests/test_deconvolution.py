@@ -37,13 +37,6 @@ DEEP = [
 ]
 
 
-@pytest.fixture
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 def network(layers: list[dict], shape: tuple[int, ...] = SHAPE) -> Network:
     """One run in evaluation, with batch normalisation as if after training."""
     settings = {"dataset": "cifar10", "network": "n", "optimizer": "sgd", "lr": 1.0, "batch_size": 1, "epochs": 1}

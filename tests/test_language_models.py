@@ -11,7 +11,6 @@ from regrade.datasets import prepared
 from regrade.errors import UserError
 from regrade.languages.language import END as NOTHING
 from regrade.languages.language import Language
-from regrade.models.layer import Context
 from regrade.models.network import Network
 from regrade.training import job, results
 from regrade.training.loading import load
@@ -20,9 +19,9 @@ from regrade.training.sampling import continued
 from regrade.training.state import RunState
 from regrade.training.store import Store
 from regrade.training.streams import stream
-from runs import advanced, timeless
+from runs import CPU, advanced, network, timeless, watched
 
-CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("elsewhere", "double")
 START, UNKNOWN, END, FIRST = 1, 2, 3, 4
 PROBABILITIES = {"ndfa": {"another_word": 0.6}, "brackets": {"pair_inside": 0.4, "pair_after": 0.2}}
 READING = {
@@ -34,15 +33,6 @@ READING = {
     "temperature": 1.0,
 }
 every_language = pytest.mark.parametrize("name", PROBABILITIES)
-
-
-@pytest.fixture(autouse=True)
-def double(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def model(embedding: int = 6, units: int = 5, layers: int = 1) -> list[dict]:
@@ -138,19 +128,17 @@ def test_loss_and_accuracy_per_token_equal_those_counted_text_by_text(name: str)
 
 def compared_with_plain(this: Configuration) -> tuple[dict, list[torch.Tensor]]:
     """Train one epoch, and the plain model on the same batches: the row of numbers, and the batches."""
-    state, data, seen = RunState(0), load(this, CPU), []
-    pack = job._pack(this, [state], data)
+    state = RunState(0)
+    pack = job._pack(this, [state], load(this, CPU))
     pack.save()
     plain = Plain(state.tensors)
-    pack.learner.network.embedding1.register_forward_hook(
-        lambda layer, inputs, output: seen.append(inputs[0][0].clone()) if layer.training else None
-    )
+    seen = watched(pack, "embedding1")
     pack.advance()
     pack.save()
     ends = {tuple(text[:-1]): text[1:] for text in texts(this, "train")}
     optimizer = torch.optim.Adam(plain.parameters(), lr=this.settings.lr)
     norms, lost, count = [], 0.0, 0
-    for batch in seen:
+    for (batch,) in seen:
         targets = torch.tensor([ends[tuple(row)] for row in batch.tolist()])
         loss = torch.nn.functional.cross_entropy(plain(batch).flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
@@ -171,7 +159,7 @@ def compared_with_plain(this: Configuration) -> tuple[dict, list[torch.Tensor]]:
         ("dense1.bias", plain.last.bias),
     ):
         torch.testing.assert_close(state.tensors[f"network/{ours}"], theirs.detach(), rtol=1e-6, atol=1e-8, msg=ours)
-    return row, seen
+    return row, [batch for (batch,) in seen]
 
 
 @every_language
@@ -241,8 +229,7 @@ def test_the_loss_comes_down_to_its_floor_and_not_below(name: str):
 
 
 def network_of(layers: list[dict], ids: int, runs: int = 1) -> Network:
-    streams = ([stream(seed, purpose) for seed in range(runs)] for purpose in ("initial", "dropout"))
-    return Network(made("ndfa", network=layers).network, (20,), Context("torch", *streams, ids, ids))
+    return network(layers, (20,), runs, classes=ids, vocabulary_size=ids)
 
 
 def chain(after: dict[int, int], ids: int = 8) -> Network:

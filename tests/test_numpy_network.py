@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runs
 import torch
 from conftest import copy_workflow
 from regrade.cells import Configuration
-from regrade.models.layer import Context
 from regrade.models.network import Network
 from regrade.models.numpy_mlp import Layer, NumpyMlp
 from regrade.training import losses
 from regrade.training.numpy_learner import Learner
 from regrade.training.pack import Data
 from regrade.training.state import RunState
-from regrade.training.streams import stream
-from runs import advanced, timeless
+from runs import CPU, advanced, context, timeless
 
+pytestmark = pytest.mark.usefixtures("double")
 RUNS, INPUTS, CLASSES = 3, 4, 3
 CASES = [
     ("cross_entropy", "relu", "linear"),
@@ -25,14 +25,6 @@ CASES = [
     ("squared_error", "sigmoid", "sigmoid"),
     ("squared_error", "relu", "linear"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def mlp(activation: str, last: str = "linear", units: int = 6) -> list[dict]:
@@ -44,25 +36,13 @@ def mlp(activation: str, last: str = "linear", units: int = 6) -> list[dict]:
 
 
 def configuration(network: list[dict], **settings) -> Configuration:
-    settings = {
-        "dataset": "moons",
-        "network": "n",
-        "optimizer": "sgd",
-        "lr": 0.05,
-        "batch_size": 1,
-        "epochs": 4,
-    } | settings
-    return Configuration(conventions="torch", data={"dataset": "moons"}, settings=settings, network=network)
+    return runs.configuration(network, **{"lr": 0.05, "batch_size": 1, "epochs": 4} | settings)
 
 
 def both(this: Configuration) -> tuple[NumpyMlp, Network]:
     """The same networks, once as the backend makes them, once PyTorch's, with parameters of a common size."""
-
-    def context() -> Context:
-        return Context("torch", *([stream(run, purpose) for run in range(RUNS)] for purpose in ("initial", "dropout")))
-
-    numpy = Learner(this, (INPUTS,), context(), torch.device("cpu")).network
-    peer = Network(this.network, (INPUTS,), context())
+    numpy = Learner(this, (INPUTS,), context(range(RUNS)), CPU).network
+    peer = Network(this.network, (INPUTS,), context(range(RUNS)))
     for (layer, part), parameter in zip(parts(numpy), peer.parameters(), strict=True):
         np.testing.assert_array_equal(getattr(layer, part), parameter.detach().numpy())
         values = np.random.default_rng(parameter.numel()).normal(0, 0.7, parameter.shape)
