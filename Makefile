@@ -36,7 +36,7 @@ test: setup browser ## Check format, style and the workflow, then run all tests
 	ruff check .
 	snakefmt --check workflow
 	snakemake --lint
-	pytest
+	pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slurm: setup ## Run the workflow on a SLURM of this machine alone; as root on Debian it is installed first
 	tests/slurm/install
