@@ -1,9 +1,11 @@
-"""python -m benchmarks.demo: where the time of the demo goes, with a job for each cell and with batches of cells.
+"""python -m benchmarks.demo: where the time of the demo goes.
 
-Runs the demo in a copy of the workflow, once with a job for each cell and once in the batches of params.yaml, and
-splits its time: training (what runs record as their epochs), the rest of the training jobs (interpreter, imports, data,
-files), all other jobs, and what is left of the cores' time, to Snakemake and to waiting. Prints a table and writes it,
-with the machine's description, to benchmarks/results/demo.json. --slurm: on a SLURM of this machine alone, as root.
+Runs the demo in a copy of the workflow and splits its time: training (what runs record as their epochs), the rest of
+the training jobs (interpreter, imports, data, files), all other jobs, and what is left of the cores' time, to Snakemake
+and to waiting. Prints a table and writes it, with the machine's description, to benchmarks/results/demo.json.
+
+--study trains one study only, once with a job for each cell and once in the batches of params.yaml. --slurm does so on
+a SLURM of this machine alone, as root.
 """
 
 import argparse
@@ -95,7 +97,7 @@ def slurm() -> Iterator[tuple[list[str], dict[str, str]]]:
 
 
 def main() -> None:
-    """Run the demo twice, print and write."""
+    """Run the demo, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slurm", action="store_true", help="on a SLURM that is started here")
     parser.add_argument("--study", help="train this study only, and make no report")
@@ -104,7 +106,7 @@ def main() -> None:
     rows = []
     with slurm() if given.slurm else nullcontext((["--cores", str(CORES)], dict(os.environ))) as (options, environment):
         print(f"| {' | '.join(COLUMNS)} |\n|{'---:|' * len(COLUMNS)}", flush=True)
-        for cells_per_job in (1, None):
+        for cells_per_job in (1, None) if given.study else (None,):
             with tempfile.TemporaryDirectory() as name:
                 row = run(Path(name), cells_per_job, [*options, *target], environment)
             row["left"] = row["wall"] * CORES - row["training"] - row["rest"] - row["others"]
