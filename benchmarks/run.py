@@ -1,11 +1,12 @@
 """python -m benchmarks.run: our trainer against the plain PyTorch loop and Keras on TensorFlow, for every family.
 
-The same cell on the same rows, one thread each, as a training job has by default; one epoch with its evaluation, all in
+The same cell on the same rows, on one core, as a training job has by default; one epoch with its evaluation, all in
 turn. Each round gives one ratio; medians are what to quote. Prints a table and writes it, with the machine's
 description, to benchmarks/results/speed.json.
 """
 
 import argparse
+import os
 import statistics
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, one epoch of each contender")
     parser.add_argument("--only", default="", help="families whose name contains this; writes no file")
     given = parser.parse_args()
+    # TensorFlow has threads of its own beside the one that it is given
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     on_tensorflow.set_threads(1)
