@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pandas as pd
-from scipy import stats
 
 # Single evaluations are noisy; statements about the end, or about before and after, are about means over this share
 TENTH = 10
@@ -77,6 +76,9 @@ def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
 
 def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     """Spearman's correlation of two curves over the evaluations."""
+    # Imported here: it takes half a second, and hardly any study asks for it
+    from scipy import stats
+
     return float(stats.spearmanr(history[of], history[against]).statistic)
 
 
