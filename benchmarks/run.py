@@ -6,7 +6,6 @@ description, to benchmarks/results/speed.json.
 """
 
 import argparse
-import os
 import statistics
 from pathlib import Path
 
@@ -81,8 +80,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, one epoch of each contender")
     parser.add_argument("--only", default="", help="families whose name contains this; writes no file")
     given = parser.parse_args()
-    # TensorFlow has threads of its own beside the one that it is given
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     on_tensorflow.set_threads(1)
