@@ -4,8 +4,6 @@ import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-# One core for all that are compared: TensorFlow starts threads beside those that it is given
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 import keras
 import numpy as np

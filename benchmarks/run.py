@@ -6,6 +6,7 @@ description, to benchmarks/results/speed.json.
 """
 
 import argparse
+import os
 import statistics
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from regrade.training.pack import Data
 from regrade.training.state import RunState
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import on_tensorflow
 from benchmarks.compare import circumstances, compare, seconds
 from benchmarks.families import FAMILIES, Family
 from benchmarks.plain import PlainLoop
@@ -37,10 +37,10 @@ def regrade(configuration: Configuration, data: Data, seeds: int) -> list:
     return [made(configuration, group, data) for group in job.groups(configuration, states, torch.device("cpu"))]
 
 
-def measure(family: Family, configuration: Configuration, rounds: int, peak: float) -> list[dict]:
-    """A row of the table for each number of seeds."""
+def measure(family: Family, configuration: Configuration, keras_fit: type, rounds: int, peak: float) -> list[dict]:
+    """A row of the table for each number of seeds. `keras_fit`: `on_tensorflow.KerasFit`."""
     data = family.data()
-    plain, keras = PlainLoop(configuration, data), on_tensorflow.KerasFit(configuration, data)
+    plain, keras = PlainLoop(configuration, data), keras_fit(configuration, data)
     trained = configuration.settings.train_rows if data.draw else len(data.train_targets)
     rows = []
     for seeds in family.seeds:
@@ -80,6 +80,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, one epoch of each contender")
     parser.add_argument("--only", default="", help="families whose name contains this; writes no file")
     given = parser.parse_args()
+    # One core for all. TensorFlow has threads beside those that it is given, so the core is chosen before it is imported
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    from benchmarks import on_tensorflow
+
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     on_tensorflow.set_threads(1)
@@ -90,7 +94,7 @@ def main() -> None:
     rows = []
     for family in FAMILIES:
         if given.only in family.name:
-            for row in measure(family, family.configuration(every), given.rounds, peak):
+            for row in measure(family, family.configuration(every), on_tensorflow.KerasFit, given.rounds, peak):
                 print(f"| {' | '.join(_cells(row))} |", flush=True)
                 rows.append(row)
     if not given.only:
