@@ -20,7 +20,7 @@ class Family:
     """A cell by its study, experiment and some of its settings; the data it is timed on; how many seeds at once.
 
     `conv`: whether convolutions of images take nearly all of its time, so that a share of the machine's peak says
-    something. `keras`: False where there is nothing in Keras to compare with.
+    something.
     """
 
     name: str
