@@ -154,6 +154,11 @@ def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
             assert (f"gpu={count if name == 'train' else ''}" in job) == (name == "train")
 
 
+def test_the_profile_for_slurm_is_taken_as_it_is_shipped(project: Project):
+    answer = project.snakemake(options=("-n", "--workflow-profile", "workflow/profiles/slurm"))
+    assert answer.returncode == 0 and "This was a dry-run" in answer.stdout, answer.stdout
+
+
 def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
     kernels = {"grid": {"filters1": [2, 3], "filters2": [4], "kernel": [5, 40]}}
     layer = {
