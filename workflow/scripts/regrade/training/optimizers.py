@@ -14,7 +14,7 @@ BLOCK = 1 << 15
 
 
 class Optimizer(ABC):
-    """Keeps, for each parameter, a count of the steps and what `averages` names, with the value that it begins with."""
+    """Keeps, for each parameter, what `averages` names, with the value that it begins with."""
 
     averages: dict[str, float]
 
@@ -22,8 +22,7 @@ class Optimizer(ABC):
         """`lr`: the learning rate."""
         self.lr = lr
         self.state = {
-            parameter: {"step": torch.zeros((), device=parameter.device)}
-            | {name: torch.full_like(parameter, start) for name, start in self.averages.items()}
+            parameter: {name: torch.full_like(parameter, start) for name, start in self.averages.items()}
             for parameter in parameters
         }
 
@@ -35,12 +34,6 @@ class Optimizer(ABC):
         """Forget all gradients."""
         for parameter in self.state:
             parameter.grad = None
-
-    def _count(self) -> int:
-        """Count a step; the number of steps with it."""
-        counts = [state["step"] for state in self.state.values()]
-        torch._foreach_add_(counts, 1)
-        return int(counts[0])
 
 
 class Blockwise(Optimizer):
@@ -57,7 +50,6 @@ class Blockwise(Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         """See `Optimizer`."""
-        self._count()
         rows = [(key, key.grad, *(state[name] for name in self.averages)) for key, state in self.state.items()]
         for row in (row for row in rows if _is_large(row)):
             for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
@@ -119,11 +111,13 @@ class Adam(Optimizer):
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, epsilon: float, corrected: bool):
         super().__init__(parameters, lr)
         self.epsilon, self.corrected = epsilon, corrected
-        self.counts = [state["step"] for parameter, state in self.state.items() for _ in parameter]
         self.parts = [
             _runs(parameters)
             for parameters in (self.state, *([state[name] for state in self.state.values()] for name in self.averages))
         ]
+        # On the CPU, whatever the device: to read them there does not wait for it
+        for state in self.state.values():
+            state["step"] = torch.zeros(())
 
     @torch.no_grad()
     def step(self) -> None:
@@ -132,16 +126,19 @@ class Adam(Optimizer):
         The rate at step t is lr·sqrt(1 - beta2^t) / (1 - beta1^t). The kernel adds epsilon to the corrected root, which
         is sqrt(v) divided by sqrt(1 - beta2^t).
         """
-        beta1, beta2, step = 0.9, 0.999, self._count()
+        counts = [state["step"] for state in self.state.values()]
+        torch._foreach_add_(counts, 1)
+        beta1, beta2, step = 0.9, 0.999, int(counts[0])
         epsilon = self.epsilon if self.corrected else self.epsilon / (1 - beta2**step) ** 0.5
         gradients = _runs(_ordered(parameter.grad, parameter) for parameter in self.state)
         parameters, *averages = self.parts
+        count = torch.full((), float(step), device=parameters[0].device)
         torch._fused_adam_(
             parameters,
             gradients,
             *averages,
             [],
-            self.counts,
+            [count] * len(parameters),
             lr=self.lr,
             beta1=beta1,
             beta2=beta2,
