@@ -62,7 +62,7 @@ def test_batches_are_small_enough_and_of_a_kind(finished: Project):
         for batch in found.values():
             assert 1 < len(batch) <= size
             winners = {cell.selection and cell.selection.path for cell in batch}
-            kinds = {(cell.experiment, str(cell.data), cell.configuration().code) for cell in batch}
+            kinds = {(cell.experiment, str(cell.data), cell.code) for cell in batch}
             assert len(kinds) == len(winners) == 1
     assert not batching.batches(every, 1)
 

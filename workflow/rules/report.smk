@@ -33,7 +33,7 @@ rule collect:
     params:
         code=digest.code("regrade.statistics.collect"),
         # Dates alone do not tell that a cell was trained anew when the clock was set back in the meantime
-        trained_by=lambda w: [cell.configuration().code for cell in CELLS.values() if cell.study == w.study],
+        trained_by=lambda w: [cell.code for cell in CELLS.values() if cell.study == w.study],
     script:
         "../scripts/collect.py"
 

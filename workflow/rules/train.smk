@@ -21,7 +21,7 @@ rule train:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        code=lambda w: cell_of(w).configuration().code,
+        code=lambda w: cell_of(w).code,
     script:
         "../scripts/train.py"
 
@@ -49,7 +49,7 @@ for batch, members in BATCHES.items():
             mem_mb=growing(4000),
             runtime=growing(240 * len(members)),
         params:
-            code=members[0].configuration().code,
+            code=members[0].code,
         script:
             "../scripts/train.py"
 

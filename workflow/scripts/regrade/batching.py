@@ -18,7 +18,7 @@ def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
     for cell in every:
         vectors = datasets.word_vectors_folder(cell.identity) if "word_vectors" in cell.identity else None
         winner = cell.selection.path if cell.selection else None
-        key = (cell.study, cell.experiment, datasets.folder(cell.data), vectors, winner, cell.configuration().code)
+        key = (cell.study, cell.experiment, datasets.folder(cell.data), vectors, winner, cell.code)
         alike.setdefault(key, []).append(cell)
     chunks = [tuple(group[i : i + size]) for group in alike.values() for i in range(0, len(group), size)]
     return {_name(chunk): chunk for chunk in chunks if len(chunk) > 1}

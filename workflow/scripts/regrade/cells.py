@@ -81,7 +81,7 @@ class Selection:
         The code is part of it because Snakemake, when it trains candidates again, does not look whether a cell whose
         inputs are all `ancient` has reasons of its own: by a new name that cell is trained again, too.
         """
-        candidates = [(cell.name, cell.configuration().code) for cell in self.candidates]
+        candidates = [(cell.name, cell.code) for cell in self.candidates]
         return digest([self.source, self.settings, self.by, self.epochs, candidates])
 
 
@@ -127,6 +127,11 @@ class Cell:
             experiment = f"studies.{self.study}.experiments.{self.experiment}."
             path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
             raise UserError(f"params.yaml: {path}: {complaint}") from None
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code that trains the cell."""
+        return self.configuration().code
 
     @cached_property
     def identity(self) -> dict:

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parent
 APART = {"regrade.errors", "regrade.files"}
 
 
+@cache
 def code(*modules: str) -> str:
     """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `modules` and of all that they import.
 
