@@ -17,19 +17,19 @@ def seconds(advance: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def compare(ours: Callable[[], object], others: dict[str, Callable[[], object]], rounds: int, runs: int = 1) -> dict:
-    """Time all in turn, round by round, after one warm-up each: our seconds per run, and each other's ratio to them.
+def compare(contenders: dict[str, Callable[[], float]], rounds: int, runs: int = 1) -> dict:
+    """Time all in turn, round by round, after one warm-up each: the first's seconds per run, the others' ratios to it.
 
-    `runs`: how many runs `ours` trains in one call; the others train one. Ratios are medians over the rounds, with the
-    smallest and the largest beside them.
+    A contender returns how long one turn of it took. `runs`: how many runs the first trains in one; the others train
+    one. Ratios are medians over the rounds, with the smallest and the largest beside them.
     """
-    contenders = {"regrade": ours, **others}
-    for advance in contenders.values():
-        advance()
-    times = [{name: seconds(advance) for name, advance in contenders.items()} for _ in range(rounds)]
-    row = {"regrade_seconds": statistics.median(each["regrade"] / runs for each in times), "rounds": rounds}
+    for turn in contenders.values():
+        turn()
+    times = [{name: turn() for name, turn in contenders.items()} for _ in range(rounds)]
+    ours, *others = contenders
+    row = {"seconds": statistics.median(each[ours] / runs for each in times), "rounds": rounds}
     for name in others:
-        ratios = [each[name] * runs / each["regrade"] for each in times]
+        ratios = [each[name] * runs / each[ours] for each in times]
         row[name] = {"ratio": statistics.median(ratios), "smallest": min(ratios), "largest": max(ratios)}
     return row
 

@@ -10,7 +10,7 @@ from regrade.errors import UserError
 from regrade.files import read_json, write_json
 from regrade.jobs import explain, sentence, written
 from regrade.params import Params
-from regrade.training import device, results
+from regrade.training import device, process, results
 from regrade.training.classification import ClassificationPack
 from regrade.training.language import LanguagePack
 from regrade.training.loading import load
@@ -54,10 +54,7 @@ def train(cell: Cell, params: Params) -> None:
     try:
         winner = read_json(cell.selection.path)["settings"] if cell.selection else None
         configuration = cell.configuration(winner)
-        torch.set_num_threads(params.threads)
-        torch.set_flush_denormal(True)  # vanishing gradients would otherwise make the CPU several times slower
-        # Convolutions on a GPU in full float32, as products are by default: what TF32 would change was never measured
-        torch.backends.cudnn.allow_tf32 = False
+        process.set_up(params.threads)
         where = device.choose(params.device)
         data = load(configuration, where)
         store = Store(configuration.hash, configuration.code)

@@ -1,0 +1,109 @@
+"""The contenders: our trainer, the plain loop and Keras, each in a process of its own, as its users would run it."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import yaml
+from regrade import cells, params
+from regrade.cells import Configuration
+from regrade.training import job, process
+from regrade.training.classification import ClassificationPack
+from regrade.training.language import LanguagePack
+from regrade.training.pack import Data
+from regrade.training.state import RunState
+
+from benchmarks.compare import seconds
+from benchmarks.families import FAMILIES, Family
+from benchmarks.plain import PlainLoop
+
+ROOT = Path(__file__).resolve().parents[1]
+THREADS = 1  # as a training job has by default
+
+
+class Trained(Protocol):
+    """What a contender makes of a family."""
+
+    def advance(self) -> object:
+        """Train one epoch and evaluate."""
+
+
+class Regrade:
+    """The runs of a cell as a training job advances them."""
+
+    def __init__(self, configuration: Configuration, data: Data, seeds: int):
+        made = LanguagePack if data.language else ClassificationPack
+        states = [RunState(seed) for seed in range(seeds)]
+        groups = job.groups(configuration, states, torch.device("cpu"))
+        self.packs = [made(configuration, group, data) for group in groups]
+
+    def advance(self) -> None:
+        """Train one epoch of every run and evaluate."""
+        for pack in self.packs:
+            pack.advance()
+
+
+def regrade(configuration: Configuration, data: Data, seeds: int) -> Trained:
+    """Our runs."""
+    process.set_up(THREADS)
+    return Regrade(configuration, data, seeds)
+
+
+def plain(configuration: Configuration, data: Data, _: int) -> Trained:
+    """The plain loop. That it would be slower still with the smallest numbers is not held against it."""
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
+    return PlainLoop(configuration, data)
+
+
+def keras(configuration: Configuration, data: Data, _: int) -> Trained:
+    """Keras on TensorFlow."""
+    from benchmarks import on_tensorflow
+
+    on_tensorflow.set_threads(THREADS)
+    return on_tensorflow.KerasFit(configuration, data)
+
+
+class Contender:
+    """A process that trains one family at a time with what `make` makes."""
+
+    def __init__(self, make: Callable[[Configuration, Data, int], Trained]):
+        self._make = make
+        self._process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+    def take(self, family: str, seeds: int) -> None:
+        """Turn to this family."""
+        self._process.submit(_take, self._make, family, seeds).result()
+
+    def seconds(self) -> float:
+        """Wall-clock seconds of one epoch with its evaluation."""
+        return self._process.submit(_advance).result()
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.shutdown()
+
+
+def prepared(name: str) -> tuple[Family, Configuration, Data]:
+    """A family with its cell's configuration and its rows, which are the same in every process."""
+    config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
+    family = next(family for family in FAMILIES if family.name == name)
+    torch.manual_seed(0)
+    return family, family.configuration(cells.expand(params.parse(config))), family.data()
+
+
+# Within a contender's process: what it trains at present
+_present: Trained | None = None
+
+
+def _take(make: Callable[[Configuration, Data, int], Trained], family: str, seeds: int) -> None:
+    global _present
+    _present = None  # its memory first
+    _present = make(*prepared(family)[1:], seeds)
+
+
+def _advance() -> float:
+    return seconds(_present.advance)

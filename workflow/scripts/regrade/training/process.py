@@ -1,0 +1,31 @@
+"""What is set once for all that a training process computes."""
+
+import ctypes
+
+import torch
+
+# glibc's malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+def set_up(threads: int) -> None:
+    """Set the number of threads on a CPU, and how numbers are rounded and memory is kept."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # vanishing gradients would otherwise make the CPU several times slower
+    # Convolutions on a GPU in full float32, as products are by default: what TF32 would change was never measured
+    torch.backends.cudnn.allow_tf32 = False
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Make freed memory serve the next tensors, instead of going back to the operating system.
+
+    Else every large tensor of every step is new memory, which the kernel fills with zeros page by page: up to a third
+    of the time of networks over long texts. The C library of nearly every Linux (glibc) can be told so; with another,
+    nothing changes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(M_MMAP_MAX, 0)  # large blocks come from the heap, too, since others are given back at once
+        mallopt(M_TRIM_THRESHOLD, -1)  # the heap never shrinks
+        mallopt(M_TOP_PAD, 2**26)  # it grows by 64 MiB at least
