@@ -53,11 +53,11 @@ def _data(rows: int, draw: Callable[[int], torch.Tensor], classes: int, **more) 
     return Data(*parts, classes=classes, **more)
 
 
-def images(rows: int, *shape: int) -> Data:
+def images(rows: int, *shape: int, order: torch.memory_format = torch.channels_last) -> Data:
     """Random pixels in ten classes."""
 
     def pixels(count: int) -> torch.Tensor:
-        return torch.randint(256, (count, *shape), dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+        return torch.randint(256, (count, *shape), dtype=torch.uint8).contiguous(memory_format=order)
 
     return _data(rows, pixels, 10)
 
@@ -173,7 +173,9 @@ FAMILIES = [
     ),
     Family("palindromes of 5, rnn 128", "cs324", "p3_palindromes", partial(digits, 5), {"sequence_length": 5}),
     Family("palindromes of 20, rnn 128", "cs324", "p3_palindromes", partial(digits, 20), {"sequence_length": 20}),
-    Family("CIFAR-10, MLP 20", "cs324", "p1_cifar_mlp", partial(images, 1280, 3, 32, 32)),
+    Family(
+        "CIFAR-10, MLP 20", "cs324", "p1_cifar_mlp", partial(images, 1280, 3, 32, 32, order=torch.contiguous_format)
+    ),
     Family(
         "toy MLP in PyTorch, batch of one",
         "cs324",

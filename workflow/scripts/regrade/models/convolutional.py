@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from regrade.models import initialisers
-from regrade.models.layer import Context, Layer
+from regrade.models.layer import Context, Layer, each_run
 
 if TYPE_CHECKING:
     from regrade import layers
@@ -37,7 +37,7 @@ class Convolution(Layer):
         """(runs, examples, channels, height, width) → (runs, examples, filters, height, width), as padded."""
         if len(x) == 1:
             ordered = x[0].contiguous(memory_format=self.order)
-            return functional.conv2d(ordered, self.kernel[0], self.bias[0], padding=self.padding)[None]
+            return functional.conv2d(ordered, *each_run(self.kernel), *each_run(self.bias), padding=self.padding)[None]
         grouped = x.transpose(0, 1).flatten(1, 2)
         kernels, biases = self.kernel.flatten(0, 1), self.bias.flatten()
         maps = functional.conv2d(grouped, kernels, biases, padding=self.padding, groups=len(x))

@@ -25,6 +25,11 @@ class Context:
     stackable: bool = True
 
 
+def each_run(values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The part of each run (*shape) of values (runs, *shape); the only run's without a copy in the backward pass."""
+    return values.unbind() if len(values) > 1 else (values.squeeze(0),)
+
+
 class Layer(torch.nn.Module):
     """A layer of several runs at once.
 

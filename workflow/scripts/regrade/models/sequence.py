@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from regrade.models import initialisers
-from regrade.models.embedding import rows_of
+from regrade.models.embedding import pick, rows_of
 from regrade.models.layer import Context, Layer
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ class SequenceConvolution(Layer):
         first_rows = torch.arange(runs, device=x.device)[:, None, None] * features
         ids = x + first_rows
         rows = [self.kernel[:, position].flatten(0, 1) for position in range(size)]
-        maps = sum(functional.embedding(ids[:, :, at : at + steps], row) for at, row in enumerate(rows))
-        return maps + self.bias[:, None, None]
+        maps = self.bias[:, None, None].expand(-1, x.shape[1], steps, -1).clone()
+        for at, row in enumerate(rows):
+            maps += pick(row, ids[:, :, at : at + steps])
+        return maps
 
     def _by_blocks(self, x: torch.Tensor) -> torch.Tensor:
         """The same for vectors, by a product that gives several neighbouring steps at once.

@@ -20,7 +20,7 @@ def shuffled(
     order = torch.stack([torch.randperm(len(targets), generator=stream) for stream in streams]).to(targets.device)
     per_block = _rows_of_block(inputs, len(streams), batch_size)
     for piece in _cut(order, batch_size, pieces):
-        yield ((inputs[rows], targets[rows]) for rows in piece.split(per_block, dim=1))
+        yield ((_rows(inputs, rows), targets[rows]) for rows in piece.split(per_block, dim=1))
 
 
 def fresh(
@@ -77,6 +77,13 @@ def similar(
             starts.append(place)
     ends = [*starts[1:], len(sorted_lengths)]
     return [(order[start:end], sorted_lengths[end - 1]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _rows(inputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """inputs[chosen], a row at a time, in the same order in memory; PyTorch's indexing copies number by number."""
+    order = sorted(range(inputs.dim()), key=inputs.stride, reverse=True)
+    rows = inputs.permute(order).index_select(0, chosen.flatten())
+    return rows.permute([order.index(i) for i in range(inputs.dim())]).unflatten(0, chosen.shape)
 
 
 def _rows_of_block(inputs: torch.Tensor, runs: int, batch_size: int) -> int:

@@ -29,11 +29,11 @@ class Rows:
         lengths = None if self.lengths is None else self.lengths[rows]
         return Rows(self.inputs[rows], self.targets[rows], lengths)
 
-    def tensors(self, where: torch.device) -> list[torch.Tensor | None]:
-        """Inputs, targets and lengths on the device, images with channels last, as the CPU's convolutions want them."""
+    def tensors(self, where: torch.device, order: torch.memory_format) -> list[torch.Tensor | None]:
+        """Inputs, images in this order in memory, targets and lengths on the device."""
         inputs = torch.from_numpy(self.inputs)
         if inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            inputs = inputs.contiguous(memory_format=order)
         lengths = None if self.lengths is None else torch.from_numpy(self.lengths).to(where)
         return [inputs.to(where), torch.from_numpy(self.targets).to(where), lengths]
 
@@ -56,7 +56,10 @@ def load(configuration: Configuration, where: torch.device) -> Data:
             train, test, Reading(**{key: identity["reading"][key] for key in Reading.model_fields}), size
         )
     train, evaluated = _held_out(train, held) if held else (train or test.part(slice(0)), test)
-    (x, y, lengths), (x_test, y_test, lengths_test) = (rows.tensors(where) for rows in (train, evaluated))
+    # A CPU's convolutions want the channels last; all else would have to be put in order again
+    convolved = any(layer.kind == "convolution" for layer in configuration.network)
+    order = torch.channels_last if convolved else torch.contiguous_format
+    (x, y, lengths), (x_test, y_test, lengths_test) = (rows.tensors(where, order) for rows in (train, evaluated))
     language = module.language(module.Options(**identity["options"])) if hasattr(module, "language") else None
     vectors = _word_vectors(identity, size)
     classes = len(card["classes"])

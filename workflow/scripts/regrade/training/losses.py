@@ -3,6 +3,10 @@
 import torch
 from torch.nn import functional
 
+# With fewer classes than numbers in its vectors, a CPU does the softmax over the last dimension number by number, but
+# not that over another
+FEW_CLASSES = 16
+
 
 def losses(outputs: torch.Tensor, targets: torch.Tensor, kind: str) -> torch.Tensor:
     """The loss of each target (runs, rows, …), from outputs (runs, rows, …, units) and classes (runs, rows, …).
@@ -17,7 +21,11 @@ def losses(outputs: torch.Tensor, targets: torch.Tensor, kind: str) -> torch.Ten
         # The same as a softmax over 0 and the logit. PyTorch's own function rounds an element by its position on a CPU:
         # a run's result would depend on how many others are stacked with it
         outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
-    return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none").view_as(targets)
+    logits, wanted = outputs.flatten(0, -2), targets.flatten()
+    if targets.dim() > 2 and logits.shape[1] < FEW_CLASSES:
+        # A class for each step of a text, which no other run stands beside: here it may depend on an element's position
+        logits, wanted = logits.T.contiguous()[None], wanted[None]
+    return functional.cross_entropy(logits, wanted, reduction="none").view_as(targets)
 
 
 def classes(outputs: torch.Tensor) -> torch.Tensor:
