@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from regrade.models import initialisers
+from regrade.models.embedding import pick
 from regrade.models.layer import Context, Layer
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ class Recurrent(Layer):
                 second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
             bias = bias if second is None else bias + second
             projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
-            states = steps.apply(projected, recurrent, *inside)
-        if self.spec.output == "states":
-            return states[..., :examples].permute(1, 3, 0, 2)
-        return states[-1, :, :, :examples].transpose(1, 2)
+            every = self.spec.output == "states" or number < self.spec.layers
+            states = steps.apply(projected, recurrent, every, *inside)
+        states = states[..., :examples]
+        return states.permute(1, 3, 0, 2) if self.spec.output == "states" else states.transpose(1, 2)
 
     def _layer(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Kernel, recurrent kernel, bias and second bias of a layer, with the width before the inputs and the units."""
@@ -117,22 +118,19 @@ def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> tor
     """What the products of one-hot vectors with the kernel are: its columns. (steps, runs, width, examples)."""
     columns = (kernel + bias).transpose(1, 2)
     first = torch.arange(len(kernel), device=ids.device)[:, None, None] * columns.shape[1]
-    picked = functional.embedding((ids + first).permute(2, 0, 1), columns.flatten(0, 1))
+    picked = pick(columns.flatten(0, 1), (ids + first).permute(2, 0, 1))
     return picked.transpose(2, 3).contiguous()
 
 
 # In what follows the examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
 # width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. All give the
-# states after every step: (steps, runs, units, examples). Gates are computed in the place of `projected`, which nobody
-# reads after that: a pass over a whole sequence, which does not fit into the cache, takes as long as many products.
-# `states` has steps + 1 entries, the first of zeros. In the backward passes, `state` is the gradient of the state after
-# the step at hand, and `outside` what reaches the state before it other than through this step.
-
-
-def _buffers(projected: torch.Tensor, *parts: int) -> list[torch.Tensor]:
-    """Uninitialised tensors (steps, runs, part · units, examples) for the whole sequence."""
-    steps, runs, _, examples = projected.shape
-    return [projected.new_empty(steps, runs, part, examples) for part in parts]
+# states after `every` step, (steps, runs, units, examples), or that after the last. `states` has steps + 1 entries, the
+# first of zeros. In the backward passes, `state` is the gradient of the state after the step at hand, and `outside`
+# what reaches the state before it other than through this step, None for nothing.
+#
+# A whole sequence does not fit into the cache, and fetching a step's part of it takes as long as many products. So
+# gates are computed in the place of `projected`, and their gradients in the place of the gates, which nobody reads
+# after that; and all that is done with a step is done while it is at hand.
 
 
 def _states(projected: torch.Tensor, units: int) -> torch.Tensor:
@@ -143,9 +141,14 @@ def _states(projected: torch.Tensor, units: int) -> torch.Tensor:
     return states
 
 
-def _outside(gradient: torch.Tensor) -> list[torch.Tensor]:
-    """For each step, the gradient that reaches the state before it from outside: none before the first."""
-    return [torch.zeros_like(gradient[0]), *gradient[:-1].unbind()]
+def _of_last(gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient that reaches the state after the last step."""
+    return gradient.contiguous() if gradient.dim() == 3 else gradient[-1]
+
+
+def _plus_product(outside: torch.Tensor | None, kernel: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+    """What comes from `outside`, if anything does, plus kernel · state."""
+    return kernel @ state if outside is None else torch.baddbmm(outside, kernel, state)
 
 
 def _forwards(*tensors: torch.Tensor) -> zip:
@@ -153,8 +156,10 @@ def _forwards(*tensors: torch.Tensor) -> zip:
     return zip(*(tensor.unbind() for tensor in tensors), strict=True)
 
 
-def _backwards(outside: list[torch.Tensor], *tensors: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
-    """`outside` and the slices of tensors (steps, …), from the last step to the first."""
+def _backwards(gradient: torch.Tensor, *tensors: torch.Tensor) -> list[tuple[torch.Tensor | None, ...]]:
+    """From the last step to the first: `outside`, and the slices of tensors (steps, …)."""
+    steps = len(tensors[0])
+    outside = [None] * steps if gradient.dim() == 3 else [None, *gradient[:-1].unbind()][-steps:]
     return list(zip(outside, *(tensor.unbind() for tensor in tensors), strict=True))[::-1]
 
 
@@ -199,36 +204,38 @@ class Vanilla(torch.autograd.Function):
     """state ← tanh(x + recurrent · state)."""
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
         """See the class."""
-        states = _states(projected, recurrent.shape[2])
-        for x, before, after in _forwards(projected, states[:-1], states[1:]):
-            torch.baddbmm(x, recurrent, before, out=after).tanh_()
+        states = projected.detach()  # in its place: the state is all that a step needs and all that it leaves
+        states[0].tanh_()
+        for before, state in _forwards(states[:-1], states[1:]):
+            state.baddbmm_(recurrent, before).tanh_()
         ctx.save_for_backward(states, recurrent)
-        return states[1:]
+        return states if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected and recurrent."""
         states, recurrent = ctx.saved_tensors
-        back = recurrent.transpose(1, 2)
-        pre, state = torch.empty_like(gradient), gradient[-1]
-        for outside, after, into in _backwards(_outside(gradient), states[1:], pre):
-            _through_tanh(state, after, grad_input=into)
-            state = torch.baddbmm(outside, back, into)
-        return pre, _of_kernel(pre, states[:-1])
+        back, of_recurrent = recurrent.transpose(1, 2).contiguous(), torch.zeros_like(recurrent)
+        pre = torch.empty_like(states) if gradient.dim() == 4 else states  # what was given out stays as it is
+        _through_tanh(_of_last(gradient), states[-1], grad_input=pre[-1])
+        for outside, later, before, into in _backwards(gradient, pre[1:], states[:-1], pre[:-1]):
+            of_recurrent.baddbmm_(later, before.transpose(1, 2))
+            _through_tanh(_plus_product(outside, back, later), before, grad_input=into)
+        return pre, of_recurrent, None
 
 
 class Lstm(torch.autograd.Function):
     """Gates i, f, c, o: cell ← σ(f)·cell + σ(i)·tanh(c), state ← σ(o)·tanh(cell)."""
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         states, cells = _states(projected, units), _states(projected, units)
-        (squashed,) = _buffers(projected, units)
-        for gate, inputs, i, f, c, o, before, after, cell, next_cell, squash in _forwards(
+        squashed = torch.empty_like(states[0])
+        for gate, inputs, i, f, c, o, before, after, cell, next_cell in _forwards(
             projected,
             projected[:, :, : 2 * units],
             *projected.chunk(4, dim=2),
@@ -236,36 +243,39 @@ class Lstm(torch.autograd.Function):
             states[1:],
             cells[:-1],
             cells[1:],
-            squashed,
         ):
             gate.baddbmm_(recurrent, before)
             inputs.sigmoid_()
             c.tanh_()
             o.sigmoid_()
             torch.mul(f, cell, out=next_cell).addcmul_(i, c)
-            torch.tanh(next_cell, out=squash)
-            torch.mul(o, squash, out=after)
-        ctx.save_for_backward(recurrent, projected, states, cells, squashed)
-        return states[1:]
+            torch.mul(o, torch.tanh(next_cell, out=squashed), out=after)
+        ctx.save_for_backward(recurrent, projected, states, cells)
+        return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected and recurrent."""
-        recurrent, gates, states, cells, squashed = ctx.saved_tensors
-        back = recurrent.transpose(1, 2)
-        pre = torch.empty_like(gates)
-        state, cell, work = gradient[-1], torch.zeros_like(gradient[-1]), torch.empty_like(gradient[-1])
-        for outside, i, f, c, o, squash, before, into, into_i, into_f, into_c, into_o in _backwards(
-            _outside(gradient), *gates.chunk(4, dim=2), squashed, cells[:-1], pre, *pre.chunk(4, dim=2)
+        recurrent, gates, states, cells = ctx.saved_tensors
+        back, of_recurrent = recurrent.transpose(1, 2).contiguous(), torch.zeros_like(recurrent)
+        state = _of_last(gradient)
+        of_cell = torch.zeros_like(state)
+        squashed, work, of_i = (torch.empty_like(state) for _ in range(3))
+        for outside, gate, i, f, c, o, cell, cell_before, before in _backwards(
+            gradient, gates, *gates.chunk(4, dim=2), cells[1:], cells[:-1], states[:-1]
         ):
-            _through_sigmoid(torch.mul(state, squash, out=work), o, grad_input=into_o)
-            cell += _through_tanh(torch.mul(state, o, out=work), squash, grad_input=work)
-            _through_sigmoid(torch.mul(cell, c, out=work), i, grad_input=into_i)
-            _through_sigmoid(torch.mul(cell, before, out=work), f, grad_input=into_f)
-            _through_tanh(torch.mul(cell, i, out=work), c, grad_input=into_c)
-            cell *= f
-            state = torch.baddbmm(outside, back, into)
-        return pre, _of_kernel(pre, states[:-1])
+            torch.tanh(cell, out=squashed)
+            of_cell += _through_tanh(torch.mul(state, o, out=work), squashed, grad_input=work)
+            _through_sigmoid(torch.mul(state, squashed, out=work), o, grad_input=o)
+            torch.mul(of_cell, c, out=of_i)
+            _through_tanh(torch.mul(of_cell, i, out=work), c, grad_input=c)
+            _through_sigmoid(of_i, i, grad_input=i)
+            torch.mul(of_cell, cell_before, out=work)
+            of_cell *= f
+            _through_sigmoid(work, f, grad_input=f)
+            of_recurrent.baddbmm_(gate, before.transpose(1, 2))
+            state = _plus_product(outside, back, gate)
+        return gates, of_recurrent, None
 
 
 class GruResetAfter(torch.autograd.Function):
@@ -276,11 +286,11 @@ class GruResetAfter(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool, bias: torch.Tensor) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         of_gates, of_new = recurrent.split([2 * units, units], dim=1)
-        (products,), states = _buffers(projected, units), _states(projected, units)
+        products, states = torch.empty_like(projected[:, :, :units]), _states(projected, units)
         for gates, z, r, new, product, before, after in _forwards(
             projected[:, :, : 2 * units], *projected.chunk(3, dim=2), products, states[:-1], states[1:]
         ):
@@ -289,65 +299,75 @@ class GruResetAfter(torch.autograd.Function):
             new.addcmul_(r, product).tanh_()
             torch.lerp(new, before, z, out=after)
         ctx.save_for_backward(recurrent, projected, products, states)
-        return states[1:]
+        return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected, recurrent and bias."""
-        recurrent, gates, products, states = ctx.saved_tensors
+        recurrent, pre, products, states = ctx.saved_tensors
         units = recurrent.shape[2]
         back_gates, back_new = (part.transpose(1, 2) for part in recurrent.split([2 * units, units], dim=1))
-        pre, inner = torch.empty_like(gates), torch.empty_like(products)
-        of_gates = pre[:, :, : 2 * units]
-        state, work = gradient[-1], torch.empty_like(gradient[-1])
-        for outside, z, r, new, product, before, into, into_z, into_r, into_new, into_product in _backwards(
-            _outside(gradient), *gates.chunk(3, dim=2), products, states[:-1], of_gates, *pre.chunk(3, dim=2), inner
+        of_recurrent = torch.zeros_like(recurrent)
+        of_gates, of_new = of_recurrent.split([2 * units, units], dim=1)
+        state = _of_last(gradient)
+        work = torch.empty_like(state)
+        for outside, gates, z, r, new, product, before in _backwards(
+            gradient, pre[:, :, : 2 * units], *pre.chunk(3, dim=2), products, states[:-1]
         ):
-            _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
+            torch.sub(before, new, out=work).mul_(state)
             kept = state * z
-            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=into_new)
-            _through_sigmoid(torch.mul(into_new, product, out=work), r, grad_input=into_r)
-            torch.mul(into_new, r, out=into_product)
-            state = kept.add_(outside).baddbmm_(back_gates, into).baddbmm_(back_new, into_product)
-        of_recurrent = [_of_kernel(part, states[:-1]) for part in (of_gates, inner)]
-        return pre, torch.cat(of_recurrent, dim=1), _of_bias(inner)
+            _through_sigmoid(work, z, grad_input=z)
+            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=new)
+            torch.mul(new, product, out=work)
+            torch.mul(new, r, out=product)
+            _through_sigmoid(work, r, grad_input=r)
+            of_gates.baddbmm_(gates, before.transpose(1, 2))
+            of_new.baddbmm_(product, before.transpose(1, 2))
+            state = kept if outside is None else kept.add_(outside)
+            state.baddbmm_(back_gates, gates).baddbmm_(back_new, product)
+        return pre, of_recurrent, None, _of_bias(products)
 
 
 class GruResetBefore(torch.autograd.Function):
     """Gates z, r, h, the reset before the product, as first published: n = tanh(x_h + recurrent_h · (σ(r)·state))."""
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         of_gates, of_new = recurrent.split([2 * units, units], dim=1)
-        (resets,), states = _buffers(projected, units), _states(projected, units)
-        for gates, z, r, new, reset, before, after in _forwards(
-            projected[:, :, : 2 * units], *projected.chunk(3, dim=2), resets, states[:-1], states[1:]
+        states, reset = _states(projected, units), torch.empty_like(projected[0, :, :units])
+        for gates, z, r, new, before, after in _forwards(
+            projected[:, :, : 2 * units], *projected.chunk(3, dim=2), states[:-1], states[1:]
         ):
             gates.baddbmm_(of_gates, before).sigmoid_()
-            torch.mul(r, before, out=reset)
-            new.baddbmm_(of_new, reset).tanh_()
+            new.baddbmm_(of_new, torch.mul(r, before, out=reset)).tanh_()
             torch.lerp(new, before, z, out=after)
-        ctx.save_for_backward(recurrent, projected, states, resets)
-        return states[1:]
+        ctx.save_for_backward(recurrent, projected, states)
+        return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected and recurrent."""
-        recurrent, gates, states, resets = ctx.saved_tensors
+        recurrent, pre, states = ctx.saved_tensors
         units = recurrent.shape[2]
         back_gates, back_new = (part.transpose(1, 2) for part in recurrent.split([2 * units, units], dim=1))
-        pre = torch.empty_like(gates)
-        of_gates, of_new = pre.split([2 * units, units], dim=2)
-        state, work = gradient[-1], torch.empty_like(gradient[-1])
-        for outside, z, r, new, before, into_gates, into_z, into_r, into_new in _backwards(
-            _outside(gradient), *gates.chunk(3, dim=2), states[:-1], of_gates, *of_gates.chunk(2, dim=2), of_new
+        of_recurrent = torch.zeros_like(recurrent)
+        of_gates, of_new = of_recurrent.split([2 * units, units], dim=1)
+        state = _of_last(gradient)
+        work, through = torch.empty_like(state), torch.empty_like(state)
+        for outside, gates, z, r, new, before in _backwards(
+            gradient, pre[:, :, : 2 * units], *pre.chunk(3, dim=2), states[:-1]
         ):
-            _through_sigmoid(torch.sub(before, new, out=work).mul_(state), z, grad_input=into_z)
+            torch.sub(before, new, out=work).mul_(state)
             kept = state * z
-            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=into_new)
-            through = back_new @ into_new
-            _through_sigmoid(torch.mul(through, before, out=work), r, grad_input=into_r)
-            state = kept.add_(outside).addcmul_(through, r).baddbmm_(back_gates, into_gates)
-        return pre, torch.cat([_of_kernel(of_gates, states[:-1]), _of_kernel(of_new, resets)], dim=1)
+            _through_sigmoid(work, z, grad_input=z)
+            _through_tanh(torch.sub(state, kept, out=work), new, grad_input=new)
+            of_new.baddbmm_(new, torch.mul(r, before, out=work).transpose(1, 2))
+            torch.bmm(back_new, new, out=through)
+            state = kept if outside is None else kept.add_(outside)
+            state.addcmul_(through, r)
+            _through_sigmoid(through.mul_(before), r, grad_input=r)
+            of_gates.baddbmm_(gates, before.transpose(1, 2))
+            state.baddbmm_(back_gates, gates)
+        return pre, of_recurrent, None
