@@ -80,7 +80,7 @@ class NumpyMlp:
         for layer, below, above in zip(reversed(self.layers), values[-2::-1], values[:0:-1], strict=True):
             if layer.activation != "linear":
                 gradient = gradient * ACTIVATIONS[layer.activation][1](above)
-            found.append((below.transpose(0, 2, 1) @ gradient, gradient.sum(1)))
+            found.append((_products(below, gradient), gradient.sum(1)))
             if len(found) < len(self.layers):
                 gradient = gradient @ layer.kernel.transpose(0, 2, 1)
         return found[::-1]
@@ -92,11 +92,17 @@ class NumpyMlp:
         """
         values = self.forward(x)
         loss, gradient = self.losses(values[-1], targets)
-        gradient /= x.shape[1]
+        gradient *= lr / x.shape[1]  # here, where there are fewest numbers: all gradients are proportional to it
         for layer, (of_kernel, of_bias) in zip(self.layers, self.backward(values, gradient), strict=True):
             if l2:
-                of_kernel += l2 * layer.kernel
-            of_kernel *= lr
+                layer.kernel *= 1 - lr * l2
             layer.kernel -= of_kernel
-            layer.bias -= lr * of_bias
+            layer.bias -= of_bias
         return loss, values[-1]
+
+
+def _products(below: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Sum over the rows of the products of each number of `below` with each of `gradient`."""
+    if below.shape[1] == 1:
+        return np.einsum("rbi,rbj->rij", below, gradient)  # over one row, matmul takes three times as long
+    return below.transpose(0, 2, 1) @ gradient
