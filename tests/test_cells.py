@@ -28,9 +28,13 @@ def images(change=lambda config: None) -> list[Cell]:
 def test_the_study_has_62_cells_with_readable_names():
     names = folders()
     assert len(names) == len(set(names)) == 62
-    assert names[1].startswith("results/ce4042/a2_filters/filters1=10,filters2=20-")
-    assert names[29].startswith("results/ce4042/a3_optimizers/optimizer=sgd,momentum=0,dropout=0.5-")
-    assert names[61].startswith("results/ce4042/b6_recurrent/level=word,rnn_cell=rnn,layers=2,clip_value=0.2-")
+    assert names[1].startswith("results/ce4042/a2_filters/filters1=10+filters2=20-")
+    assert names[29].startswith("results/ce4042/a3_optimizers/optimizer=sgd+momentum=0+dropout=0.5-")
+    assert names[61].startswith("results/ce4042/b6_recurrent/level=word+rnn_cell=rnn+layers=2+clip_value=0.2-")
+
+
+def test_names_are_taken_as_they_are_by_shells_urls_and_jobs_of_clusters():
+    assert all(re.fullmatch(r"[A-Za-z0-9_=+.-]+", cell.name) for cell in expanded(scale=SCALE))
 
 
 def test_the_readme_says_how_many_cells_each_study_has():
@@ -104,7 +108,7 @@ def test_an_overlay_leaves_the_order_of_params_yaml(project: Project):
     overlay = {"scale": "demo", "studies": {"ce4042": {"experiments": experiments}}}
     listed = [line.split()[1] for line in project.regrade("cells", overlay=overlay).stdout.splitlines() if "/" in line]
     assert listed[0].startswith("results/ce4042/a1_baseline/")
-    assert listed[-1].startswith("results/ce4042/b6_recurrent/level=word,rnn_cell=rnn,layers=2,clip_value=0.2-")
+    assert listed[-1].startswith("results/ce4042/b6_recurrent/level=word+rnn_cell=rnn+layers=2+clip_value=0.2-")
     planned = project.snakemake(options=("-n",), overlay=overlay).stdout
     assert all(f"{folder}/run.json" in planned for folder in listed)
 

@@ -155,15 +155,15 @@ def test_metrics_and_plots_are_of_the_cells(reproduced: tuple[Project, str]):
     project, _ = reproduced
     shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))[""]["data"]
     assert {path.split("/")[1] for path in shown} == set(STUDIES)
-    found = shown["reports/ce4042/metrics.json"]["data"]["cells"]["a2_filters"]["filters1=2,filters2=4"]
-    (folder,) = project.find("results/ce4042/a2_filters/filters1=2,*")
+    found = shown["reports/ce4042/metrics.json"]["data"]["cells"]["a2_filters"]["filters1=2+filters2=4"]
+    (folder,) = project.find("results/ce4042/a2_filters/filters1=2+*")
     history = pd.read_parquet(folder / "history.parquet").groupby("seed")["test_accuracy"]
     assert found["test_accuracy_best_epoch"] == pytest.approx(history.max().mean())
     assert found["test_accuracy_last_epoch"] == pytest.approx(history.last().mean())
 
     plots = json.loads(run(project, "dvc", "plots", "show", "--json"))["data"]
     points = pd.DataFrame(plots["ce4042, learning curves"][0]["content"]["data"]["values"])
-    mine = points[points["cell"] == "filters1=2,filters2=4"]
+    mine = points[points["cell"] == "filters1=2+filters2=4"]
     means = pd.read_parquet(folder / "history.parquet").groupby("epoch")["test_accuracy"].mean()
     assert mine["accuracy"].astype(float).tolist() == pytest.approx(means.tolist())
     bars = pd.DataFrame(plots["comp576, cells"][0]["content"]["data"]["values"])
@@ -176,7 +176,7 @@ def test_the_best_model_of_each_experiment_has_a_name_that_stays(reproduced: tup
     for experiment, of_cells in shown.items():
         record = read_json(project.folder / f"models/ce4042/{experiment}.json")
         best = max(each["test_accuracy_last_epoch"] for each in of_cells.values())
-        assert of_cells[cells.label(record["varying"], ",") or "only"]["test_accuracy_last_epoch"] == best
+        assert of_cells[cells.label(record["varying"], cells.AND) or "only"]["test_accuracy_last_epoch"] == best
         kept = project.folder / "results/ce4042" / experiment / record["cell"] / "model.safetensors"
         assert (project.folder / f"models/ce4042/{experiment}.safetensors").read_bytes() == kept.read_bytes()
 
@@ -190,7 +190,7 @@ def test_one_changed_hyperparameter_runs_its_study_only_and_there_the_new_cell(c
     assert len(project.find("results/comp576/rnn_tuning/*/run.json")) == 2
     assert re.search(r"rnn_tuning\.settings\.epochs +10 +1\b", run(project, "dvc", "params", "diff", changed.commit))
     assert re.search(
-        r"comp576/metrics.json +cells\.rnn_tuning\.rnn_cell=rnn,lr=0\.01,hidden_size=64,optimizer=adam\.test_accuracy",
+        r"comp576/metrics.json +cells\.rnn_tuning\.rnn_cell=rnn\+lr=0\.01\+hidden_size=64\+optimizer=adam\.test_accuracy",
         run(project, "dvc", "metrics", "diff", changed.commit),
     )
 
@@ -226,7 +226,7 @@ def test_reports_are_made_again_of_pulled_results_without_training(pulled: Proje
 
 def test_a_pulled_cell_that_is_trained_again_makes_its_report_again(pulled: Project, tmp_path: Path):
     here = copied(pulled, tmp_path)
-    (folder,) = here.find("results/ce4042/a2_filters/filters1=2,*")
+    (folder,) = here.find("results/ce4042/a2_filters/filters1=2+*")
     shutil.rmtree(folder)
     rules = ("collect", "grade", "report", "best_models", "select_winner", "front_page", "crate", "all")
     after = dict.fromkeys(rules, 1)

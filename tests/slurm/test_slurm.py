@@ -171,7 +171,7 @@ def test_a_small_run_of_two_studies_goes_through_to_the_report(cluster: Cluster,
     # Under names of their own, since a report knows which experiments its source has
     parts = {
         "images": ("comp576", "cnn_tuning", {"lr": [0.001, 0.01], "optimizer": ["adam", "adagrad"], "epochs": [10]}),
-        "numbers": ("cs324", "p3_palindromes", {"sequence_length": [5], "lr": [0.01, 0.001]}),
+        "numbers": ("cs324", "p3_palindromes", {"sequence_length": [5], "lr": [0.01, 0.001, 0.1]}),
     }
     config["studies"] = {
         name: config["studies"][study]
@@ -181,12 +181,12 @@ def test_a_small_run_of_two_studies_goes_through_to_the_report(cluster: Cluster,
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     finish(project.submit(settings=merged(SETTINGS, {"set-resources": {"train": {"gpu": 1}}})))
-    assert project.regrade("cells", overlay=SMALL).stdout.count("done  ") == 6
-    for study, count in (("images", 4), ("numbers", 2)):
+    assert project.regrade("cells", overlay=SMALL).stdout.count("done  ") == 7
+    for study, count in (("images", 4), ("numbers", 3)):
         assert f"{count} of {count} trained" in (tmp_path / f"reports/{study}/index.html").read_text()
     assert (tmp_path / "reports/index.html").exists()
     jobs = project.jobs()
-    assert len(jobs) == 3
+    assert len(jobs) == 4  # three batches, and a cell by itself, whose name has several settings
     assert all("gpu:1" in job["TresPerJob"] and job["JobName"].startswith("regrade_") for job in jobs)
     times = sorted((job["StartTime"], job["EndTime"]) for job in jobs)
     assert all(end <= start for (_, end), (start, _) in pairwise(times)), "two jobs had the only GPU at a time"

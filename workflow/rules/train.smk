@@ -47,7 +47,7 @@ for batch, members in BATCHES.items():
         resources:
             gpu=gpus_of_job,
             mem_mb=growing(4000),
-            runtime=growing(240 * len(members)),
+            runtime=growing(240),
         params:
             code=members[0].code,
         script:

@@ -22,6 +22,9 @@ from regrade.params import Experiment, Params, Section, Select, Settings, Study,
 RESULTS = Path("results")
 # What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
 STATES = RESULTS / ".state"
+# Between the settings in a cell's name. Not a comma: a cluster's job takes that for the end of the cell's name
+# (https://github.com/snakemake/snakemake/issues/2366)
+AND = "+"
 # The files of a finished cell
 FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
     "history.parquet",
@@ -171,7 +174,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The cell's folder name: what varies, readable, then the hash."""
-        return f"{label(self.varying, ',')[:200]}-{self.hash}" if self.varying else self.hash
+        return f"{label(self.varying, AND)[:200]}-{self.hash}" if self.varying else self.hash
 
     @cached_property
     def folder(self) -> Path:
@@ -199,7 +202,7 @@ class Cell:
 
 def label(varying: dict[str, Value], separator: str = ", ") -> str:
     """`varying` as text, for example filters1=10, filters2=20."""
-    return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9.+_-]', '_', f'{value}')}" for key, value in varying.items())
+    return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9._-]', '_', f'{value}')}" for key, value in varying.items())
 
 
 def expand(params: Params) -> list[Cell]:
@@ -215,7 +218,7 @@ def find(params: Params, study: str, experiment: str, name: str) -> Cell:
     expansion = _Expansion(params, study)
     make = expansion.maker(experiment)
     for varying in expansion.combinations(experiment):
-        if name.startswith(label(varying, ",")[:200]) and (cell := make(varying)).name == name:
+        if name.startswith(label(varying, AND)[:200]) and (cell := make(varying)).name == name:
             return cell
     raise UserError(
         f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"

@@ -106,7 +106,7 @@ def _files(cell: Cell) -> list[tuple[str, str, int]]:
     """Name, address from the cell's page, and size in bytes of the cell's files, as far as they are there."""
     paths = [cell.folder / name for name in (HISTORY, PREDICTIONS, MODEL, RECORD)]
     return [
-        (path.name, quote(f"{ROOT}../{path.as_posix()}", safe="/=,"), path.stat().st_size)
+        (path.name, quote(f"{ROOT}../{path.as_posix()}", safe="/=+"), path.stat().st_size)
         for path in paths
         if path.exists()
     ]

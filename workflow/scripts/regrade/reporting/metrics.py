@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regrade.cells import Cell, label
+from regrade.cells import AND, Cell, label
 from regrade.files import write_json, write_text
 from regrade.reporting import METRICS, PLOTTED_CELLS, PLOTTED_CURVES, verdicts
 from regrade.reporting.evidence import Evidence
@@ -87,4 +87,4 @@ def _split(cell: Cell) -> str:
 
 def _name(cell: Cell) -> str:
     """The cell without its hash; the only cell of an experiment has nothing that varies."""
-    return label(cell.varying, ",") or "only"
+    return label(cell.varying, AND) or "only"
