@@ -17,7 +17,7 @@ from regrade.training.pack import Data
 from regrade.training.state import RunState
 
 from benchmarks.compare import seconds
-from benchmarks.families import FAMILIES, Family
+from benchmarks.families import Family
 from benchmarks.plain import PlainLoop
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +74,7 @@ class Contender:
         self._make = make
         self._process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
-    def take(self, family: str, seeds: int) -> None:
+    def take(self, family: Family, seeds: int) -> None:
         """Turn to this family."""
         self._process.submit(_take, self._make, family, seeds).result()
 
@@ -87,22 +87,21 @@ class Contender:
         self._process.shutdown()
 
 
-def prepared(name: str) -> tuple[Family, Configuration, Data]:
-    """A family with its cell's configuration and its rows, which are the same in every process."""
+def prepared(family: Family) -> tuple[Configuration, Data]:
+    """The configuration of the family's cell, and its rows, which are the same in every process."""
     config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
-    family = next(family for family in FAMILIES if family.name == name)
     torch.manual_seed(0)
-    return family, family.configuration(cells.expand(params.parse(config))), family.data()
+    return family.configuration(cells.expand(params.parse(config))), family.data()
 
 
 # Within a contender's process: what it trains at present
 _present: Trained | None = None
 
 
-def _take(make: Callable[[Configuration, Data, int], Trained], family: str, seeds: int) -> None:
+def _take(make: Callable[[Configuration, Data, int], Trained], family: Family, seeds: int) -> None:
     global _present
     _present = None  # its memory first
-    _present = make(*prepared(family)[1:], seeds)
+    _present = make(*prepared(family), seeds)
 
 
 def _advance() -> float:

@@ -24,12 +24,12 @@ COLUMNS = ("family", "seeds", "examples/s", "plain ÷ ours", "Keras ÷ ours", "o
 
 def measure(family: Family, every: dict[str, Contender], rounds: int, peak: float) -> list[dict]:
     """A row of the table for each number of seeds."""
-    _, configuration, data = contenders.prepared(family.name)
+    configuration, data = contenders.prepared(family)
     trained = configuration.settings.train_rows if data.draw else len(data.train_targets)
     rows = []
     for seeds in family.seeds:
         for contender in every.values():
-            contender.take(family.name, seeds)
+            contender.take(family, seeds)
         row = compare({name: contender.seconds for name, contender in every.items()}, rounds, seeds)
         row |= {"family": family.name, "seeds": seeds, "rows": trained}
         row["examples_per_second"] = trained / row["seconds"]

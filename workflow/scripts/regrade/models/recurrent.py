@@ -170,11 +170,11 @@ _through_tanh = torch.ops.aten.tanh_backward.grad_input
 
 # Sums over the steps are taken so that a run's result does not depend on how many runs there are: PyTorch's sum over a
 # leading dimension adds up in an order that depends on the sizes of the others.
-def _of_kernel(gradient: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """Sum over steps and examples of gradients times states before the step: (runs, gates · units, units)."""
-    total = gradient.new_zeros(*gradient.shape[1:3], before.shape[2])
-    for of_step, state in _forwards(gradient, before):
-        total.baddbmm_(of_step, state.transpose(1, 2))
+def _of_kernel(gradient: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Sum over steps and examples of gradients times inputs: (runs, gates · units, features)."""
+    total = gradient.new_zeros(*gradient.shape[1:3], inputs.shape[2])
+    for of_step, x in _forwards(gradient, inputs):
+        total.baddbmm_(of_step, x.transpose(1, 2))
     return total
 
 

@@ -81,7 +81,7 @@ def similar(
 
 def _rows(inputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     """inputs[chosen], a row at a time, in the same order in memory; PyTorch's indexing copies number by number."""
-    order = sorted(range(inputs.dim()), key=inputs.stride, reverse=True)
+    order = [0, *sorted(range(1, inputs.dim()), key=inputs.stride, reverse=True)]
     rows = inputs.permute(order).index_select(0, chosen.flatten())
     return rows.permute([order.index(i) for i in range(inputs.dim())]).unflatten(0, chosen.shape)
 
