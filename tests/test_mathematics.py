@@ -109,14 +109,28 @@ def test_initialisers(conventions: str):
         assert not torch.equal(layer.kernel[0], layer.kernel[1]), "each run has its own"
 
 
-def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
-    made = network([{"kind": "dropout", "rate": 0.3}], (1000,), runs=2)
-    x = torch.ones(2, 50, 1000)
-    masked = made.train()(x)
-    assert set(masked.unique().tolist()) == {0.0, 1 / 0.7}
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+def test_dropout_keeps_the_mean_and_is_off_in_evaluation(rate):
+    """Each input is dropped on its own, whatever happens to others, in other runs and other batches."""
+    made = network([{"kind": "dropout", "rate": rate}], (1001,), runs=2)
+    x = torch.ones(2, 51, 1001)
+    masked, next_batch = made.train()(x), made(x)
+    zero, kept = masked.unique().tolist()
+    assert zero == 0 and kept == pytest.approx(1 / (1 - rate), rel=1e-4)
     assert masked.mean(dim=(1, 2)).tolist() == pytest.approx([1, 1], abs=0.02)
-    assert not torch.equal(masked[0], masked[1]), "each run has its own mask"
+    one, other_run, later = (mask.flatten() for mask in (masked[0], masked[1], next_batch[0]))
+    for other in (other_run, later, *(one.roll(by) for by in (1, 2, 3, 4, 1001))):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 5 / len(one) ** 0.5
     assert made.eval()(x) is x
+
+
+def test_dropout_of_nearly_nothing_and_nearly_everything():
+    x = torch.ones(1, 1000, 1000)
+    nothing, everything = (
+        network([{"kind": "dropout", "rate": rate}], (1000,)).train()(x) for rate in (1e-9, 1 - 1e-9)
+    )
+    assert torch.equal(nothing, x)
+    assert everything.mean().item() == pytest.approx(1, abs=0.9) and (everything == 0).float().mean() > 0.999
 
 
 def test_batch_normalization_equals_pytorchs_in_training_and_after():

@@ -57,9 +57,25 @@ class Dropout(Layer):
         """Any shape; the identity outside training."""
         if not self.training or self.rate == 0:
             return x
-        keep = 1 - self.rate
-        masks = [torch.empty_like(x[0]).bernoulli_(keep, generator=stream) for stream in self.streams]
-        return x * torch.stack(masks).div_(keep)
+        masks = torch.stack([_mask(of_run, self.rate, stream) for of_run, stream in zip(x, self.streams, strict=True)])
+        return x * masks
+
+
+LEVELS = 2**16  # of a number that decides on one input
+
+
+def _mask(x: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
+    """Zeros, with this probability to the 16th binary digit, and for the rest what keeps the mean; laid out like x.
+
+    Four inputs are decided on by one number of the stream, five times faster than by PyTorch's `bernoulli_` on a CPU.
+    """
+    inputs, dropped = x.numel(), math.floor(rate * LEVELS)
+    drawn = torch.empty(math.ceil(inputs / 4), dtype=torch.int64, device=x.device)
+    drawn.random_(-(2**63), None, generator=stream)
+    mask = torch.empty_like(x)
+    in_memory = mask.as_strided((inputs,), (1,))
+    torch.ge(drawn.view(torch.int16)[:inputs], dropped - LEVELS // 2, out=in_memory)
+    return mask.mul_(LEVELS / (LEVELS - dropped))
 
 
 class Rescale(Layer):
