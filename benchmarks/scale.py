@@ -1,14 +1,15 @@
 """python -m benchmarks.scale: the workflow with many cells: planning them, and collecting them when they are finished.
 
-A made-up study of N cells (a grid of hidden units and learning rates) in a copy of the workflow. Times `snakemake -n`,
-then writes the files of N finished cells without training any, and times collecting and grading them and the table of
-all. Prints a table and writes it, with the machine's description, to benchmarks/results/scale.json.
+A made-up study of N cells (a grid of hidden units and learning rates) in a copy of the workflow, whose training job
+makes the results up. Times `snakemake -n` before and after all cells are finished; jobs that do nothing, one for each
+cell, for up to a minute; and collecting and grading all cells and the table of all. Prints a table and writes it, with
+the machine's description, to benchmarks/results/scale.json.
 """
 
 import argparse
 import os
-import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,26 @@ from benchmarks.compare import circumstances
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS, EPOCHS = 400, 3
+# A process's largest memory includes that of the one that started it, which here must be a small one
+OF_CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+RUN_SECONDS = 60
+# In the place of workflow/scripts/train.py
+NO_TRAINING = """
+from pathlib import Path
+for file in snakemake.output:
+    Path(file).touch()
+"""
+MADE_UP_TRAINING = """
+from pathlib import Path
+from benchmarks import scale
+from regrade import cells, params
+folders = dict.fromkeys(Path(file).parent for file in snakemake.output)
+scale.finish(cells.find(params.parse(snakemake.config), folders))
+"""
 
 
 def study(count: int) -> dict:
@@ -48,15 +69,37 @@ def study(count: int) -> dict:
     return config | {"scale": "paper", "seeds": [0, 1], "cells_per_job": 1, "studies": {"many": made_up}}
 
 
-def plan() -> dict:
-    """Seconds and memory of `snakemake -n` in the working directory."""
-    environment = os.environ | {"PYTHONPATH": "workflow/scripts"}
+def command(*arguments: str, cores: int = 1) -> dict:
+    """What a process is started with to run Snakemake in the working directory."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["workflow/scripts", str(ROOT)])}
+    return {"args": ["snakemake", "--quiet", "all", "--cores", str(cores), *arguments], "env": environment}
+
+
+def snakemake(*arguments: str) -> float:
+    """Run it, quietly; its memory at most, in MB."""
+    started = command(*arguments)
+    started["args"] = [sys.executable, "-c", OF_CHILD, *started["args"]]
+    run = subprocess.run(**started, check=True, capture_output=True, text=True)
+    return int(run.stdout.splitlines()[-1]) / 1000
+
+
+def plan(name: str) -> dict:
+    """Seconds and memory of `snakemake -n`."""
     started = time.perf_counter()
-    command = ["snakemake", "-n", "--quiet", "all", "--cores", "1"]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    # The largest of all children so far; plans grow from one call to the next
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    return {"plan_seconds": time.perf_counter() - started, "plan_mb": memory}
+    memory = snakemake("-n")
+    return {f"{name}_seconds": time.perf_counter() - started, f"{name}_mb": memory}
+
+
+def run(histories: list[str], seconds: float) -> dict:
+    """Jobs per second of a run on two cores that is stopped after so many."""
+    with subprocess.Popen(**command("--", *histories, cores=2), stderr=subprocess.DEVNULL) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+    # What such jobs leave is found to be damaged and deleted, but not that they ran
+    times = sorted(path.stat().st_mtime for path in Path("logs/results/many").rglob("*.benchmark.tsv"))
+    return {"jobs_per_second": (len(times) - 1) / (times[-1] - times[0])}
 
 
 def finish(every: list[Cell]) -> None:
@@ -98,6 +141,7 @@ def measure(count: int) -> dict:
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
         shutil.copytree(ROOT / "workflow", Path(name, "workflow"), ignore=shutil.ignore_patterns("__pycache__"))
+        training = Path(name, "workflow/scripts/train.py")
         for file in ("CITATION.cff", "LICENSE"):
             shutil.copy(ROOT / file, name)
         config = study(count)
@@ -106,9 +150,16 @@ def measure(count: int) -> dict:
         every = cells.expand(parameters)
         os.chdir(name)
         try:
-            planned = plan()
-            finish(every)
-            return {"cells": len(every), **planned, **collect(parameters, every)}
+            measured = plan("plan")
+            histories = [f"{cell.folder}/{cells.HISTORY}" for cell in every]
+            training.write_text(NO_TRAINING)
+            measured |= run(histories, measured["plan_seconds"] + RUN_SECONDS)
+            for folder in ("logs", "results", ".snakemake"):
+                shutil.rmtree(folder)
+            training.write_text(MADE_UP_TRAINING)
+            snakemake("--config", "cells_per_job=500", "--", *histories)
+            measured |= plan("finished_plan")
+            return {"cells": len(every), **measured, **collect(parameters, every)}
         finally:
             os.chdir(before)
 
@@ -118,14 +169,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, nargs="+", default=[100, 2500, 10000])
     rows = []
-    print("| cells | snakemake -n | memory | collect and grade | table of all |\n|---:|---:|---:|---:|---:|")
+    print("| cells | snakemake -n | when finished | memory | jobs/s | collect and grade | table of all |")
+    print("|---:|---:|---:|---:|---:|---:|---:|")
     for count in parser.parse_args().cells:
         row = measure(count)
         rows.append(row)
-        seconds = [f"{row[f'{part}_seconds']:.1f} s" for part in ("plan", "collect", "table")]
-        print(
-            f"| {row['cells']:,} | {seconds[0]} | {row['plan_mb']:.0f} MB | {seconds[1]} | {seconds[2]} |", flush=True
+        planned, finished, *later = (
+            f"{row[f'{part}_seconds']:.1f} s" for part in ("plan", "finished_plan", "collect", "table")
         )
+        memory, rate = f"{row['plan_mb']:.0f} MB", f"{row['jobs_per_second']:.1f}"
+        print("| " + " | ".join([f"{row['cells']:,}", planned, finished, memory, rate, *later]) + " |", flush=True)
     write_json(ROOT / "benchmarks/results/scale.json", {"rows": rows, **circumstances()}, sealed=False)
 
 

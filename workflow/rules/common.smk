@@ -1,5 +1,8 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
+import gc
+import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -8,6 +11,8 @@ from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
+# A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
+gc.set_threshold(100_000)
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from regrade import batching, cells, datasets, digest, gpus, params, reporting
@@ -79,17 +84,20 @@ def identity(wildcards):
     return IDENTITIES[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
 
 
+@cache
+def from_elsewhere(path):
+    """Whether this file is there without a record of Snakemake, as the planning begins."""
+    return os.path.exists(path) and not workflow.persistence.metadata(IOFile(str(path), rule=None))
+
+
 def dated(paths, made_of=()):
     """Files as inputs whose dates count, unless they, and all that they were made of, came from elsewhere.
 
-    DVC gives all that it pulls the date of the pull, in any order. A file that is there without a record of Snakemake
-    has come so. It is `ancient` as long as nothing before it on the way has been made here or is missing: else it is
-    made again itself, and what depends on it must follow in the same run, which it does not for an `ancient` input.
+    DVC gives all that it pulls the date of the pull, in any order. A file that has come so is `ancient` as long as
+    nothing before it on the way has been made here or is missing: else it is made again itself, and what depends on it
+    must follow in the same run, which it does not for an `ancient` input.
     """
-    moved = all(
-        Path(path).exists() and not workflow.persistence.metadata(IOFile(str(path), rule=None))
-        for path in (*paths, *made_of)
-    )
+    moved = all(from_elsewhere(path) for path in (*paths, *made_of))
     return [ancient(path) if moved else path for path in paths]
 
 

@@ -12,8 +12,7 @@ with logged(snakemake.log[0]):
 
     verify(map(Path, snakemake.input.data), CARD)
     parameters = params.parse(snakemake.config)
-    folders = dict.fromkeys(Path(file).parent for file in snakemake.output)
-    batch = [cells.find(parameters, *folder.parts[-3:]) for folder in folders]
+    batch = cells.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     if parameters.device == "cpu":
         job.train_all(batch, parameters)
     else:

@@ -4,7 +4,7 @@ import difflib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -174,7 +174,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The cell's folder name: what varies, readable, then the hash."""
-        return f"{label(self.varying, AND)[:200]}-{self.hash}" if self.varying else self.hash
+        return f"{_readable(self.varying)}-{self.hash}" if self.varying else self.hash
 
     @cached_property
     def folder(self) -> Path:
@@ -205,6 +205,11 @@ def label(varying: dict[str, Value], separator: str = ", ") -> str:
     return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9._-]', '_', f'{value}')}" for key, value in varying.items())
 
 
+def _readable(varying: dict[str, Value]) -> str:
+    """The part of a cell's name that says what varies; there are limits to the length of a file's name."""
+    return label(varying, AND)[:200]
+
+
 def expand(params: Params) -> list[Cell]:
     """Every cell that the parameters ask for, in the order of params.yaml. UserError for a contradiction in them."""
     cells = []
@@ -213,16 +218,24 @@ def expand(params: Params) -> list[Cell]:
     return cells
 
 
-def find(params: Params, study: str, experiment: str, name: str) -> Cell:
-    """The cell in this folder. UserError when the parameters do not name it (any more)."""
+def find(params: Params, folders: Collection[Path]) -> list[Cell]:
+    """The cells in these folders of one experiment. UserError when the parameters do not name one (any more).
+
+    Only those are made: an experiment may have thousands of others.
+    """
+    _, study, experiment, _ = next(iter(folders)).parts
     expansion = _Expansion(params, study)
     make = expansion.maker(experiment)
-    for varying in expansion.combinations(experiment):
-        if name.startswith(label(varying, AND)[:200]) and (cell := make(varying)).name == name:
-            return cell
-    raise UserError(
-        f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
-    )
+    names = [folder.name for folder in folders]
+    readable = {name.rpartition("-")[0] for name in names}
+    alike = (make(varying) for varying in expansion.combinations(experiment) if _readable(varying) in readable)
+    found = {cell.name: cell for cell in alike}
+    for name in names:
+        if name not in found:
+            raise UserError(
+                f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
+            )
+    return [found[name] for name in names]
 
 
 class _Expansion:
