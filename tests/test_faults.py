@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, Project
+from regrade.errors import UserError
 from regrade.files import read_json, sha256
+from regrade.integrity import verify
 from regrade.jobs import explain
 from tiny import STUDY, sweep, tiny
 
@@ -81,6 +83,15 @@ def test_what_is_damaged_is_named_and_made_again(copy: Project):
     changed = {path for path in before if before[path] != after[path]}
     assert {Path(path).name for path in changed} == {"history.parquet", "run.json"}
     assert len({Path(path).parent for path in changed}) == 1
+
+
+def test_of_many_damaged_folders_the_first_are_named_and_all_are_deleted(tmp_path):
+    folders = [tmp_path / str(number) for number in range(12)]
+    for folder in folders:
+        folder.mkdir()
+    with pytest.raises(UserError, match=r"^(?=.*/0/run.json)(?=.*/9/run.json and 2 more: damaged)(?!.*/11/run.json)"):
+        verify(folders, "run.json")
+    assert not any(folder.exists() for folder in folders)
 
 
 def test_dates_of_files_train_nothing_and_a_clock_set_back_hides_nothing(copy: Project):

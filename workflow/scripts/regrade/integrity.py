@@ -7,6 +7,8 @@ from pathlib import Path
 from regrade.errors import UserError
 from regrade.files import read_json, sha256
 
+NAMED = 10  # of many damaged files, so many are named
+
 
 def verify(folders: Iterable[Path], card: str) -> None:
     """Compare the files of each folder with the checksums that its card lists under `sha256`.
@@ -45,7 +47,9 @@ def _delete(damaged: dict[Path, Path], again: str) -> None:
     for path in damaged:
         # Another job may be deleting it, too
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    files = ", ".join(str(file) for file in damaged.values())
+    files = ", ".join(str(file) for file in list(damaged.values())[:NAMED])
+    if len(damaged) > NAMED:
+        files += f" and {len(damaged) - NAMED} more"
     left = " ".join(str(path) for path in damaged if path.exists())
     mend = f"delete {left}, then run" if left else "what is left of it was deleted: run"
     raise UserError(f"{files}: damaged or missing; {mend} snakemake again, and it is {again} anew")
