@@ -62,7 +62,10 @@ class Flatten(LayerSpec):
 
 
 class Dropout(LayerSpec):
-    """Sets a share of the inputs to zero in training and scales the rest by 1 / (1 - rate); rate 0 does nothing."""
+    """Sets a share of the inputs to zero in training and scales the rest by 1 / (1 - rate); rate 0 does nothing.
+
+    The rate counts in steps of 1 / 65536, rounded down.
+    """
 
     module = "dense"
     kind: Literal["dropout"]
