@@ -69,18 +69,21 @@ def study(count: int) -> dict:
     return config | {"scale": "paper", "seeds": [0, 1], "cells_per_job": 1, "studies": {"many": made_up}}
 
 
-def command(*arguments: str, cores: int = 1) -> dict:
-    """What a process is started with to run Snakemake in the working directory."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["workflow/scripts", str(ROOT)])}
-    return {"args": ["snakemake", "--quiet", "all", "--cores", str(cores), *arguments], "env": environment}
+def command(*arguments: str, cores: int = 1) -> list[str]:
+    """Snakemake, quietly, in the working directory."""
+    return ["snakemake", "--quiet", "all", "--cores", str(cores), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """In which the working directory's own scripts are imported, and these benchmarks by the made-up training."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(["workflow/scripts", str(ROOT)])}
 
 
 def snakemake(*arguments: str) -> float:
-    """Run it, quietly; its memory at most, in MB."""
-    started = command(*arguments)
-    started["args"] = [sys.executable, "-c", OF_CHILD, *started["args"]]
-    run = subprocess.run(**started, check=True, capture_output=True, text=True)
-    return int(run.stdout.splitlines()[-1]) / 1000
+    """Run it; its memory at most, in MB."""
+    measured = [sys.executable, "-c", OF_CHILD, *command(*arguments)]
+    answer = subprocess.run(measured, env=environment(), check=True, capture_output=True, text=True)
+    return int(answer.stdout.splitlines()[-1]) / 1000
 
 
 def plan(name: str) -> dict:
@@ -92,7 +95,8 @@ def plan(name: str) -> dict:
 
 def run(histories: list[str], seconds: float) -> dict:
     """Jobs per second of a run on two cores that is stopped after so many."""
-    with subprocess.Popen(**command("--", *histories, cores=2), stderr=subprocess.DEVNULL) as process:
+    started = command("--", *histories, cores=2)
+    with subprocess.Popen(started, env=environment(), stderr=subprocess.DEVNULL) as process:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
