@@ -10,9 +10,8 @@ import torch
 import yaml
 from regrade import cells, params
 from regrade.cells import Configuration
-from regrade.training import job, process
-from regrade.training.classification import ClassificationPack
-from regrade.training.language import LanguagePack
+from regrade.training import process, stacking
+from regrade.training.job import make_pack
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 
@@ -35,10 +34,9 @@ class Regrade:
     """The runs of a cell as a training job advances them."""
 
     def __init__(self, configuration: Configuration, data: Data, seeds: int):
-        made = LanguagePack if data.language else ClassificationPack
         states = [RunState(seed) for seed in range(seeds)]
-        groups = job.groups(configuration, states, torch.device("cpu"))
-        self.packs = [made(configuration, group, data) for group in groups]
+        groups = stacking.groups(configuration, states, torch.device("cpu"))
+        self.packs = [make_pack(configuration, group, data) for group in groups]
 
     def advance(self) -> None:
         """Train one epoch of every run and evaluate."""

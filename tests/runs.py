@@ -6,7 +6,7 @@ import torch
 from regrade.cells import Configuration
 from regrade.models.layer import Context
 from regrade.models.network import Network
-from regrade.training import job
+from regrade.training import job, stacking
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 from regrade.training.streams import stream
@@ -61,11 +61,12 @@ def watched(pack: Pack, layer: str = "dense1") -> list[torch.Tensor]:
 
 
 def advanced(this: Configuration, states: list[RunState], data: Data, times: int) -> list[RunState]:
-    """The states after so many advances as one pack, ready to be stored."""
-    pack = job._pack(this, states, data)
-    for _ in range(times):
-        pack.advance()
-    pack.save()
+    """The states after so many advances, in the groups that a job would train together, ready to be stored."""
+    for group in stacking.groups(this, states, CPU):
+        pack = job.make_pack(this, group, data)
+        for _ in range(times):
+            pack.advance()
+        pack.save()
     return states
 
 

@@ -7,7 +7,7 @@ import pytest
 import runs
 import torch
 from regrade.cells import Configuration
-from regrade.training import batches, job
+from regrade.training import batches, job, stacking
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
@@ -160,12 +160,12 @@ def test_resumed_equals_uninterrupted(network: list[dict]):
 
 
 def test_runs_do_not_share_batches_and_are_trained_one_by_one():
-    assert len(job.groups(configuration(), [RunState(0), RunState(1)], torch.device("cpu"))) == 2
+    assert len(stacking.groups(configuration(), [RunState(0), RunState(1)], torch.device("cpu"))) == 2
 
 
 def test_f1_is_that_of_scikit_learn():
     state, data = RunState(0), texts()
-    pack = job._pack(configuration(lr=0.1, epochs=6, evaluate_every=1), [state], data)
+    pack = job.make_pack(configuration(lr=0.1, epochs=6, evaluate_every=1), [state], data)
     for _ in range(6):
         pack.advance()
         pack.save()
@@ -177,7 +177,7 @@ def test_f1_is_that_of_scikit_learn():
 @pytest.mark.parametrize("always", [0, 1])
 def test_f1_where_the_network_always_says_the_same(always: int):
     data = texts()
-    pack = job._pack(configuration(lr=1e-9, evaluate_every=1), [RunState(0)], data)
+    pack = job.make_pack(configuration(lr=1e-9, evaluate_every=1), [RunState(0)], data)
     with torch.no_grad():
         pack.learner.network.dense2.bias.fill_(100.0 if always else -100.0)
     numbers = pack.evaluate()
@@ -250,7 +250,7 @@ def test_evaluations_equal_a_plain_loop_over_single_rows(network: list[dict]):
 def test_training_numbers_equal_a_plain_loop_over_single_rows():
     """With a learning rate that changes nothing, all batches of an epoch are judged by the same weights."""
     data, state = texts(), RunState(5)
-    pack = job._pack(configuration(lr=1e-30, evaluate_every=1), [state], data)
+    pack = job.make_pack(configuration(lr=1e-30, evaluate_every=1), [state], data)
     seen = watched(pack, "embedding1")
     pack.advance()
     pack.save()
@@ -266,7 +266,7 @@ def test_steps_equal_those_of_plain_pytorch(network: list[dict]):
     """Ten steps of SGD on the batches of an epoch: the loss is a mean over rows, whatever their number."""
     data, state = texts(), RunState(2)
     this = configuration(network, optimizer="sgd", lr=0.1, evaluate_every=1)
-    pack = job._pack(this, [state], data)
+    pack = job.make_pack(this, [state], data)
     pack.save()
     plain = Plain(RNN if network is not MLP else MLP, {name: value.clone() for name, value in state.tensors.items()})
     plain.embedding.weight.requires_grad_()

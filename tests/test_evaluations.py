@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere", "double")
 
 def epochs(this: Configuration, data: Data) -> list[float]:
     (state,) = states = [RunState(0)]
-    pack = job._pack(this, states, data)
+    pack = job.make_pack(this, states, data)
     while state.epoch < this.settings.epochs:
         advanced_from = len(state.history)
         pack.advance()
@@ -47,7 +47,7 @@ def test_evaluations_within_an_epoch(rows: int, every: float, expected: list[flo
 
 
 def test_every_row_is_seen_once_between_two_ends_of_an_epoch():
-    pack = job._pack(configuration(MLP, evaluate_every=0.5), [RunState(0), RunState(1)], points(30))
+    pack = job.make_pack(configuration(MLP, evaluate_every=0.5), [RunState(0), RunState(1)], points(30))
     seen = watched(pack)
     for _ in range(2):
         seen.clear()

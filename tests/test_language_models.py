@@ -129,7 +129,7 @@ def test_loss_and_accuracy_per_token_equal_those_counted_text_by_text(name: str)
 def compared_with_plain(this: Configuration) -> tuple[dict, list[torch.Tensor]]:
     """Train one epoch, and the plain model on the same batches: the row of numbers, and the batches."""
     state = RunState(0)
-    pack = job._pack(this, [state], load(this, CPU))
+    pack = job.make_pack(this, [state], load(this, CPU))
     pack.save()
     plain = Plain(state.tensors)
     seen = watched(pack, "embedding1")
@@ -365,7 +365,7 @@ def test_other_cells_than_the_lstm_are_refused_before_training(cell: str):
     with pytest.raises(
         UserError, match=f"the network 'n' cannot be built: texts are continued by an LSTM only, not by {cell};"
     ):
-        job._pack(this, [RunState(0)], load(this, CPU))
+        job.make_pack(this, [RunState(0)], load(this, CPU))
 
 
 def test_a_network_that_gives_its_last_state_only_is_refused():
@@ -373,14 +373,14 @@ def test_a_network_that_gives_its_last_state_only_is_refused():
     layers[1]["output"] = "last"
     this = made("ndfa", network=layers)
     with pytest.raises(UserError, match="ends with shape"):
-        job._pack(this, [RunState(0)], load(this, CPU))
+        job.make_pack(this, [RunState(0)], load(this, CPU))
 
 
 def test_a_run_that_diverges_ends_with_what_it_wrote(tmp_path):
     this, data = made("ndfa", epochs=1), load(made("ndfa"), CPU)
     states = [RunState(0), RunState(1)]
     for state in states:
-        pack = job._pack(this, [state], data)
+        pack = job.make_pack(this, [state], data)
         if state.seed:
             with torch.no_grad():
                 pack.learner.network.dense1.bias.fill_(math.nan)

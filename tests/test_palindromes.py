@@ -54,7 +54,7 @@ def test_every_epoch_has_new_palindromes_and_they_are_those_of_the_seed():
     data = doubled(load(this, CPU))
 
     def batches(seeds: list[int]) -> torch.Tensor:
-        pack = job._pack(this, [RunState(seed) for seed in seeds], data)
+        pack = job.make_pack(this, [RunState(seed) for seed in seeds], data)
         seen = watched(pack, "recurrent1")
         for _ in range(3):
             pack.advance()

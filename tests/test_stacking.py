@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from regrade.training import job
+from regrade.training import stacking
 from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.torch_learner import Learner
@@ -71,12 +71,12 @@ def test_runs_over_texts_alone_as_among_five_and_resumed(name: str):
 def test_what_pytorch_rounds_by_its_position_is_not_stacked_on_a_cpu(layer: dict):
     """PyTorch's sigmoid, elu and batch normalisation of vectors: with them, stacked runs would depend on each other."""
     states = [RunState(0), RunState(1)]
-    assert job.groups(configuration(MLP), states, CPU) == [states]
+    assert stacking.groups(configuration(MLP), states, CPU) == [states]
     first = layer if "kind" in layer else MLP[0] | layer
-    assert job.groups(configuration([first, MLP[1]]), states, CPU) == [[state] for state in states]
+    assert stacking.groups(configuration([first, MLP[1]]), states, CPU) == [[state] for state in states]
     if "kind" not in layer:
         this = configuration([first, MLP[1]], backend="numpy")
-        assert job.groups(this, states, CPU) == [states]
+        assert stacking.groups(this, states, CPU) == [states]
 
 
 def test_running_statistics_are_among_what_a_run_goes_on_from():

@@ -11,7 +11,7 @@ import runs
 import torch
 from conftest import Project
 from regrade.cells import Configuration
-from regrade.training import job
+from regrade.training import device, job, stacking
 from regrade.training.classification import ClassificationPack
 from regrade.training.pack import Data
 from regrade.training.state import RunState
@@ -89,7 +89,7 @@ def train(configuration: Configuration, seeds: list[int], data: Data, store: Sto
     """Train as a job does."""
     store = store or Store("none", "none")
     states = [store.read(seed) for seed in seeds]
-    for group in job.groups(configuration, states, CPU):
+    for group in stacking.groups(configuration, states, CPU):
         job._finish(configuration, group, data, store, checkpoint_seconds=0)
     for path in store.folder.glob("*"):
         path.unlink()
@@ -181,6 +181,24 @@ def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
     assert same(states[1], train(this, [1], data)[0])
 
 
+def test_a_state_from_another_kind_of_processor_is_used_and_noted(data: Data, capsys):
+    this, store = configuration(MLP), Store("moved", "code")
+    begun = RunState(0)
+    pack = ClassificationPack(this, [begun], data)
+    pack.advance()
+    pack.save()
+    there = device.processor(CPU) | {"device": "CPU (another, 1 thread)", "capability": "AVX2"}
+    begun.processors.append(there)
+    store.write(begun)
+    (state,) = train(this, [0], data, store)
+    assert state.environment["resumed_at_epoch"] == 1
+    assert state.processors == [there, device.processor(CPU)]
+    assert "seed 0 goes on from epoch 1, to which another kind of processor trained it" in capsys.readouterr().out
+    (whole,) = train(this, [0], data)
+    assert whole.processors == [device.processor(CPU)]
+    assert "another kind" not in capsys.readouterr().out
+
+
 def test_damaged_state_or_state_of_other_code_starts_anew(data: Data, capsys):
     this = configuration(MLP)
     whole = train(this, [0], data)
@@ -242,7 +260,7 @@ TRAIN_ONE = """
 import sys, yaml
 from regrade import cells, params
 from regrade.overlays import merge
-from regrade.training import job
+from regrade.training import device, job, stacking
 config = yaml.safe_load(open("params.yaml"))
 merge(config, yaml.safe_load(open("overlay.yaml")))
 parameters = params.parse(config)

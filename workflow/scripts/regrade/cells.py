@@ -13,7 +13,7 @@ from string import Template
 from pydantic import ValidationError
 
 from regrade import datasets, reported
-from regrade.digest import code
+from regrade.digest import closure, code
 from regrade.errors import UserError
 from regrade.files import digest, read_json
 from regrade.layers import Layer
@@ -33,6 +33,25 @@ FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
     "run.json",
 )
 
+# What a training job runs beside the code that its results depend on, and why that is no part of its digest
+WITHOUT_INFLUENCE = {
+    "regrade.errors": "the words of an error",
+    "regrade.files": "how bytes reach the disk, and short names",
+    "regrade.integrity": "whether files are as they were written",
+    "regrade.jobs": "logs, and the words of an error",
+    "regrade.provenance": "what is recorded about code and machine",
+    "regrade.digest": "the digest itself",
+    "regrade.cells": "makes the configuration, which the cell's name covers",
+    "regrade.params": "makes the configuration, which the cell's name covers",
+    "regrade.layers": "makes the configuration, which the cell's name covers",
+    "regrade.reported": "makes the configuration, which the cell's name covers",
+    "regrade.datasets": "finds prepared data by what they are made of, which the cell's name covers",
+    "regrade.training.device": "chooses and names the device, which is recorded",
+    "regrade.training.store": "keeps the states of runs, byte by byte",
+    "regrade.training.results": "writes the files from the states; has a digest of its own (see Cell.code)",
+}
+_APART = frozenset(WITHOUT_INFLUENCE)
+
 
 class Configuration(Section):
     """All that decides the result of a run, except its seed."""
@@ -49,16 +68,37 @@ class Configuration(Section):
 
     @property
     def identity(self) -> dict:
-        """What is hashed. Values equal to their setting's default are left out: a new setting renames no old cell."""
+        """What is hashed: everything, defaults included, so that another default is another configuration.
+
+        Only what is off (none, false or zero) is left out: a new setting that begins as off renames no old cell.
+        """
         # The names of network and dataset say nothing that their content does not
-        return self.model_dump(exclude_defaults=True, exclude={"settings": {"network", "dataset"}})
+        content = self.model_dump(exclude={"settings": {"network", "dataset"}})
+        return content | {
+            "settings": _switched_on(content["settings"]),
+            "network": [_switched_on(layer) for layer in content["network"]],
+        }
 
     @property
     def code(self) -> str:
-        """Digest of the code that results depend on: the training loop and the layers of the network."""
+        """Digest of the code that trains a run: the training job, its task and backend, the layers of the network."""
+        return code(*self._code_roots, apart=_APART)
+
+    @property
+    def modules(self) -> set[str]:
+        """The modules that `code` covers."""
+        return closure(*self._code_roots, apart=_APART)
+
+    @property
+    def _code_roots(self) -> list[str]:
+        parts = ("job", datasets.task(self.data["dataset"]), f"{self.settings.backend}_learner")
         layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
-        parts = (datasets.task(self.data["dataset"]), f"{self.settings.backend}_learner")
-        return code(*(f"regrade.training.{part}" for part in parts), *layers)
+        return [*(f"regrade.training.{part}" for part in parts), *layers]
+
+
+def _switched_on(settings: dict) -> dict:
+    """The settings that are neither None nor False nor zero."""
+    return {name: value for name, value in settings.items() if value}
 
 
 @dataclass(frozen=True)
@@ -133,8 +173,11 @@ class Cell:
 
     @cached_property
     def code(self) -> str:
-        """Digest of the code that trains the cell."""
-        return self.configuration().code
+        """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.
+
+        States of runs are kept by the first alone, so a change in how the files are written trains nothing.
+        """
+        return digest([self.configuration().code, code("regrade.training.results", apart=_APART)])
 
     @cached_property
     def identity(self) -> dict:

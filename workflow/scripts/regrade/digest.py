@@ -7,24 +7,29 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 # How files are written and errors are said is no part of what a result means
-APART = {"regrade.errors", "regrade.files"}
+APART = frozenset({"regrade.errors", "regrade.files"})
 
 
 @cache
-def code(*modules: str) -> str:
-    """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `modules` and of all that they import.
+def code(*modules: str, apart: frozenset[str] = APART) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `closure(*modules, apart)`."""
+    trees = [f"{module}\n{_parse(module)[0]}" for module in sorted(closure(*modules, apart=apart))]
+    return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
+
+
+def closure(*modules: str, apart: frozenset[str] = APART) -> set[str]:
+    """`modules` and all that they import, except through modules `apart`.
 
     Only modules of this package count, named as in an import (regrade.training.pack). An import inside a function
     counts like any other; what is imported for type checkers only does not.
     """
-    closure: set[str] = set()
+    reached: set[str] = set()
     waiting = set(modules)
     while waiting:
         module = waiting.pop()
-        closure.add(module)
-        waiting |= _parse(module)[1] - closure - APART
-    trees = [f"{module}\n{_parse(module)[0]}" for module in sorted(closure)]
-    return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
+        reached.add(module)
+        waiting |= _parse(module)[1] - reached - apart
+    return reached
 
 
 def content(*folders: Path) -> str:

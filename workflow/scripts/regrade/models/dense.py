@@ -7,6 +7,7 @@ import torch
 
 from regrade.models import initialisers
 from regrade.models.layer import Context, Layer
+from regrade.models.products import product
 
 if TYPE_CHECKING:
     from regrade import layers
@@ -31,7 +32,7 @@ class Dense(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, [steps,] inputs) → (runs, examples, [steps,] units)."""
-        return torch.baddbmm(self.bias[:, None], x.flatten(1, -2), self.kernel).view(*x.shape[:-1], -1)
+        return product(x.flatten(1, -2), self.kernel, self.bias[:, None]).view(*x.shape[:-1], -1)
 
 
 class Flatten(Layer):

@@ -13,7 +13,8 @@ class Context:
     `classes`: how many classes the dataset has.
     `vocabulary_size`: number of different token ids, for data that consist of them. `word_vectors` (ids, units): what
     an embedding may start from.
-    `stackable`: whether there may be other runs beside these, on whose number no result may depend.
+    `stackable`: whether there may be other runs beside these, on whose number no result may depend (see
+    `regrade.training.stacking`).
     """
 
     conventions: str

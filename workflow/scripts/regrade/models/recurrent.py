@@ -62,6 +62,9 @@ class Recurrent(Layer):
         if self.stackable and examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
         states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
+        if self.stackable and states is not None and states.shape[2] == 1:
+            # A second feature of zeros: a product with a dimension of 1 may be rounded differently (models/products.py)
+            states = functional.pad(states, [0, 0, 0, 1])
         steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
         for number in range(1, self.spec.layers + 1):
             kernel, recurrent, bias, second = self._layer(number)
@@ -71,7 +74,11 @@ class Recurrent(Layer):
                 steps, (second, of_new) = GruResetAfter, second.split([2 * self.spec.units, self.spec.units], dim=1)
                 second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
             bias = bias if second is None else bias + second
-            projected = _look_up(x, kernel, bias) if states is None else Project.apply(states, kernel, bias)
+            if states is None:
+                projected = _look_up(x, kernel, bias)
+            else:
+                filled = functional.pad(kernel, [0, states.shape[2] - kernel.shape[2]])
+                projected = Project.apply(states, filled, bias)
             every = self.spec.output == "states" or number < self.spec.layers
             states = steps.apply(projected, recurrent, every, *inside)
         states = states[..., :examples]

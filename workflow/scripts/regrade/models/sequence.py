@@ -8,6 +8,7 @@ from torch.nn import functional
 from regrade.models import initialisers
 from regrade.models.embedding import pick, rows_of
 from regrade.models.layer import Context, Layer
+from regrade.models.products import product
 
 if TYPE_CHECKING:
     from regrade import layers
@@ -84,7 +85,7 @@ class SequenceConvolution(Layer):
         # Below one another, each kernel one step further on: zeros behind it, repeated, and cut one step too early
         rows = functional.pad(self.kernel.flatten(1, 2), [0, 0, 0, together * features]).repeat(1, together, 1)
         shifted = rows[:, : together * window * features].view(runs, together, window * features, filters)
-        maps = windows @ shifted.transpose(1, 2).flatten(2)
+        maps = product(windows, shifted.transpose(1, 2).flatten(2))
         return maps.view(runs, -1, blocks * together, filters)[:, :, :steps] + self.bias[:, None, None]
 
 

@@ -1,5 +1,6 @@
 """Training the cells of a job, from their parameters to their files."""
 
+import importlib
 import time
 
 import torch
@@ -10,9 +11,7 @@ from regrade.errors import UserError
 from regrade.files import read_json, write_json
 from regrade.jobs import explain, sentence, written
 from regrade.params import Params
-from regrade.training import device, process, results
-from regrade.training.classification import ClassificationPack
-from regrade.training.language import LanguagePack
+from regrade.training import device, process, results, stacking
 from regrade.training.loading import load
 from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
@@ -60,7 +59,7 @@ def train(cell: Cell, params: Params) -> None:
         store = Store(configuration.hash, configuration.code)
         with store.alone():
             states = [store.read(seed) for seed in cell.seeds]
-            for group in groups(configuration, states, where):
+            for group in stacking.groups(configuration, states, where):
                 _finish(configuration, group, data, store, params.checkpoint_seconds)
         targets = data.evaluation_targets.numpy(force=True)
         results.write(cell.folder, cell, configuration, states, targets, params.keep_models)
@@ -72,32 +71,6 @@ def train(cell: Cell, params: Params) -> None:
         raise
 
 
-def groups(configuration: Configuration, states: list[RunState], where: torch.device) -> list[list[RunState]]:
-    """The unfinished runs in groups that advance together: those at the same epoch, where that is faster."""
-    together = configuration.settings.stackable and (where.type == "cuda" or _gains_from_stacking(configuration))
-    found: dict[int, list[RunState]] = {}
-    for state in states:
-        if not state.finished:
-            found.setdefault(state.epoch if together else state.seed, []).append(state)
-    return list(found.values())
-
-
-def _gains_from_stacking(configuration: Configuration) -> bool:
-    """Whether runs of small networks are faster together on a CPU, where they must not differ from runs alone.
-
-    One convolution of images already fills the caches, and an LSTM over vectors is run by run in any case. All others
-    gain, most of all those with many small steps (docs/performance.md).
-    """
-    kinds = {layer.kind for layer in configuration.network}
-    activations = {getattr(layer, "activation", "linear") for layer in configuration.network}
-    rounded_by_position = activations & {"sigmoid", "elu"} or "batch_normalization" in kinds
-    if configuration.settings.backend == "torch" and rounded_by_position:
-        return False
-    over_characters = any(layer.kind == "tokens" and layer.level == "char" for layer in configuration.network)
-    lstm = any(layer.kind == "recurrent" and layer.cell == "lstm" for layer in configuration.network)
-    return "convolution" not in kinds and not (lstm and not over_characters)
-
-
 def _finish(
     configuration: Configuration, states: list[RunState], data: Data, store: Store, checkpoint_seconds: float
 ) -> None:
@@ -107,7 +80,10 @@ def _finish(
     """
     resumed, epochs, where = states[0].epoch, configuration.settings.epochs, data.train_inputs.device
     saved = said = time.monotonic()
-    pack = _pack(configuration, states, data)
+    here = device.processor(where)
+    for state in states:
+        _note_processor(state, here)
+    pack = make_pack(configuration, states, data)
     while states:
         if states[0].epoch < epochs and not states[0].diverged:
             pack.advance()
@@ -125,14 +101,29 @@ def _finish(
             saved = time.monotonic()
         if ended:
             states = [state for state in states if state not in ended]
-            pack = _pack(configuration, states, data) if states else None
+            pack = make_pack(configuration, states, data) if states else None
 
 
-def _pack(configuration: Configuration, states: list[RunState], data: Data) -> Pack:
+def _note_processor(state: RunState, here: dict) -> None:
+    """Record the kind of processor that the run goes on with; where it is another than before, say so."""
+    if state.processors and state.processors[-1] != here:
+        print(
+            f"seed {state.seed} goes on from epoch {state.epoch}, to which another kind of processor trained it: its "
+            "numbers may differ in rounding from those of one processor alone (run.json lists both)",
+            flush=True,
+        )
+    if here not in state.processors[-1:]:
+        state.processors.append(here)
+
+
+def make_pack(configuration: Configuration, states: list[RunState], data: Data) -> Pack:
     """The runs as one pack. UserError when the network does not fit the data."""
     network = f"params.yaml: the network {configuration.settings.network!r}"
+    # By name, not by import: a cell depends on the code of its own task only
+    task = "language" if data.language else "classification"
+    kind = getattr(importlib.import_module(f"regrade.training.{task}"), f"{task.title()}Pack")
     try:
-        pack = (LanguagePack if data.language else ClassificationPack)(configuration, states, data)
+        pack = kind(configuration, states, data)
     except ValueError as error:
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
     shape, classes = pack.learner.output_shape, data.classes

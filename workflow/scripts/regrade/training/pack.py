@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from regrade.models.layer import Context
-from regrade.training import batches
+from regrade.training import batches, stacking
 from regrade.training.state import RunState
 from regrade.training.streams import stream
 
@@ -72,7 +72,7 @@ class Pack(ABC):
             data.classes,
             data.vocabulary_size,
             data.word_vectors,
-            self.settings.stackable,
+            stacking.stacked(configuration, self.device),
         )
         # By name, not by import: a cell depends on the code of its own backend only
         backend = importlib.import_module(f"regrade.training.{self.settings.backend}_learner")

@@ -1,8 +1,14 @@
 """What is set once for all that a training process computes."""
 
 import ctypes
+import os
 
 import torch
+
+# MKL's reproducible mode (Intel oneMKL developer guide, "Obtaining numerically reproducible results"): the fastest code
+# path of the processor, but always the same one. Without it, rounding depends on where in memory a matrix happens to be
+MKL_MODE = "MKL_CBWR"
+os.environ.setdefault(MKL_MODE, "AUTO,STRICT")  # on import: MKL reads it once, at the first product of the process
 
 # glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -15,6 +21,11 @@ def set_up(threads: int) -> None:
     # Convolutions on a GPU in full float32, as products are by default: what TF32 would change was never measured
     torch.backends.cudnn.allow_tf32 = False
     _keep_freed_memory()
+
+
+def products_are_reproducible() -> bool:
+    """Whether products on the CPU do not depend on where in memory the matrices are: MKL's in its reproducible mode."""
+    return torch.backends.mkl.is_available() and os.environ.get(MKL_MODE, "OFF").upper() != "OFF"
 
 
 def _keep_freed_memory() -> None:

@@ -112,4 +112,5 @@ def _run(state: RunState) -> dict:
         "parameters_by_layer": dict(sorted(parameters.items())),
         "train_seconds": sum(row["seconds"] for row in state.history),
         **state.environment,
+        "processors": state.processors,
     }

@@ -14,9 +14,8 @@ from regrade.cells import HISTORY, MODEL, RECORD, Configuration
 from regrade.errors import UserError
 from regrade.files import read_json
 from regrade.params import Params
-from regrade.training import device
-from regrade.training.classification import ClassificationPack
-from regrade.training.language import LanguagePack
+from regrade.training import device, process
+from regrade.training.job import make_pack
 from regrade.training.loading import load
 from regrade.training.pack import Data
 from regrade.training.state import RunState
@@ -53,8 +52,7 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
     weights = _weights(folder)
     _check_data(configuration.data)
-    torch.set_num_threads(params.threads)
-    torch.set_flush_denormal(True)  # as in training
+    process.set_up(params.threads)
     data = load(configuration, device.choose(params.device))
     history = pq.read_table(folder / HISTORY).to_pandas()
     split = configuration.settings.evaluated
@@ -97,7 +95,7 @@ def _evaluate(
     configuration: Configuration, seed: int, weights: dict[str, torch.Tensor], data: Data
 ) -> dict[str, torch.Tensor]:
     """What training measures at an evaluation, of a run with these weights."""
-    pack = (LanguagePack if data.language else ClassificationPack)(configuration, [RunState(seed)], data)
+    pack = make_pack(configuration, [RunState(seed)], data)
     # A learner has the runs first; here there is one. A name is either a parameter's or a buffer's
     kinds = ("network", "buffers")
     pack.learner.restore({f"{kind}/{name}": tensor[None] for kind in kinds for name, tensor in weights.items()})

@@ -14,7 +14,8 @@ class RunState:
     predictions/<last, best, best_even, best_odd>: (evaluated rows,) class indices at the last evaluation, at the one
     with the most correct rows, and at those with the most correct among the even and the odd rows.
     `samples`: what a language model wrote: epoch, kind, prompt, text, first_error (None where it is valid).
-    `environment`: where the run was trained (commit, versions, device, …).
+    `environment`: where the run was finished (commit, versions, device, …). `processors`: the kinds of processors that
+    trained it, in turn (see `regrade.training.device.processor`); one, unless it was resumed on another.
     """
 
     seed: int
@@ -24,6 +25,7 @@ class RunState:
     diverged: bool = False
     samples: list[dict] = field(default_factory=list)
     environment: dict = field(default_factory=dict)
+    processors: list[dict] = field(default_factory=list)
 
     @property
     def epoch(self) -> int:

@@ -58,8 +58,8 @@ class Learner:
         if not (self.settings.clip_norm or self.settings.gradient_norm):
             return
         gradients = [parameter.grad for parameter in self.network.parameters()]
-        parts = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-        norms = torch.linalg.vector_norm(parts, dim=0)
+        # Run by run: over several, the order of the sum depends on how many there are
+        norms = torch.stack([torch.nn.utils.get_total_norm(of_run) for of_run in zip(*gradients, strict=True)])
         if self.settings.gradient_norm:
             self.norms.append(norms)
         if self.settings.clip_norm:
@@ -72,7 +72,7 @@ class Learner:
     def gradient_norms(self) -> dict[str, torch.Tensor]:
         """The mean norm of all gradients together, (runs,), over the steps since the last call; if it is recorded."""
         norms, self.norms = self.norms, []
-        return {"gradient_norm": torch.stack(norms).mean(0)} if norms else {}
+        return {"gradient_norm": torch.stack(norms, dim=1).mean(1)} if norms else {}
 
     @torch.no_grad()
     def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
