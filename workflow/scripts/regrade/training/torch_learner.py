@@ -58,8 +58,9 @@ class Learner:
         if not (self.settings.clip_norm or self.settings.gradient_norm):
             return
         gradients = [parameter.grad for parameter in self.network.parameters()]
-        # Run by run: over several, the order of the sum depends on how many there are
-        norms = torch.stack([torch.nn.utils.get_total_norm(of_run) for of_run in zip(*gradients, strict=True)])
+        parts = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
+        # A run's parts beside each other: down a column, the order of the sum depends on how many runs there are
+        norms = torch.linalg.vector_norm(torch.stack(parts, dim=1), dim=1)
         if self.settings.gradient_norm:
             self.norms.append(norms)
         if self.settings.clip_norm:
