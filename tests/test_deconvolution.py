@@ -12,11 +12,11 @@ from conftest import SMALL, Project, merged
 from regrade import cells, params
 from regrade.cells import Configuration
 from regrade.errors import UserError
-from regrade.models.activations import statistics, strongest
-from regrade.models.deconvolution import project, receptive_field
+from regrade.models.inspect.activations import statistics, strongest
+from regrade.models.inspect.deconvolution import project, receptive_field
+from regrade.models.inspect.occlusion import occlusion
 from regrade.models.layer import Context
 from regrade.models.network import Network
-from regrade.models.occlusion import occlusion
 from regrade.reporting import page, report
 from regrade.reporting.evidence import Evidence
 from regrade.training import trained

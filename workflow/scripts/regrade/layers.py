@@ -150,7 +150,7 @@ class ImageRows(LayerSpec):
 class Recurrent(LayerSpec):
     """Recurrent cells, one layer upon another; gives the last state of the top layer, or its states at every step."""
 
-    module = "recurrent"
+    module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
     units: PositiveInt

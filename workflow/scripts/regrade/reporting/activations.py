@@ -4,7 +4,7 @@ import pandas as pd
 import torch
 
 from regrade.cells import Cell
-from regrade.models.activations import statistics
+from regrade.models.inspect.activations import statistics
 from regrade.reporting.evidence import Evidence
 from regrade.training import trained
 

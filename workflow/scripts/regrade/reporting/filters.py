@@ -9,8 +9,8 @@ from PIL import Image
 
 from regrade.cells import Cell
 from regrade.errors import UserError
-from regrade.models.activations import strongest
-from regrade.models.deconvolution import project, receptive_field
+from regrade.models.inspect.activations import strongest
+from regrade.models.inspect.deconvolution import project, receptive_field
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pictures import channels_last, levels, mosaic, panel
 from regrade.training import trained
@@ -36,7 +36,7 @@ def filters(evidence: Evidence, cell: Cell) -> alt.Chart | None:
 def projections(evidence: Evidence, cell: Cell, layer: str, maps: int = 9, top: int = 9) -> alt.ConcatChart | None:
     """For feature maps of `layer` (convolution1, …), what excites them most among the test images.
 
-    Per map, on the left its `top` strongest activations projected back to pixels (see `regrade.models.deconvolution`),
+    Per map, on the left its `top` strongest activations projected back to pixels (`models.inspect.deconvolution`),
     on the right the patches of the images that caused them, the strongest first. A projection is grey where it is
     zero, and has a scale of its own. A patch cut by an image's edge leaves white. The maps are the first `maps`: their
     order is arbitrary. None without a kept model; UserError when the network has no such layer or it cannot be

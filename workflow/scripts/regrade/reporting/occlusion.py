@@ -7,7 +7,7 @@ import torch
 
 from regrade.cells import Cell
 from regrade.errors import UserError
-from regrade.models.occlusion import occlusion, recognised
+from regrade.models.inspect.occlusion import occlusion, recognised
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pictures import channels_last, mosaic, panel
 from regrade.training import trained

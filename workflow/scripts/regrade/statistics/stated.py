@@ -188,7 +188,7 @@ def _activations(cell: Cell) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of activations by layer; empty without a kept model."""
     import torch
 
-    from regrade.models.activations import statistics
+    from regrade.models.inspect.activations import statistics
     from regrade.training import trained
 
     model = trained.load(cell)

@@ -16,9 +16,9 @@ transposed like filters, so rescaling is not undone: it divides once more, which
 import torch
 from torch.nn import functional
 
-from regrade.models.activations import layers_through
 from regrade.models.convolutional import Convolution, MaxPooling
 from regrade.models.dense import Dropout, Rescale
+from regrade.models.inspect.activations import layers_through
 from regrade.models.layer import ACTIVATIONS, Activation, Layer
 from regrade.models.network import Network
 from regrade.models.normalization import BatchNormalization

@@ -1,0 +1,127 @@
+"""The recurrent layer of a network: one or more cells of one kind, one upon another."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from regrade.models import initialisers
+from regrade.models.embedding import pick
+from regrade.models.layer import Context, Layer
+from regrade.models.recurrent.gru import GruResetAfter, GruResetBefore
+from regrade.models.recurrent.lstm import Lstm
+from regrade.models.recurrent.steps import Project
+from regrade.models.recurrent.vanilla import Vanilla
+
+if TYPE_CHECKING:
+    from regrade import layers
+
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+# PyTorch's CPU kernels work on blocks of this many numbers and treat the rest of a tensor by other code, which rounds
+# differently. With the examples filled up to a multiple of it, no run's numbers fall into such a rest.
+BLOCK = 32
+
+
+class Recurrent(Layer):
+    """One or more recurrent layers, from a state of zeros; the top layer's last state, or all of them."""
+
+    def __init__(self, spec: "layers.Recurrent", shape: tuple[int, ...], context: Context):
+        super().__init__()
+        steps, inputs = shape
+        self.spec, self.stackable = spec, context.stackable
+        self.output_shape = (spec.units,) if spec.output == "last" else (steps, spec.units)
+        width = GATES[spec.cell] * spec.units
+        # A second bias, inside the recurrent product: PyTorch always has it, Keras only where the reset acts after it
+        self.two_biases = context.conventions == "torch" or (spec.cell == "gru" and spec.reset_after)
+        for number in range(1, spec.layers + 1):
+            for name, values in self._initial(context, inputs, width).items():
+                self.register_parameter(f"{name}{number}", torch.nn.Parameter(values))
+            inputs = spec.units
+
+    def _initial(self, context: Context, inputs: int, width: int) -> dict[str, torch.Tensor]:
+        """The parameters of one layer at the start."""
+        units, lstm = self.spec.units, self.spec.cell == "lstm"
+        made = {}
+        if self.spec.initial == "linear":
+            made["kernel"], made["bias"] = initialisers.linear_pair(context, inputs, width)
+            made["recurrent"], second = initialisers.linear_pair(context, units, width)
+        else:
+            made["kernel"], made["recurrent"] = initialisers.recurrent_kernels(context, inputs, units, width)
+            made["bias"] = initialisers.recurrent_bias(context, units, width, forget=lstm)
+            second = initialisers.recurrent_bias(context, units, width, forget=False) if self.two_biases else None
+        return made | {"recurrent_bias": second} if self.two_biases else made
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, [steps,] units)."""
+        if self.spec.cell == "lstm" and x.is_floating_point():
+            states, _ = self._library_lstm(x)
+            return states if self.spec.output == "states" else states[:, :, -1]
+        examples = x.shape[1]
+        if self.stackable and examples % BLOCK:
+            x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
+        states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
+        if self.stackable and states is not None and states.shape[2] == 1:
+            # A second feature of zeros: a product with a dimension of 1 may be rounded differently (models/products.py)
+            states = functional.pad(states, [0, 0, 0, 1])
+        steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
+        for number in range(1, self.spec.layers + 1):
+            kernel, recurrent, bias, second = self._layer(number)
+            inside = []
+            if self.spec.cell == "gru" and self.spec.reset_after:
+                # What the reset gate does not act on needs no bias of its own inside the product
+                steps, (second, of_new) = GruResetAfter, second.split([2 * self.spec.units, self.spec.units], dim=1)
+                second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
+            bias = bias if second is None else bias + second
+            if states is None:
+                projected = _look_up(x, kernel, bias)
+            else:
+                filled = functional.pad(kernel, [0, states.shape[2] - kernel.shape[2]])
+                projected = Project.apply(states, filled, bias)
+            every = self.spec.output == "states" or number < self.spec.layers
+            states = steps.apply(projected, recurrent, every, *inside)
+        states = states[..., :examples]
+        return states.permute(1, 3, 0, 2) if self.spec.output == "states" else states.transpose(1, 2)
+
+    def _layer(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Kernel, recurrent kernel, bias and second bias of a layer, with the width before the inputs and the units."""
+        kernel, recurrent = getattr(self, f"kernel{number}"), getattr(self, f"recurrent{number}")
+        second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
+        return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
+
+    def step(self, x: torch.Tensor, state: list | None) -> tuple[torch.Tensor, list]:
+        """The states at every step of x (runs, rows, steps, features), and what the next call goes on from.
+
+        `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM.
+        """
+        if self.spec.cell != "lstm":
+            raise ValueError(f"texts are continued by an LSTM only, not by {self.spec.cell}")
+        return self._library_lstm(x, state)
+
+    def _library_lstm(self, x: torch.Tensor, before: list | None = None) -> tuple[torch.Tensor, list]:
+        """States (runs, rows, steps, units) by PyTorch's own LSTM, whose gates are in the same order, run by run.
+
+        It is faster than what is written out below, but takes vectors only, not ids. `before`: for each run, the pair
+        of states and cells to begin with; the second value are the pairs to go on from.
+        """
+        layers = [self._layer(number) for number in range(1, self.spec.layers + 1)]
+        outputs, after = [], []
+        for run, vectors in enumerate(x):
+            weights = []
+            for kernel, recurrent, bias, second in layers:
+                none = torch.zeros_like(bias[run, :, 0])
+                biases = [bias[run, :, 0], none if second is None else second[run, :, 0]]
+                weights += [kernel[run].contiguous(), recurrent[run].contiguous(), *biases]
+            zeros = x.new_zeros(len(layers), x.shape[1], self.spec.units)
+            start = before[run] if before else (zeros, zeros)
+            states, last, cell = torch.lstm(vectors, start, weights, True, len(layers), 0.0, True, False, True)
+            outputs.append(states)
+            after.append((last, cell))
+        return outputs[0][None] if len(outputs) == 1 else torch.stack(outputs), after
+
+
+def _look_up(ids: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """What the products of one-hot vectors with the kernel are: its columns. (steps, runs, width, examples)."""
+    columns = (kernel + bias).transpose(1, 2)
+    first = torch.arange(len(kernel), device=ids.device)[:, None, None] * columns.shape[1]
+    picked = pick(columns.flatten(0, 1), (ids + first).permute(2, 0, 1))
+    return picked.transpose(2, 3).contiguous()

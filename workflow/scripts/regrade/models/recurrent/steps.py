@@ -1,0 +1,81 @@
+"""What the cells share: the input products of all steps, the ways along the steps, the sums over them.
+
+The examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
+width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. All give the
+states after `every` step, (steps, runs, units, examples), or that after the last. `states` has steps + 1 entries, the
+first of zeros. In the backward passes, `state` is the gradient of the state after the step at hand, and `outside`
+what reaches the state before it other than through this step, None for nothing.
+
+A whole sequence does not fit into the cache, and fetching a step's part of it takes as long as many products. So
+gates are computed in the place of `projected`, and their gradients in the place of the gates, which nobody reads
+after that; and all that is done with a step is done while it is at hand.
+"""
+
+import torch
+
+
+def empty_states(projected: torch.Tensor, units: int) -> torch.Tensor:
+    """Room for the state before the first step (zeros) and after each."""
+    steps, runs, _, examples = projected.shape
+    states = projected.new_empty(steps + 1, runs, units, examples)
+    states[0] = 0
+    return states
+
+
+def gradient_of_last(gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient that reaches the state after the last step."""
+    return gradient.contiguous() if gradient.dim() == 3 else gradient[-1]
+
+
+def plus_product(outside: torch.Tensor | None, kernel: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+    """What comes from `outside`, if anything does, plus kernel · state."""
+    return kernel @ state if outside is None else torch.baddbmm(outside, kernel, state)
+
+
+def forwards(*tensors: torch.Tensor) -> zip:
+    """The slices of tensors (steps, …), step by step."""
+    return zip(*(tensor.unbind() for tensor in tensors), strict=True)
+
+
+def backwards(gradient: torch.Tensor, *tensors: torch.Tensor) -> list[tuple[torch.Tensor | None, ...]]:
+    """From the last step to the first: `outside`, and the slices of tensors (steps, …)."""
+    steps = len(tensors[0])
+    outside = [None] * steps if gradient.dim() == 3 else [None, *gradient[:-1].unbind()][-steps:]
+    return list(zip(outside, *(tensor.unbind() for tensor in tensors), strict=True))[::-1]
+
+
+# gradient, output of the function → gradient · slope of the function, one operation each
+through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
+through_tanh = torch.ops.aten.tanh_backward.grad_input
+
+
+# Sums over the steps are taken so that a run's result does not depend on how many runs there are: PyTorch's sum over a
+# leading dimension adds up in an order that depends on the sizes of the others.
+def kernel_gradient(gradient: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Sum over steps and examples of gradients times inputs: (runs, gates · units, features)."""
+    total = gradient.new_zeros(*gradient.shape[1:3], inputs.shape[2])
+    for of_step, x in forwards(gradient, inputs):
+        total.baddbmm_(of_step, x.transpose(1, 2))
+    return total
+
+
+def bias_gradient(gradient: torch.Tensor) -> torch.Tensor:
+    """Sum over steps and examples: (runs, gates · units, 1)."""
+    return gradient.sum(3).movedim(0, 2).contiguous().sum(2, keepdim=True)
+
+
+class Project(torch.autograd.Function):
+    """kernel · inputs + bias; inputs (steps, runs, features, examples), kernel (runs, width, features)."""
+
+    @staticmethod
+    def forward(ctx, inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        ctx.save_for_backward(inputs, kernel)
+        return torch.matmul(kernel, inputs).add_(bias)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Gradients of inputs, kernel and bias."""
+        inputs, kernel = ctx.saved_tensors
+        of_inputs = kernel.transpose(1, 2) @ gradient if ctx.needs_input_grad[0] else None
+        return of_inputs, kernel_gradient(gradient, inputs), bias_gradient(gradient)
