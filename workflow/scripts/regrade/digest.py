@@ -18,7 +18,7 @@ def code(*modules: str, apart: frozenset[str] = APART) -> str:
 
 
 def closure(*modules: str, apart: frozenset[str] = APART) -> set[str]:
-    """`modules` and all that they import, except through modules `apart`.
+    """`modules`, the packages that they are in, and all that they import, except through modules `apart`.
 
     Only modules of this package count, named as in an import (regrade.training.pack). An import inside a function
     counts like any other; what is imported for type checkers only does not.
@@ -28,7 +28,7 @@ def closure(*modules: str, apart: frozenset[str] = APART) -> set[str]:
     while waiting:
         module = waiting.pop()
         reached.add(module)
-        waiting |= _parse(module)[1] - reached - apart
+        waiting |= (_parse(module)[1] | _packages(module)) - reached - apart
     return reached
 
 
@@ -40,6 +40,12 @@ def content(*folders: Path) -> str:
             if path.is_file():
                 total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:8]
+
+
+def _packages(module: str) -> set[str]:
+    """The packages that a module is in, whose `__init__` runs before it."""
+    parts = module.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts))}
 
 
 @cache
