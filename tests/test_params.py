@@ -20,7 +20,7 @@ MISTAKES = {
     "unknown key deep": (f"{BASELINE}.setings", {}, f"{BASELINE}.setings: there is no such key"),
     "unknown scale": ("scale", "paperr", "scale: 'paperr' is none of paper, quick, demo"),
     "wrong type": ("threads", "two", "threads: 'two' should be a whole number"),
-    "number as text": (f"{BASELINE}.settings.lr", "1e-3", f"{BASELINE}.settings.lr: '1e-3' is a text to YAML"),
+    "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a valid number"),
     "negative": (f"{BASELINE}.settings.epochs", -1, f"{BASELINE}.settings.epochs: -1 should be greater than 0"),
     "misspelt optimizer": (
         f"{BASELINE}.settings.optimizer",

@@ -5,20 +5,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
-from regrade import cells, params, prune
+from regrade import cells, overlays, params, prune
 from regrade.errors import UserError
 from regrade.files import write_json
-from regrade.overlays import merge
 from regrade.params import Params
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the process's exit status. Mistakes of the user are one sentence on stderr."""
-    overlays = argparse.ArgumentParser(add_help=False)
-    overlays.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml")
-    overlays.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="single parameters")
+    changes = argparse.ArgumentParser(add_help=False)
+    changes.add_argument(
+        "--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml"
+    )
+    changes.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
     parser = argparse.ArgumentParser(prog="python -m regrade", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
@@ -28,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
     }
-    made = {name: commands.add_parser(name, help=text, parents=[overlays]) for name, text in helps.items()}
+    made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
     made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
     options = parser.parse_args(arguments)
@@ -36,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "schema":
             write_json(params.schema_path(), params.schema(), sealed=False)
             return 0
-        parameters = params.parse(_merged(options.configfile, options.config))
+        parameters = params.parse(overlays.merged(options.configfile, options.config))
         match options.command:
             case "cells":
                 return _list(parameters)
@@ -52,30 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-
-
-def _merged(overlays: list[str], values: list[str]) -> dict:
-    """params.yaml with overlays and single values on top, merged as Snakemake merges them."""
-    config: dict = {}
-    for name in ("params.yaml", *overlays):
-        try:
-            content = yaml.safe_load(Path(name).read_text())
-        except OSError as error:
-            raise UserError(f"{name} cannot be read ({error.strerror}): run this where params.yaml is") from error
-        except yaml.YAMLError as error:
-            raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(content, dict):
-            raise UserError(f"{name} is not a mapping of keys to values")
-        merge(config, content)
-    for text in values:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--config {text}: write it as KEY=VALUE")
-        try:
-            config[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"--config {text}: the value is not YAML: {' '.join(str(error).split())}") from error
-    return config
 
 
 def _list(parameters: Params) -> int:
