@@ -184,6 +184,10 @@ class _Line(_Names):
                     f"{cell.experiment} has no setting {key!r}{hint(key, cell.settings)}; correct the column cell"
                 )
             self.value(cell, key, value)
+        varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
+        found = [one for one in every if varying.items() <= one.varying.items()]
+        if len(found) > 1 and not metric.startswith("activation"):
+            raise self.wrong(f"names {len(found)} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
         if problem := _unknowable(cell, metric, row):

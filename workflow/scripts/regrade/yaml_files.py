@@ -8,9 +8,11 @@ import yaml
 
 from regrade.errors import UserError
 
-_NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
 # From here on, neighbouring whole numbers are the same floating-point number
 _EXACT = 2**53
+# Longer whole numbers are too large for anything here
+_DIGITS = 30
 
 
 def number(value: object) -> object:
@@ -20,8 +22,9 @@ def number(value: object) -> object:
     """
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         try:
-            value = int(value) if value.lstrip("+-").replace("_", "").isdigit() else float(value)
-        except ValueError:  # an underscore in an odd place, or thousands of digits
+            whole = value.lstrip("+-").replace("_", "").isdecimal() and len(value) < _DIGITS
+            value = int(value) if whole else float(value)
+        except ValueError:  # an underscore in an odd place
             return value
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)

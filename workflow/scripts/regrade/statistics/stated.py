@@ -39,8 +39,9 @@ class Comparison:
 
 def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
     """All lines of a study's reported.csv with what was measured. UserError for a line that can name no cell."""
-    lines = reported.rows(study)
-    return [_compare(study, lines, line, number, measurements) for number, line in enumerate(lines, start=2)]
+    numbered = reported.numbered(study)
+    lines = [line for _, line in numbered]
+    return [_compare(study, lines, line, number, measurements) for number, line in numbered]
 
 
 def _compare(study: str, lines: list[dict], row: dict, number: int, measurements: Measurements) -> Comparison:
