@@ -1,13 +1,15 @@
 """Command line: python -m regrade cells | model | prune | report | schema. Run it where params.yaml is."""
 
 import argparse
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
-from regrade import cells, overlays, params, prune
+from regrade import cells, overlays, params, prune, references
 from regrade.errors import UserError
 from regrade.files import write_json
+from regrade.jobs import explain
 from regrade.params import Params
 
 
@@ -32,35 +34,51 @@ def main(arguments: list[str] | None = None) -> int:
     made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
     options = parser.parse_args(arguments)
     try:
-        if options.command == "schema":
-            write_json(params.schema_path(), params.schema(), sealed=False)
-            return 0
-        parameters = params.parse(overlays.merged(options.configfile, options.config))
-        match options.command:
-            case "cells":
-                return _list(parameters)
-            case "model":
-                return _score(options.folder, parameters)
-            case "prune":
-                return _prune(parameters, options.yes)
-            case _:
-                from regrade.reporting import report
-
-                print(f"The report: {report.write_all(parameters)}")
-                return 0
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if (sentence := explain(error)) is None:
+            raise
+        print(f"Error: {sentence}", file=sys.stderr)
         return 1
 
 
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "schema":
+        write_json(params.schema_path(), params.schema(), sealed=False)
+        return 0
+    parameters = params.parse(overlays.merged(options.configfile, options.config))
+    match options.command:
+        case "cells":
+            return _list(parameters)
+        case "model":
+            return _score(options.folder, parameters)
+        case "prune":
+            return _prune(parameters, options.yes)
+        case _:
+            from regrade.reporting import report
+
+            print(f"The report: {report.write_all(parameters)}")
+            return 0
+
+
 def _list(parameters: Params) -> int:
-    every = cells.expand(parameters)
-    states = [cell.status for cell in every]
-    for cell, state in zip(every, states, strict=True):
+    every, states, damages = cells.expand(parameters), Counter(), []
+    references.check(parameters, every)
+    for cell in every:
+        try:
+            state = cell.status
+        except UserError as error:
+            state = "damaged"
+            damages.append(error)
+        states[state] += 1
         print(f"{state:9s} {cell.folder}")
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     print(f"{len(every)} cells at scale {parameters.scale}: {counts}", file=sys.stderr)
-    return 0
+    for damage in damages:
+        print(f"Error: {damage}", file=sys.stderr)
+    return 1 if damages else 0
 
 
 def _score(folder: Path, parameters: Params) -> int:
@@ -88,4 +106,6 @@ def _prune(parameters: Params, yes: bool) -> int:
 
 
 if __name__ == "__main__":
+    # As other tools do when what reads their output has seen enough
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())
