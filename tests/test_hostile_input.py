@@ -1,8 +1,11 @@
 """Input that wants to run commands, to leave its folder or to change a page. It is refused in one sentence, or shown."""
 
+import errno
 import json
 import os
 import pickle
+import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,13 +13,15 @@ import pandas as pd
 import pytest
 import test_cifar10
 import test_imdb
+import yaml
 from conftest import Project, merged
-from regrade import params, reported
+from regrade import __main__, cells, claims, params, prune, reported
 from regrade.datasets import imdb
 from regrade.datasets.fetch import fetch
 from regrade.errors import UserError
 from regrade.params import DataFile
-from regrade.reporting import printing
+from regrade.reporting import page, printing
+from regrade.reporting.evidence import Evidence
 from tiny import PARAMS, STUDY, sweep, tiny
 
 COMMANDS = "$(touch pwned)`touch pwned`; touch pwned\n| touch pwned & '\"; touch pwned #"
@@ -97,8 +102,6 @@ def test_names_that_become_paths_are_plain(name: str):
 
 
 def cells_of(config: dict) -> list:
-    from regrade import cells
-
     return cells.expand(params.parse(config))
 
 
@@ -136,8 +139,8 @@ def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
     assert answer.returncode == 1
     assert f"could not get {fetched} from any of its addresses" in answer.stdout
     assert not list(tmp_path.rglob("pwned*"))
-    for page in (project.folder / "reports/index.html", project.folder / "reports/tiny/index.html"):
-        read = Page(page)
+    for path in (project.folder / "reports/index.html", project.folder / "reports/tiny/index.html"):
+        read = Page(path)
         assert read.text.count("<script>alert(1)</script>") >= 2
         assert "{{ 7 * 7 }}" in read.text and "$(touch pwned)" in read.text
         # Those of the site itself have a source or a type
@@ -205,3 +208,99 @@ def test_odd_addresses_are_one_sentence(url: str, tmp_path: Path, monkeypatch):
         fetch(DataFile(urls=[url], sha256="0" * 64), tmp_path / "raw" / "file")
     assert "could not get" in str(raised.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_other_encodings_are_one_sentence_with_the_file(tmp_path: Path):
+    project = tiny(tmp_path)
+    path = project.folder / "params.yaml"
+    text = path.read_text().replace("title: Tiny", "title: Tïny")
+    for encoding in ("latin-1", "utf-16"):
+        path.write_text(text, encoding=encoding)
+        (project.folder / "overlay.yaml").write_text("# ä\n", encoding=encoding)
+        for command in (("snakemake", "-n"), (sys.executable, "-m", "regrade", "cells")):
+            answer = project.run(*command)
+            assert answer.returncode == 1 and "params.yaml is not in UTF-8" in answer.stdout, answer.stdout
+            assert "save it as UTF-8" in answer.stdout and "Traceback" not in answer.stdout
+    path.write_text(text.replace("Tïny", "2024-02-30"))
+    for command in (("snakemake", "-n"), (sys.executable, "-m", "regrade", "cells")):
+        assert "there is no date 2024-02-30" in project.run(*command).stdout
+
+
+def test_a_locale_without_utf_8_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    project = tiny(tmp_path, {"studies": {STUDY: {"title": "Tïny ↑"}}})
+    folder = project.folder / "workflow/studies" / STUDY
+    (folder / "report.md.j2").write_text('# Größen\n\n{{ table("1", "Größen.", "sweep") }}\n', encoding="utf-8")
+    (folder / "claims.yaml").write_text("claims: []\ndiscrepancies: [größer]\n", encoding="utf-8")
+    (folder / "reported.csv").write_text(f"{HEADER}Ü,sweep,width=2,best_epoch,1,\n", encoding="utf-8")
+    answer = project.run("snakemake", "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    assert project.run(sys.executable, "-m", "regrade", "report").returncode == 0
+    html = (project.folder / "reports/tiny/index.html").read_text(encoding="utf-8")
+    assert all(text in html for text in ("Tïny ↑", "Größen", "größer", "Ü"))
+
+
+TEMPLATES = {
+    "{{ 1 / 0 }}": "line 2: ZeroDivisionError: division by zero",
+    '{{ table("1") }}': "line 2: TypeError: ",
+    '{{ find("sweep")[7].folder }}': "line 2: UndefinedError: ",
+    '{{ curves("sweep", "accuracy") }}': "line 2 (by figures.py, line ",
+    "{% if %}": "line 2: Expected an expression",
+    '{% include "part.md.j2" %}': "part.md.j2 is missing",
+    "{{ missing }}": "line 2: UndefinedError: 'missing' is undefined",
+}
+
+
+def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(page, "STUDIES", tmp_path)
+    of_study = Evidence(cells_of(PARAMS), pd.DataFrame(), pd.DataFrame(), STUDY, params.parse(PARAMS))
+    (tmp_path / STUDY).mkdir()
+    for text, complaint in TEMPLATES.items():
+        (tmp_path / STUDY / page.TEMPLATE).write_text(f"# A page\n{text}\n")
+        with pytest.raises(UserError) as raised:
+            page.body(of_study, tmp_path)
+        assert complaint in str(raised.value) and "\n" not in str(raised.value), text
+    with pytest.raises(UserError, match=r"report.md.j2 is missing; add it"):
+        (tmp_path / STUDY / page.TEMPLATE).unlink()
+        page.body(of_study, tmp_path)
+
+
+def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(claims, "STUDIES", tmp_path)
+    for number, words in ((errno.ENOSPC, "the disk is full"), (errno.EROFS, "may not be changed or read")):
+
+        def refused(*_, number=number, **__):
+            raise OSError(number, os.strerror(number), "a/file")
+
+        monkeypatch.setattr(__main__, "write_json", refused)
+        monkeypatch.setattr(prune, "unnamed", refused)
+        monkeypatch.setattr("regrade.reporting.report.write_all", refused)
+        for command in ("schema", "prune", "report"):
+            assert __main__.main([command]) == 1
+            said = capsys.readouterr().err
+            assert words in said and "a/file" in said and said.count("\n") == 1
+
+
+def test_a_damaged_record_hides_no_other_cell(tmp_path: Path):
+    project = tiny(tmp_path)
+    listing = project.run(sys.executable, "-m", "regrade", "cells")
+    folder = re.findall(r"results/\S+", listing.stdout)[0]
+    (project.folder / folder).mkdir(parents=True)
+    for name in cells.FILES:
+        (project.folder / folder / name).write_text("{")
+    answer = project.run(sys.executable, "-m", "regrade", "cells")
+    assert answer.returncode == 1
+    assert f"damaged   {folder}\nmissing   results/tiny/sweep/width=3" in answer.stdout
+    assert "2 cells at scale small: 1 damaged, 1 missing" in answer.stdout
+    assert f"Error: {folder}/run.json is damaged" in answer.stdout and "Traceback" not in answer.stdout
+
+
+def test_a_reader_may_stop_reading(tmp_path: Path):
+    project = tiny(tmp_path, sweep(grid={"width": list(range(1, 3000))}))
+    answer = project.run("bash", "-c", f"{sys.executable} -m regrade cells | head -1")
+    assert re.fullmatch(r"missing   results/\S+\n", answer.stdout), answer.stdout

@@ -1,11 +1,20 @@
 """Bad parameters are one clear sentence with the key's path, before any job starts."""
 
+import itertools
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 from conftest import ROOT, SMALL, Project, merged
-from regrade import cells, params
+from regrade import cells, overlays, params, yaml_files
 from regrade.errors import UserError
 from regrade.files import read_json
+from snakemake.cli import parse_config
+from tiny import PARAMS, sweep, tiny
 
 STUDY = "studies.ce4042"
 EXPERIMENTS = f"{STUDY}.experiments"
@@ -20,7 +29,7 @@ MISTAKES = {
     "unknown key deep": (f"{BASELINE}.setings", {}, f"{BASELINE}.setings: there is no such key"),
     "unknown scale": ("scale", "paperr", "scale: 'paperr' is none of paper, quick, demo"),
     "wrong type": ("threads", "two", "threads: 'two' should be a whole number"),
-    "number as text": (f"{BASELINE}.settings.lr", "1e-3", f"{BASELINE}.settings.lr: '1e-3' is a text to YAML"),
+    "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a valid number"),
     "negative": (f"{BASELINE}.settings.epochs", -1, f"{BASELINE}.settings.epochs: -1 should be greater than 0"),
     "misspelt optimizer": (
         f"{BASELINE}.settings.optimizer",
@@ -97,6 +106,81 @@ MISTAKES = {
 }
 
 
+MISTAKES |= {
+    "fraction under a cap": (f"{BASELINE}.settings.epochs", 10.5, f"{BASELINE}.settings.epochs: 10.5 should be a"),
+    "text under a cap": (f"{BASELINE}.settings.epochs", "ten", f"{BASELINE}.settings.epochs: 'ten' should be a"),
+    "not finite": (f"{BASELINE}.settings.lr", float("inf"), f"{BASELINE}.settings.lr: Infinity"),
+    "huge": (f"{BASELINE}.settings.lr", 1e300, f"{BASELINE}.settings.lr: 1e+300 should be less than"),
+    "evaluations without end": (
+        f"{BASELINE}.settings.evaluate_every",
+        1e-300,
+        f"{BASELINE}.settings.evaluate_every: 1e-300 should be greater than or equal to 0.001",
+    ),
+    "large seed": ("seeds", [0, 2**31], "seeds.1: 2147483648 should be less than 2147483648"),
+    "kept model of no seed": ("keep_models", [7], "keep_models: 7 is none of the seeds"),
+    "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
+    "too many held out": (
+        f"{BASELINE}.settings.validation_rows",
+        10000,
+        f"{BASELINE}.settings.validation_rows: 10000 of 10000 training rows cannot be held out",
+    ),
+    "padding of a pooling": (
+        f"{CNN}.2",
+        {"max_pooling": {"size": 2, "padding": 2}},
+        f"{CNN}.2.max_pooling: a padding of 2 is more than half of the size 2",
+    ),
+    "kernel larger than the image": (
+        f"{CNN}.1.convolution.kernel",
+        40,
+        f"{CNN}.1.convolution: leaves nothing of numbers of shape (3, 32, 32)",
+    ),
+    "pixels as they are": (
+        f"{CNN}.0",
+        {"dropout": {"rate": 0.1}},
+        f"{CNN}.0.dropout: cannot take bytes of shape (3, 32",
+    ),
+    "too few outputs": (f"{CNN}.9.dense.units", 7, f"{CNN}: ends with numbers of shape (7), but there are 10 classes"),
+    "nothing to train": (
+        "studies.comp576.networks.cnn",
+        [{"rescale": {"divisor": 255}}, "flatten"],
+        "studies.comp576.networks.cnn: no layer has anything to train",
+    ),
+    "tokens to a layer of pixels": (
+        f"{STUDY}.networks.gru.0",
+        {"rescale": {"divisor": 2}},
+        f"{STUDY}.networks.gru.0.rescale: cannot take ids of shape (100)",
+    ),
+    "rows of whole texts": (
+        "studies.vudl.experiments.q1_tuning.settings",
+        {"dataset": "imdb", "optimizer": "adam", "batch_size": 8, "epochs": 1, "validation_rows": 10},
+        "q1_tuning.settings.batch_size: the texts of imdb are read whole here, so a batch needs batch_tokens",
+    ),
+    "batch of tokens of images": (
+        "studies.cs324.experiments.p1_cifar_mlp.settings",
+        {"dataset": "cifar10", "network": "image_mlp", "optimizer": "sgd", "lr": 1, "epochs": 1, "batch_tokens": 9},
+        "p1_cifar_mlp.settings.batch_tokens: only texts that are read whole",
+    ),
+    "numpy with other layers": (
+        "studies.cs324.networks.mlp.0",
+        "flatten",
+        "networks.mlp.0: the numpy backend has dense layers",
+    ),
+    "chosen by what is not evaluated": (
+        f"{OPTIMIZERS}.select.by",
+        "validation_accuracy_best_epoch",
+        f"{OPTIMIZERS}.select.by: a2_filters evaluates test rows",
+    ),
+    "name of a rule": ("studies.all", {}, "studies.all"),
+    "long name": (f"{EXPERIMENTS}.{'x' * 65}", {"title": "a"}, "should have at most 64 characters"),
+    "setting with the name of a column": (
+        f"{CNN}.9.dense.units",
+        "$seeds",
+        "the setting $seeds has a name that is taken",
+    ),
+    "impossible options": ("datasets.moons.options.rows", "many", "settings.rows: 'many' should be a whole number"),
+}
+
+
 def changed(path: str, value: object) -> dict:
     """params.yaml with `value` at a dotted path."""
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -130,6 +214,114 @@ def test_front_doors_refuse_before_any_job_starts(project: Project):
         )
     assert not project.find("results/**/*")
     assert not project.find("data/**/*")
+
+
+# Texts of a file, and what is meant
+NUMBERS = {
+    **{"0.00001": 1e-05, "1e-05": 1e-05, "1E-5": 1e-05, "'1e-05'": 1e-05, ".1e-4": 1e-05, "+1.0e-05": 1e-05},
+    **{"1e3": 1000, "1000.0": 1000, "1_000": 1000, "010": 10, "1.5": 1.5, "-.5": -0.5},
+}
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_are_what_python_and_yaml_1_2_say(text: str):
+    value = yaml_files.number(yaml_files.parse(text, "a file"))
+    assert value == NUMBERS[text] and type(value) is type(NUMBERS[text])
+
+
+@pytest.mark.parametrize("text", ["yes", "1:30", "2024-02-29", "1e", "e5", "1__", "0x10", "."])
+def test_other_texts_are_texts(text: str):
+    assert yaml_files.number(yaml_files.parse(text, "a file")) == text
+
+
+def test_a_cell_has_one_name_however_its_numbers_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def names(lr: str, epochs: str) -> set[str]:
+        text = yaml.safe_dump(merged(PARAMS, sweep(grid={"lr": ["LR", 1], "epochs": ["EPOCHS"], "width": [2]})))
+        Path("params.yaml").write_text(text.replace("EPOCHS", epochs).replace("LR", lr))
+        return {cell.name for cell in cells.expand(params.parse(overlays.merged()))}
+
+    monkeypatch.chdir(tmp_path)
+    assert len(names("0.00001", "10")) == 2
+    for lr, epochs in (("1e-05", "1e1"), ("'1e-05'", "'10'"), ("1.0E-5", "10.0")):
+        assert names(lr, epochs) == names("0.00001", "10")
+
+
+def test_dvc_writes_parameters_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from dvc.utils.hydra import apply_overrides
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    before = yaml_files.read("params.yaml")
+    apply_overrides("params.yaml", [f"{BASELINE}.settings.lr=0.00001", "checkpoint_seconds=1e-7"])
+    assert "lr: 1e-05\n" in Path("params.yaml").read_text()
+    changed_one = overlays.merged()
+    assert changed_one["studies"]["ce4042"]["experiments"]["a1_baseline"]["settings"]["lr"] == 0.00001
+    monkeypatch.chdir(ROOT)
+    overlays.merge(before, {"checkpoint_seconds": 1e-7})
+    before["studies"]["ce4042"]["experiments"]["a1_baseline"]["settings"]["lr"] = 0.00001
+    assert changed_one == before
+
+
+# One call of each front door for all of these
+VALUES = (
+    *(
+        "seeds=[0, 1e0]",
+        "cells_per_job=1e1",
+        "checkpoint_seconds=1e-05",
+        "device='cpu'",
+        "keep_models=[]",
+        "threads=+1",
+    ),
+    *("scales={small: {at_most: {epochs: 1E0}}}", "scales={small: {data: stand_in}}"),
+    "studies={tiny: {title: 2 ü, experiments: {sweep: {grid: {width: [3, 1_0], lr: [.5e-1, 1e-05]}}}}}",
+)
+
+
+def test_front_doors_understand_the_same(tmp_path: Path):
+    project = tiny(tmp_path)
+    overlay = ("--configfile", project.overlay(sweep(settings={"epochs": 3})), "--config", *VALUES)
+    planned = project.run("snakemake", "-n", *overlay, "--", "train_all")
+    listed = project.run(sys.executable, "-m", "regrade", "cells", *overlay)
+    assert planned.returncode == 0, planned.stdout
+    folders = set(re.findall(r"results/tiny/sweep/[^/]+(?=/run.json)", planned.stdout))
+    assert folders == set(re.findall(r"results/tiny/sweep/\S+", listed.stdout)), listed.stdout
+    assert len(folders) == 4 and any("lr=1e-05+" in f"{folder}+" or "lr=1e-05-" in folder for folder in folders)
+    answer = project.run("snakemake", "--cores", "1", *overlay, "--", f"{min(folders)}/run.json")
+    assert answer.returncode == 0, answer.stdout
+    assert project.run(sys.executable, "-m", "regrade", "cells", *overlay).stdout.count("done ") == 4
+
+
+def test_examples_of_config_in_the_documentation_are_understood():
+    examples = []
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for line in re.findall(r"[^`\n]*--config [^`\n]*", page.read_text(encoding="utf-8")):
+            words = shlex.split(line[line.index("--config ") :], comments=True)[1:]
+            examples.append(list(itertools.takewhile(lambda word: re.match(r"\w+=", word), words)))
+    assert len([one for one in examples if one]) > 5
+    for values in examples:
+        parse_config(values)  # Snakemake's own, which sees them first
+        params.parse(overlays.merged([ROOT / "params.yaml"], values))
+
+
+LOST = {
+    "params.yaml": "scale: small\nscale: small\n",
+    "overlay.yaml": "studies:\n  tiny: {title: a, title: b}\n",
+    "workflow/studies/tiny/claims.yaml": "claims: []\ndiscrepancies: []\nclaims: []\n",
+    "workflow/studies/tiny/reported.csv": "source,experiment,cell,metric,value,note,value\n",
+}
+
+
+def test_nothing_that_is_there_twice_is_lost(tmp_path: Path):
+    for name, content in LOST.items():
+        project = tiny(tmp_path / Path(name).stem)
+        (project.folder / "overlay.yaml").write_text("threads: 1\n")
+        path = project.folder / name
+        path.write_text(content + (path.read_text() if name == "params.yaml" else ""))
+        for command in (("snakemake", "-n"), (sys.executable, "-m", "regrade", "cells")):
+            answer = project.run(*command, "--configfile", "overlay.yaml")
+            assert answer.returncode == 1, name
+            assert "is there twice; remove one" in answer.stdout and name in answer.stdout, answer.stdout
+            assert "Traceback" not in answer.stdout
 
 
 def test_schema_is_the_one_of_the_models():

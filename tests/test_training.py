@@ -244,7 +244,7 @@ def test_same_results_through_the_front_door(project: Project, finished: Project
     import pandas as pd
     from conftest import SMALL, merged
 
-    overlay = merged(SMALL, {"seeds": [1]})
+    overlay = merged(SMALL, {"seeds": [1], "keep_models": [1]})
     listed = project.regrade("cells", overlay=overlay).stdout.split()
     answer = project.snakemake(f"{listed[1]}/run.json", overlay=overlay)
     assert answer.returncode == 0, answer.stdout

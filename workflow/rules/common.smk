@@ -5,7 +5,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
@@ -15,21 +14,26 @@ min_version("9.0")
 gc.set_threshold(100_000)
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from regrade import batching, cells, datasets, digest, gpus, params, reporting
+from regrade import batching, cells, datasets, digest, gpus, overlays, params, references, reporting
 from regrade.errors import UserError
-from regrade.overlays import merge
-
-# Snakemake puts the keys of overlays first, but cells are named, and listed, in the order of params.yaml
-ordered = yaml.safe_load(Path("params.yaml").read_text())
-merge(ordered, config)
-config.clear()
-config.update(ordered)
 
 try:
-    PARAMS = params.parse(config)
+    # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
+    # keys; overlays come in the order of the command line, keys in that of params.yaml
+    given = workflow.config_settings
+    merged = overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ())
+    PARAMS = params.parse(merged)
     CELLS = {cell.folder.as_posix(): cell for cell in cells.expand(PARAMS)}
+    references.check(PARAMS, CELLS.values())
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+configfile: overlays.BASE
+
+
+config.clear()
+config.update(PARAMS.model_dump(by_alias=True, exclude_unset=True))
 validate(config, params.schema_path(), set_default=False)
 
 IDENTITIES = {datasets.folder(cell.data).as_posix(): cell.data for cell in CELLS.values()}

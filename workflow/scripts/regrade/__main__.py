@@ -1,24 +1,25 @@
 """Command line: python -m regrade cells | model | prune | report | schema. Run it where params.yaml is."""
 
 import argparse
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
-from regrade import cells, params, prune
+from regrade import cells, overlays, params, prune, references
 from regrade.errors import UserError
 from regrade.files import write_json
-from regrade.overlays import merge
+from regrade.jobs import explain
 from regrade.params import Params
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the process's exit status. Mistakes of the user are one sentence on stderr."""
-    overlays = argparse.ArgumentParser(add_help=False)
-    overlays.add_argument("--configfile", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml")
-    overlays.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="single parameters")
+    changes = argparse.ArgumentParser(add_help=False)
+    changes.add_argument(
+        "--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml"
+    )
+    changes.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
     parser = argparse.ArgumentParser(prog="python -m regrade", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
@@ -28,64 +29,56 @@ def main(arguments: list[str] | None = None) -> int:
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
     }
-    made = {name: commands.add_parser(name, help=text, parents=[overlays]) for name, text in helps.items()}
+    made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
     made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
     options = parser.parse_args(arguments)
     try:
-        if options.command == "schema":
-            write_json(params.schema_path(), params.schema(), sealed=False)
-            return 0
-        parameters = params.parse(_merged(options.configfile, options.config))
-        match options.command:
-            case "cells":
-                return _list(parameters)
-            case "model":
-                return _score(options.folder, parameters)
-            case "prune":
-                return _prune(parameters, options.yes)
-            case _:
-                from regrade.reporting import report
-
-                print(f"The report: {report.write_all(parameters)}")
-                return 0
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if (sentence := explain(error)) is None:
+            raise
+        print(f"Error: {sentence}", file=sys.stderr)
         return 1
 
 
-def _merged(overlays: list[str], values: list[str]) -> dict:
-    """params.yaml with overlays and single values on top, merged as Snakemake merges them."""
-    config: dict = {}
-    for name in ("params.yaml", *overlays):
-        try:
-            content = yaml.safe_load(Path(name).read_text())
-        except OSError as error:
-            raise UserError(f"{name} cannot be read ({error.strerror}): run this where params.yaml is") from error
-        except yaml.YAMLError as error:
-            raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(content, dict):
-            raise UserError(f"{name} is not a mapping of keys to values")
-        merge(config, content)
-    for text in values:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--config {text}: write it as KEY=VALUE")
-        try:
-            config[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"--config {text}: the value is not YAML: {' '.join(str(error).split())}") from error
-    return config
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "schema":
+        write_json(params.schema_path(), params.schema(), sealed=False)
+        return 0
+    parameters = params.parse(overlays.merged(options.configfile, options.config))
+    match options.command:
+        case "cells":
+            return _list(parameters)
+        case "model":
+            return _score(options.folder, parameters)
+        case "prune":
+            return _prune(parameters, options.yes)
+        case _:
+            from regrade.reporting import report
+
+            print(f"The report: {report.write_all(parameters)}")
+            return 0
 
 
 def _list(parameters: Params) -> int:
-    every = cells.expand(parameters)
-    states = [cell.status for cell in every]
-    for cell, state in zip(every, states, strict=True):
+    every, states, damages = cells.expand(parameters), Counter(), []
+    references.check(parameters, every)
+    for cell in every:
+        try:
+            state = cell.status
+        except UserError as error:
+            state = "damaged"
+            damages.append(error)
+        states[state] += 1
         print(f"{state:9s} {cell.folder}")
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     print(f"{len(every)} cells at scale {parameters.scale}: {counts}", file=sys.stderr)
-    return 0
+    for damage in damages:
+        print(f"Error: {damage}", file=sys.stderr)
+    return 1 if damages else 0
 
 
 def _score(folder: Path, parameters: Params) -> int:
@@ -113,4 +106,6 @@ def _prune(parameters: Params, yes: bool) -> int:
 
 
 if __name__ == "__main__":
+    # As other tools do when what reads their output has seen enough
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

@@ -4,7 +4,7 @@ import difflib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,12 +12,12 @@ from string import Template
 
 from pydantic import ValidationError
 
-from regrade import datasets, reported
+from regrade import datasets, feasible, reported
 from regrade.digest import closure, code
 from regrade.errors import UserError
 from regrade.files import digest, read_json
 from regrade.layers import Layer
-from regrade.params import Experiment, Params, Section, Select, Settings, Study, Value, first_mistake
+from regrade.params import Experiment, LayerTemplate, Params, Section, Select, Settings, Study, Value, first_mistake
 
 RESULTS = Path("results")
 # What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
@@ -25,6 +25,14 @@ STATES = RESULTS / ".state"
 # Between the settings in a cell's name. Not a comma: a cluster's job takes that for the end of the cell's name
 # (https://github.com/snakemake/snakemake/issues/2366)
 AND = "+"
+# Settings that no experiment may have: a scale sets them
+SET_BY_SCALES = {"train_rows_cap", "test_rows_cap"}
+# Names that mean something else where settings stand: in claims.yaml, in reported.csv, as columns of a report's tables
+NOT_SETTINGS = {
+    *("experiment", "winner", "layer", "epoch", "prompt", "run", "reported", "mean", "low", "high", "seeds"),
+    *("test_accuracy_cross_fitted", "test_accuracy_last_epoch", "peeking", "best_epoch", "status", "folder"),
+    *("study", "cell", "seed", "error", "varying"),
+}
 # The files of a finished cell
 FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
     "history.parquet",
@@ -44,6 +52,9 @@ WITHOUT_INFLUENCE = {
     "regrade.cells": "makes the configuration, which the cell's name covers",
     "regrade.params": "makes the configuration, which the cell's name covers",
     "regrade.layers": "makes the configuration, which the cell's name covers",
+    "regrade.feasible": "refuses what cannot be trained",
+    "regrade.overlays": "makes the configuration, which the cell's name covers",
+    "regrade.yaml_files": "makes the configuration, which the cell's name covers",
     "regrade.reported": "makes the configuration, which the cell's name covers",
     "regrade.datasets": "finds prepared data by what they are made of, which the cell's name covers",
     "regrade.training.device": "chooses and names the device, which is recorded",
@@ -287,7 +298,12 @@ class _Expansion:
     def __init__(self, params: Params, name: str):
         self.params, self.name, self.study = params, name, params.studies[name]
         self.done: dict[str, list[Cell]] = {}
-        self.allowed = set(Settings.model_fields).union(*map(_references, self.study.networks.values()))
+        own = {setting for network in self.study.networks.values() for setting, _, _ in references(network)}
+        if taken := sorted(own & NOT_SETTINGS):
+            raise UserError(
+                f"params.yaml: studies.{name}.networks: the setting ${taken[0]} has a name that is taken; rename it"
+            )
+        self.allowed = {*Settings.model_fields, *own} - SET_BY_SCALES
 
     def experiments(self) -> dict[str, list[Cell]]:
         return {name: self.cells(name) for name in self.study.experiments}
@@ -329,6 +345,7 @@ class _Expansion:
         fixed = self._fixed(name, ())
         if select := experiment.select:
             candidates = self.cells(select.source, (*waiting, name))
+            self._check_measured(select, candidates[0], f"{where}.select.by")
             for part, keys in (("settings", select.settings), ("same", select.same)):
                 for key in keys:
                     if key not in candidates[0].settings:
@@ -338,6 +355,18 @@ class _Expansion:
             if select.winner == "reported":
                 fixed |= self._reported_winner(select, f"{where}.select")
         return partial(self._cell, name, fixed)
+
+    @staticmethod
+    def _check_measured(select: Select, candidate: Cell, where: str) -> None:
+        """UserError when the candidates do not have the metric that they are chosen by."""
+        if select.winner == "reported":
+            return
+        configuration = candidate.configuration()
+        evaluated = configuration.settings.evaluated
+        if not select.by.startswith(evaluated):
+            raise UserError(f"{where}: {select.source} evaluates {evaluated} rows, so it has no {select.by}")
+        if datasets.task(configuration.data["dataset"]) == "language" and not select.by.endswith("_last_epoch"):
+            raise UserError(f"{where}: language models have no {select.by}; choose by {evaluated}_accuracy_last_epoch")
 
     def _selection(self, name: str, settings: dict[str, Value]) -> Selection | None:
         """What a cell with these settings takes over at run time."""
@@ -359,7 +388,7 @@ class _Expansion:
 
     def _experiment(self, name: str, where: str, waiting: tuple[str, ...] = ()) -> Experiment:
         if name not in self.study.experiments:
-            raise UserError(f"{where}: there is no experiment {name!r}{_hint(name, self.study.experiments)}")
+            raise UserError(f"{where}: there is no experiment {name!r}{hint(name, self.study.experiments)}")
         if name in waiting:
             raise UserError(f"{where}: {' → '.join((*waiting, name))} leads back to itself; remove one of these links")
         return self.study.experiments[name]
@@ -398,14 +427,15 @@ class _Expansion:
         options = self.params.datasets[dataset].options if dataset in self.params.datasets else {}
         for key in options:
             if key not in of_dataset:
-                raise UserError(f"params.yaml: datasets.{dataset}.options: there is no {key!r}{_hint(key, of_dataset)}")
+                raise UserError(f"params.yaml: datasets.{dataset}.options: there is no {key!r}{hint(key, of_dataset)}")
         settings = options | settings
         for key in settings:
             if key not in allowed:
-                raise UserError(f"{where}: there is no setting {key!r}{_hint(key, allowed)}")
+                raise UserError(f"{where}: there is no setting {key!r}{hint(key, allowed)}")
         for key, cap in self.caps(name).items():
             if key in settings:
-                settings[key] = min(settings[key], cap)
+                # What is no whole number is refused below, whatever the cap
+                settings[key] = min(settings[key], cap) if type(settings[key]) is int else settings[key]
             elif key in ("train_rows", "test_rows"):  # all rows are asked for, and how many there are is not known yet
                 settings[f"{key}_cap"] = cap
         chosen = {key: selection.candidates[0].settings[key] for key in selection.settings} if selection else {}
@@ -426,16 +456,32 @@ class _Expansion:
             word_vectors=datasets.word_vectors_identity(dataset, self.params.datasets),
             selection=selection,
         )
-        cell.configuration()
+        self._check(cell)
         return cell
 
+    def _check(self, cell: Cell) -> None:
+        """UserError for a cell that could not be trained."""
+        configuration = cell.configuration()
+        try:
+            feasible.check(configuration)
+        except feasible.Impossible as error:
+            settings = configuration.settings
+            where = self._where(cell.experiment) + "."
+            if error.at.startswith("network"):
+                where = f"params.yaml: studies.{self.name}.networks.{settings.network}"
+            at = error.at.removeprefix("network")
+            raise UserError(f"{where}{at}: {error}") from None
 
-def _references(layers: list) -> set[str]:
-    """The settings that a network template names with $."""
-    values = [
-        value for layer in layers if isinstance(layer, dict) for body in layer.values() for value in body.values()
+
+def references(layers: list[LayerTemplate]) -> list[tuple[str, str, str]]:
+    """The settings that a network template names with $, each with the kind of layer and the key that it goes to."""
+    bodies = [item for layer in layers if isinstance(layer, dict) for item in layer.items()]
+    return [
+        (value[1:], kind, key)
+        for kind, body in bodies
+        for key, value in body.items()
+        if isinstance(value, str) and value.startswith("$")
     ]
-    return {value[1:] for value in values if isinstance(value, str) and value.startswith("$")}
 
 
 def _network_name(name: Value | None, settings: dict[str, Value]) -> str:
@@ -462,6 +508,7 @@ def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict
     return layer
 
 
-def _hint(name: str, known) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by a name that is not there; else what is."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"

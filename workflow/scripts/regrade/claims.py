@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from regrade import yaml_files
 from regrade.errors import UserError
-from regrade.params import Name, Section, Value, first_mistake
+from regrade.params import Name, NonNegative, Positive, Real, Section, Value, first_mistake
 from regrade.reported import STUDIES
 
 # The settings that name a cell, with `experiment` where it is another than the test's, or `winner: true` for the cell
@@ -29,7 +29,7 @@ class Compare(_Test):
     kind: Literal["greater", "less", "not_greater"]
     cell: Reference
     than: Reference
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    margin: NonNegative = 0.0
 
 
 class Order(_Test):
@@ -54,8 +54,8 @@ class Trend(_Test):
     kind: Literal["trend"]
     over: Annotated[list[Name], Field(min_length=1)]
     cells: Reference = Field({})
-    at_least: dict[Name, float] = Field({}, description="only cells whose settings are at least these")
-    at_most: dict[Name, float] = Field({}, description="only cells whose settings are at most these")
+    at_least: dict[Name, Real] = Field({}, description="only cells whose settings are at least these")
+    at_most: dict[Name, Real] = Field({}, description="only cells whose settings are at most these")
     scale: Literal["linear", "log"] = "log"
     direction: Literal["up", "down"] = "up"
 
@@ -65,8 +65,8 @@ class Threshold(_Test):
 
     kind: Literal["threshold"]
     cells: Reference = Field({})
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Real | None = None
+    at_most: Real | None = None
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> "Threshold":
@@ -82,8 +82,8 @@ class Equivalent(_Test):
     cell: Reference | None = None
     than: Reference | None = None
     cells: Reference = Field({})
-    at_least: dict[Name, float] = Field({}, description="only cells whose settings are at least these")
-    margin: Annotated[float, Field(gt=0)]
+    at_least: dict[Name, Real] = Field({}, description="only cells whose settings are at least these")
+    margin: Positive
 
     @model_validator(mode="after")
     def _two_or_all(self) -> "Equivalent":
@@ -97,7 +97,7 @@ class Stated(_Test):
 
     kind: Literal["stated"]
     cells: Reference = Field({})
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    margin: NonNegative = 0.0
 
 
 Test = Annotated[Compare | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
@@ -138,9 +138,7 @@ def read(study: str) -> Claims:
     if not file.exists():
         return Claims(claims=[])
     try:
-        return Claims.model_validate(yaml.safe_load(file.read_text()))
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+        return Claims.model_validate(yaml_files.read(file))
     except ValidationError as error:
         where, complaint = first_mistake(error)
         raise UserError(f"{file}: {where}: {complaint}" if where else f"{file}: {complaint}") from None

@@ -51,7 +51,7 @@ def _packages(module: str) -> set[str]:
 @cache
 def _parse(module: str) -> tuple[str, set[str]]:
     """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""
-    tree = _Meaning().visit(ast.parse(_file(module).read_text()))
+    tree = _Meaning().visit(ast.parse(_file(module).read_text("utf-8")))
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

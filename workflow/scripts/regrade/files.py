@@ -51,7 +51,7 @@ def write_json(path: Path | str, content: object, sealed: bool = True) -> None:
 def read_json(path: Path | str) -> dict:
     """The object in a JSON file of ours, without its seal; UserError names the file when it is damaged."""
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text("utf-8"))
         # Lists and files of other programs have no seal
         if isinstance(content, dict) and content.pop(SEAL, seal := _seal(content)) != seal:
             raise ValueError("it does not match its own checksum")

@@ -33,7 +33,7 @@ def written(path: Path | str) -> Iterator[None]:
     """Send all output of the block to the log at `path`, and what is wrong, if the block ends with an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as log, redirect_stdout(log), redirect_stderr(log):
+    with path.open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             yield
         except KeyboardInterrupt:

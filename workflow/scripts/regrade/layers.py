@@ -5,7 +5,9 @@ What a layer computes is in `regrade.models.<module>`, in the class of the same 
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from regrade.params import Count, Positive, Share, Whole
 
 Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
 
@@ -13,16 +15,19 @@ Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
 class LayerSpec(BaseModel):
     """Settings of one layer, as written in params.yaml under the layer's kind."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
     module: ClassVar[str]
+    # Whether it has parameters
+    trainable: ClassVar[bool] = True
 
 
 class Rescale(LayerSpec):
     """Divides the inputs by a number, for example pixels by 255."""
 
     module = "dense"
+    trainable = False
     kind: Literal["rescale"]
-    divisor: PositiveFloat
+    divisor: Positive
 
 
 class Convolution(LayerSpec):
@@ -30,9 +35,9 @@ class Convolution(LayerSpec):
 
     module = "convolutional"
     kind: Literal["convolution"]
-    filters: PositiveInt
-    kernel: PositiveInt
-    padding: NonNegativeInt = Field(0, description="rows and columns of zeros at each edge")
+    filters: Count
+    kernel: Count
+    padding: Whole = Field(0, description="rows and columns of zeros at each edge")
     activation: Activation = "linear"
 
 
@@ -40,10 +45,17 @@ class MaxPooling(LayerSpec):
     """Two-dimensional max pooling."""
 
     module = "convolutional"
+    trainable = False
     kind: Literal["max_pooling"]
-    size: PositiveInt
-    stride: PositiveInt | None = Field(None, description="equal to the size where absent")
-    padding: NonNegativeInt = 0
+    size: Count
+    stride: Count | None = Field(None, description="equal to the size where absent")
+    padding: Whole = 0
+
+    @model_validator(mode="after")
+    def _squares_hold_more_than_padding(self) -> "MaxPooling":
+        if 2 * self.padding > self.size:
+            raise ValueError(f"a padding of {self.padding} is more than half of the size {self.size}; make it smaller")
+        return self
 
 
 class BatchNormalization(LayerSpec):
@@ -58,6 +70,7 @@ class Flatten(LayerSpec):
     """Makes one vector of each example."""
 
     module = "dense"
+    trainable = False
     kind: Literal["flatten"]
 
 
@@ -68,8 +81,9 @@ class Dropout(LayerSpec):
     """
 
     module = "dense"
+    trainable = False
     kind: Literal["dropout"]
-    rate: Annotated[float, Field(ge=0, lt=1)]
+    rate: Share
 
 
 class Dense(LayerSpec):
@@ -77,7 +91,7 @@ class Dense(LayerSpec):
 
     module = "dense"
     kind: Literal["dense"]
-    units: PositiveInt | Literal["classes"] = Field(description="classes: as many as the dataset has")
+    units: Count | Literal["classes"] = Field(description="classes: as many as the dataset has")
     activation: Activation = "linear"
     initial: Literal["normal"] | None = Field(
         None,
@@ -91,8 +105,8 @@ class Tokens(LayerSpec):
     module = "sequence"
     kind: Literal["tokens"]
     level: Literal["char", "word"]
-    one_hot: PositiveInt = Field(description="width of the one-hot vectors of characters")
-    embedding: PositiveInt = Field(description="units of the embedding of words")
+    one_hot: Count = Field(description="width of the one-hot vectors of characters")
+    embedding: Count = Field(description="units of the embedding of words")
 
 
 class Embedding(LayerSpec):
@@ -100,7 +114,7 @@ class Embedding(LayerSpec):
 
     module = "embedding"
     kind: Literal["embedding"]
-    units: PositiveInt
+    units: Count
     initial: Literal["random", "word_vectors"] = Field(
         "random", description="word_vectors: fitted on the training texts as datasets.<name>.word_vectors says"
     )
@@ -111,7 +125,7 @@ class Bag(LayerSpec):
 
     module = "embedding"
     kind: Literal["bag"]
-    units: PositiveInt
+    units: Count
 
 
 class SequenceConvolution(LayerSpec):
@@ -119,8 +133,8 @@ class SequenceConvolution(LayerSpec):
 
     module = "sequence"
     kind: Literal["sequence_convolution"]
-    filters: PositiveInt
-    kernel: PositiveInt
+    filters: Count
+    kernel: Count
     activation: Activation = "linear"
 
 
@@ -128,15 +142,17 @@ class SequencePooling(LayerSpec):
     """Max pooling along a sequence, padded so that the output has ceil(steps / stride) steps (Keras' `same`)."""
 
     module = "sequence"
+    trainable = False
     kind: Literal["sequence_pooling"]
-    size: PositiveInt
-    stride: PositiveInt
+    size: Count
+    stride: Count
 
 
 class MaximumOverSteps(LayerSpec):
     """The largest value of each feature over all steps of a sequence."""
 
     module = "sequence"
+    trainable = False
     kind: Literal["maximum_over_steps"]
 
 
@@ -144,6 +160,7 @@ class ImageRows(LayerSpec):
     """Makes a sequence of an image: a step per row of pixels."""
 
     module = "sequence"
+    trainable = False
     kind: Literal["image_rows"]
 
 
@@ -153,8 +170,8 @@ class Recurrent(LayerSpec):
     module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
-    units: PositiveInt
-    layers: PositiveInt = 1
+    units: Count
+    layers: Count = 1
     reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
     output: Literal["last", "states"] = "last"
     initial: Literal["linear"] | None = Field(

@@ -2,26 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from regrade.errors import UserError
+from regrade.yaml_files import number
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Value = int | float | str | bool
-LayerTemplate = str | dict[Name, dict[Name, Any]]
+# A name becomes a part of files' names, of which a file system allows 255 bytes
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+# Whole numbers are kept in 32 bits by some of the files, and real ones in float32 by the networks
+_NUMBER = BeforeValidator(number)
+Whole = Annotated[int, Field(ge=0, lt=2**31), _NUMBER]
+Count = Annotated[int, Field(gt=0, lt=2**31), _NUMBER]
+Real = Annotated[float, Field(ge=-1e30, le=1e30), _NUMBER]
+NonNegative = Annotated[float, Field(ge=0, le=1e30), _NUMBER]
+Positive = Annotated[float, Field(gt=0, le=1e30), _NUMBER]
+Share = Annotated[float, Field(ge=0, lt=1), _NUMBER]
+Value = Annotated[int | float | str | bool, _NUMBER]
+# Names that studies cannot have: rules and folders are called train_<study> and reports/<study>
+NOT_STUDIES = {"all": "the rule train_all", "assets": "the folder reports/assets"}
+LayerTemplate = str | dict[Name, dict[Name, Value | None]]
 Metric = Literal[
     "test_accuracy_best_epoch",
     "test_accuracy_cross_fitted",
@@ -37,29 +39,29 @@ def _distinct(values: list) -> list:
     return values
 
 
-Seeds = Annotated[list[NonNegativeInt], AfterValidator(_distinct)]
+Seeds = Annotated[list[Whole], AfterValidator(_distinct)]
 
 
 class Section(BaseModel):
     """A mapping of params.yaml: no key but those declared, no value of another type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Caps(Section):
     """Caps on what an experiment asks for."""
 
-    epochs: PositiveInt | None = None
-    train_rows: PositiveInt | None = None
-    test_rows: PositiveInt | None = None
-    validation_rows: PositiveInt | None = None
-    max_length: PositiveInt | None = Field(None, description="tokens of a text, where the experiment has this setting")
+    epochs: Count | None = None
+    train_rows: Count | None = None
+    test_rows: Count | None = None
+    validation_rows: Count | None = None
+    max_length: Count | None = Field(None, description="tokens of a text, where the experiment has this setting")
 
 
 class AtMost(Caps):
     """Caps on what all studies ask for."""
 
-    seeds: PositiveInt | None = Field(None, description="number of seeds, taken from the front of the list")
+    seeds: Count | None = Field(None, description="number of seeds, taken from the front of the list")
 
 
 class Scale(Section):
@@ -67,7 +69,7 @@ class Scale(Section):
 
     data: Literal["real", "stand_in"]
     at_most: AtMost = AtMost()
-    cells_per_job: PositiveInt | None = Field(None, description="at this scale, instead of the general number")
+    cells_per_job: Count | None = Field(None, description="at this scale, instead of the general number")
 
 
 class DataFile(Section):
@@ -82,7 +84,7 @@ class Dataset(Section):
 
     files: dict[FileName, DataFile] = {}
     options: dict[Name, Value] = {}
-    word_vectors: dict[Name, PositiveInt] | None = None
+    word_vectors: dict[Name, Count] | None = None
 
 
 class Settings(Section):
@@ -90,30 +92,30 @@ class Settings(Section):
 
     dataset: Name
     network: Name
-    train_rows: PositiveInt | None = Field(None, description="rows used, from the front; all where absent")
-    test_rows: PositiveInt | None = None
-    train_rows_cap: PositiveInt | None = Field(
-        None, description="set by the scale where train_rows is not: rows at most"
-    )
-    test_rows_cap: PositiveInt | None = None
-    validation_rows: NonNegativeInt = Field(
+    train_rows: Count | None = Field(None, description="rows used, from the front; all where absent")
+    test_rows: Count | None = None
+    train_rows_cap: Count | None = Field(None, description="set by the scale where train_rows is not: rows at most")
+    test_rows_cap: Count | None = None
+    validation_rows: Whole = Field(
         0, description="rows held out from the end of the training rows; evaluated in place of the test rows"
     )
     backend: Literal["torch", "numpy"] = "torch"
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     optimizer: Literal["sgd", "rmsprop", "adam", "adagrad"]
-    lr: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    clip_value: Annotated[float, Field(ge=0)] = Field(0.0, description="largest size of a gradient's element; 0 = any")
-    clip_norm: Annotated[float, Field(ge=0)] = Field(0.0, description="largest norm of all gradients together; 0 = any")
-    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="times a kernel is added to its gradient")
+    lr: Positive
+    momentum: Share = 0.0
+    clip_value: NonNegative = Field(0.0, description="largest size of a gradient's element; 0 = any")
+    clip_norm: NonNegative = Field(0.0, description="largest norm of all gradients together; 0 = any")
+    l2: NonNegative = Field(0.0, description="times a kernel is added to its gradient")
     gradient_norm: bool = Field(False, description="whether the mean norm of the gradients is recorded")
-    batch_size: PositiveInt | None = None
-    batch_tokens: PositiveInt | None = Field(
+    batch_size: Count | None = None
+    batch_tokens: Count | None = Field(
         None, description="instead of batch_size, for rows of different lengths: tokens of a batch, padding included"
     )
-    epochs: PositiveInt
-    evaluate_every: PositiveFloat = Field(1.0, description="epochs between evaluations; 0.1 for ten in an epoch")
+    epochs: Count
+    evaluate_every: Annotated[float, Field(ge=0.001, le=1e9), _NUMBER] = Field(
+        1.0, description="epochs between evaluations; 0.1 for ten in an epoch"
+    )
 
     @property
     def evaluated(self) -> str:
@@ -191,7 +193,7 @@ class Experiment(Section):
     )
     select: Select | None = None
     at_most: dict[Name, Caps] = Field({}, description="further caps of this experiment, by scale")
-    converged_at: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    converged_at: Annotated[float, Field(gt=0, le=1), _NUMBER] | None = Field(
         None, description="accuracy on the evaluated rows from which a run counts as converged"
     )
 
@@ -223,10 +225,10 @@ class Params(Section):
     seeds: Annotated[Seeds, Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda"]
     keep_models: Seeds
-    jobs_per_gpu: PositiveInt
-    threads: PositiveInt
-    cells_per_job: PositiveInt
-    checkpoint_seconds: Annotated[float, Field(ge=0)]
+    jobs_per_gpu: Count
+    threads: Count
+    cells_per_job: Count
+    checkpoint_seconds: NonNegative
     scales: dict[Name, Scale]
     datasets: dict[Name, Dataset]
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
@@ -245,6 +247,20 @@ class Params(Section):
                     raise ValueError(
                         f"studies.{study}.experiments.{name}.at_most: {scale!r} is none of {', '.join(self.scales)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _kept_models_are_of_seeds(self) -> "Params":
+        for seed in self.keep_models:
+            if seed not in self.seeds:
+                raise ValueError(f"keep_models: {seed} is none of the seeds, so it is not trained; remove it or add it")
+        return self
+
+    @model_validator(mode="after")
+    def _names_of_studies_are_free(self) -> "Params":
+        for name in self.studies:
+            if name in NOT_STUDIES:
+                raise ValueError(f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study")
         return self
 
     @property
@@ -286,7 +302,7 @@ def first_mistake(error: ValidationError) -> tuple[str, str]:
 
 
 _UNION_TAGS = {"int", "float", "str", "bool", "[key]"}
-_UNION_TAG_BEGINS = ("constrained-", "literal[", "dict[")
+_UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[")
 
 
 def _path(mistake: dict) -> list[str]:
@@ -316,18 +332,12 @@ def _complaint(mistake: dict) -> str:
             return "must not be empty"
         case "string_pattern_mismatch":
             return f"{shown} does not have the form {context['pattern']}"
-        case "float_type" if isinstance(value, str) and _is_number(value):
-            return f"{shown} is a text to YAML; write it with a decimal point, as {float(value):.10f}".rstrip("0")
+        case "none_required":
+            return f"{shown} has no meaning here; remove this key"
+        case "finite_number":
+            return f"{shown} is no finite number"
     message = mistake["msg"].removeprefix("Input ").replace("valid integer", "whole number")
     return f"{shown if len(shown) < 80 else 'the value'} {message}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def schema() -> dict:

@@ -3,11 +3,13 @@
 A module `regrade.datasets.<name>` has ALTERNATIVES (sets of raw files that it can be made of, the preferred one first;
 each file as source/name, where params.yaml has its address under datasets.<source>.files), Options (the settings of a
 cell that decide how it is prepared), `prepare(files, options)`, where `files` gives the path of each raw file by its
-name, and `stand_in(options)`; both return a `Prepared`.
+name, and `stand_in(options)`; both return a `Prepared`. `form(options)` says beforehand what the rows will be, so that
+a network that cannot take them is refused before any job starts.
 """
 
 import difflib
 import importlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +17,7 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from regrade import digest
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.word_vectors import WordVectors
 from regrade.errors import UserError
 from regrade.files import digest as short_name
@@ -52,11 +54,19 @@ def task(name: str) -> str:
     return "language" if hasattr(module(name), "language") else "classification"
 
 
+def draws(name: str) -> bool:
+    """Whether the training rows of this dataset are drawn anew in each epoch."""
+    return hasattr(module(name), "draw")
+
+
 def setting_names(name: str) -> set[str]:
     """The settings of a cell that are this dataset's: how it is prepared and read; none for one that does not exist."""
-    if name not in NAMES:
-        return set()
-    return set(module(name).Options.model_fields) | set(_reading(name).model_fields)
+    return {key for model in models(name) for key in model.model_fields} if name in NAMES else set()
+
+
+def models(name: str) -> tuple[type[DatasetOptions], type[DatasetOptions]]:
+    """What declares these settings: those of preparing, and those of reading."""
+    return module(name).Options, _reading(name)
 
 
 def _reading(name: str) -> type[DatasetOptions]:
@@ -118,6 +128,22 @@ def _files(name: str, addresses: dict[str, Dataset]) -> dict[str, str]:
     raise UserError(
         f"params.yaml: datasets: no address of {needed}; give urls and sha256 under datasets.<source>.files"
     )
+
+
+def form(identity: dict) -> Form:
+    """What the rows of the dataset of this identity are, as a network gets them."""
+    made = module(identity["dataset"])
+    of_dataset = made.form(made.Options(**identity.get("options", {})))
+    reading = identity.get("reading", {})
+    # Further tokens for sequences of words come after a row's own: how many, only the texts can tell
+    known = reading.get("max_length") if reading.get("ngrams", 1) == 1 else None
+    return replace(of_dataset, shape=(known,)) if reading else of_dataset
+
+
+def whole_texts(identity: dict) -> bool:
+    """Whether rows are texts of any length, which make batches by their tokens, not by their number."""
+    reading = identity.get("reading")
+    return bool(reading) and reading["max_length"] is None and reading["ngrams"] == 1
 
 
 def prepared_identity(identity: dict) -> dict:

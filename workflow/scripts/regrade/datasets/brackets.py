@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from regrade.datasets.formal import FormalOptions, FormalReading, generate
+from regrade.datasets.formal import SPECIAL, FormalOptions, FormalReading, generate
+from regrade.datasets.options import Form
 from regrade.datasets.prepared import Prepared
 from regrade.languages import brackets
 
@@ -18,6 +19,11 @@ class Options(FormalOptions, brackets.Options):
 def language(options: Options) -> brackets.Brackets:
     """The language that the texts are of."""
     return brackets.Brackets(brackets.Options(**options.model_dump(include=set(brackets.Options.model_fields))))
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((None,), len(SPECIAL) + len(brackets.Brackets.symbols), "ids")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

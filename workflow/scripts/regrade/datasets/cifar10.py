@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from regrade.datasets import pickles
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
@@ -20,6 +20,11 @@ TEST = ["test_batch"]
 
 class Options(DatasetOptions):
     """CIFAR-10 is prepared in one way."""
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((3, 32, 32), len(CLASSES), "bytes")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from regrade.datasets import toys
+from regrade.datasets.options import Form
 from regrade.datasets.prepared import Prepared
 
 # No raw files: the points are generated
@@ -17,6 +18,11 @@ class Options(toys.ToyOptions):
 
     noise: toys.Noise
     factor: Annotated[float, Field(ge=0, lt=1)]
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((2,), 2)
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

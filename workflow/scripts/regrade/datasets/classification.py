@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat
 
 from regrade.datasets import toys
+from regrade.datasets.options import Form
 from regrade.datasets.prepared import Prepared
 
 # No raw files: the points are generated
@@ -17,6 +18,11 @@ class Options(toys.ToyOptions):
 
     class_sep: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
     flip_y: Annotated[float, Field(ge=0, le=1)]
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((2,), 2)
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

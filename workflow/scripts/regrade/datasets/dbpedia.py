@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 
 from regrade.datasets import encyclopedia, labelled_texts, tokens
 from regrade.datasets.labelled_texts import Row
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
@@ -31,6 +31,11 @@ class Options(DatasetOptions):
 
     level: Literal["char", "word"]
     max_length: PositiveInt = 100
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((options.max_length,), len(CLASSES), "ids")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

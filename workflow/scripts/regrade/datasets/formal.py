@@ -1,7 +1,9 @@
 """Texts of a formal language, drawn from its generator: what the datasets ndfa and brackets have in common."""
 
+from typing import Annotated, Literal
+
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from regrade.datasets import reading
 from regrade.datasets.options import DatasetOptions
@@ -17,7 +19,7 @@ class FormalOptions(DatasetOptions):
 
     train_texts: PositiveInt
     test_texts: PositiveInt
-    draw_seed: int
+    draw_seed: Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class FormalReading(reading.Reading):
@@ -25,10 +27,13 @@ class FormalReading(reading.Reading):
 
     `prompts`: training texts cut at a random place, each continued `samples` times. `free_samples`: texts from the
     start. `long_prompts`: beginnings that are longer than any training text, each continued once. `sample_length`: most
-    symbols that are written after a prompt. `temperature`: divides the logits.
+    symbols that are written after a prompt. `temperature`: divides the logits. Texts are read whole, as they are.
     """
 
-    end_token: bool = True
+    end_token: Literal[True] = True
+    max_length: None = None
+    vocab_size: None = None
+    ngrams: Literal[1] = 1
     prompts: PositiveInt
     samples: PositiveInt
     free_samples: PositiveInt

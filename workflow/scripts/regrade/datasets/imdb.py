@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from regrade.datasets import reviews
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 from regrade.datasets.ragged import Ragged
 from regrade.datasets.reading import Reading as Reading  # the settings of a cell that say how its reviews are read
@@ -34,6 +34,11 @@ _WORD = re.compile(r"""[^ \t\n!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+""")
 
 class Options(DatasetOptions):
     """IMDB is prepared in one way."""
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((None,), len(CLASSES), "ids")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

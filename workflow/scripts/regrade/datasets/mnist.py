@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
@@ -19,6 +19,11 @@ MEND = "get the publisher's file, and correct its address and sha256 in params.y
 
 class Options(DatasetOptions):
     """MNIST is prepared in one way."""
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((1, 28, 28), len(CLASSES), "bytes")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

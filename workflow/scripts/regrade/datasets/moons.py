@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from regrade.datasets import toys
+from regrade.datasets.options import Form
 from regrade.datasets.prepared import Prepared
 
 # No raw files: the points are generated
@@ -13,6 +14,11 @@ class Options(toys.ToyOptions):
     """`noise`: standard deviation of a point about its half circle, in the radius of a half circle."""
 
     noise: toys.Noise
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((2,), 2)
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from regrade.datasets.formal import FormalOptions, FormalReading, generate
+from regrade.datasets.formal import SPECIAL, FormalOptions, FormalReading, generate
+from regrade.datasets.options import Form
 from regrade.datasets.prepared import Prepared
 from regrade.languages import ndfa
 
@@ -18,6 +19,11 @@ class Options(FormalOptions, ndfa.Options):
 def language(options: Options) -> ndfa.Ndfa:
     """The language that the texts are of."""
     return ndfa.Ndfa(ndfa.Options(**options.model_dump(include=set(ndfa.Options.model_fields))))
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((None,), len(SPECIAL) + len(ndfa.Ndfa.symbols), "ids")
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

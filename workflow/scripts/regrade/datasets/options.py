@@ -1,4 +1,7 @@
-"""The base of each dataset's `Options`: the settings of a cell that decide how the dataset is prepared."""
+"""What each dataset says of itself: the settings of a cell that decide how it is prepared, and what its rows are."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,4 +13,16 @@ class DatasetOptions(BaseModel):
     must not rename them.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a dataset's rows are: the shape of a row, None for a length that differs, and how many classes there are.
+
+    `values`: what a row consists of. Bytes become numbers by the layer rescale; token ids are for layers of their own.
+    """
+
+    shape: tuple[int | None, ...]
+    classes: int
+    values: Literal["numbers", "bytes", "ids"] = "numbers"

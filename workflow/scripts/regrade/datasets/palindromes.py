@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import PositiveInt
 
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ class Options(DatasetOptions):
 
     sequence_length: PositiveInt
     test_draws: PositiveInt
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((options.sequence_length, 1), len(CLASSES))
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

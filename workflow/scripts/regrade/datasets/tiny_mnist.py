@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from regrade.datasets import mnist, tiny
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 from regrade.errors import UserError
 
@@ -17,6 +17,11 @@ ROWS_PER_CLASS = [250] * 9 + [249]
 
 class Options(DatasetOptions):
     """tinyMNIST is prepared in one way."""
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((196,), len(mnist.CLASSES))
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

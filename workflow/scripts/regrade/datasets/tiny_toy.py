@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from regrade.datasets import tiny
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Form
 from regrade.datasets.prepared import Prepared
 
 FILE = "tinyTOY.pkl.gz"
@@ -20,6 +20,11 @@ ROWS_PER_CLASS = 100
 
 class Options(DatasetOptions):
     """tinyTOY is prepared in one way."""
+
+
+def form(options: Options) -> Form:
+    """What its rows are, before they are there."""
+    return Form((2,), len(CLASSES))
 
 
 def prepare(files: dict[str, Path], options: Options) -> Prepared:

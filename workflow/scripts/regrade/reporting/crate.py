@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-import yaml
 from rocrate.model import Entity
 from rocrate.rocrate import ROCrate
 
-from regrade import datasets, provenance
+from regrade import datasets, provenance, yaml_files
 from regrade.cells import RECORD, Cell, label
 from regrade.errors import UserError
 from regrade.files import digest, read_json, write_json
@@ -73,10 +72,7 @@ def write(params: Params, every: list[Cell], snakemake: str) -> None:
 
 def _citation() -> dict:
     """CITATION.cff. UserError when it is missing, or says less than a crate must."""
-    try:
-        citation = yaml.safe_load(Path(CITATION).read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{CITATION} cannot be read ({' '.join(str(error).split())}); mend it") from error
+    citation = yaml_files.read(CITATION)
     for key in ("title", "authors", "license"):
         if not isinstance(citation, dict) or not citation.get(key):
             raise UserError(f"{CITATION}: {key} is missing; add it, the run's RO-Crate needs it")

@@ -1,16 +1,18 @@
 """The body of a study's page: its Markdown template, filled with tables and figures."""
 
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
-from jinja2 import TemplateError
+from jinja2 import TemplateNotFound, TemplateSyntaxError
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from regrade.cells import Cell, label
 from regrade.errors import UserError
+from regrade.jobs import explain
 from regrade.reported import STUDIES
 from regrade.reporting import FIGURES, TABLES, figures, images, languages, printing, sweeps, tables
 from regrade.reporting.evidence import Evidence
@@ -235,12 +237,25 @@ def body(evidence: Evidence, folder: Path) -> Markup:
     try:
         template = environment(path.parent).get_template(TEMPLATE)
         text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        raise UserError(
-            f"{path}{f', line {line}' if line else ''}: {error or 'is missing'}; mend the template"
-        ) from error
+    except TemplateNotFound as error:
+        raise UserError(f"{path.parent / str(error.name)} is missing; add it") from error
+    except TemplateSyntaxError as error:
+        raise UserError(f"{error.filename}, line {error.lineno}: {error}; mend the template") from error
+    except Exception as error:
+        if explain(error):
+            raise
+        raise UserError(f"{_place(error, path)}: {type(error).__name__}: {error}; mend the template") from error
     return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+
+
+def _place(error: Exception, path: Path) -> str:
+    """The line of a template at which an error arose, and where in our code, if a function that it calls raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    in_templates = [frame for frame in frames if frame.filename.endswith(".j2")]
+    place = f"{in_templates[-1].filename}, line {in_templates[-1].lineno}" if in_templates else str(path)
+    last = frames[-1]
+    ours = Path(last.filename).suffix == ".py" and Path(__file__).parents[1] in Path(last.filename).parents
+    return f"{place} (by {Path(last.filename).name}, line {last.lineno})" if ours and in_templates else place
 
 
 def _links(folder: str, stem: str, kinds: Sequence[str]) -> Markup:

@@ -14,12 +14,6 @@ from regrade.files import read_json
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
-# What a line may say of a cell beyond its settings: which part of its results it means
-SELECTORS = ("layer", "epoch", "prompt", "run")
-ALIASES = {
-    "test_accuracy_last_step": "test_accuracy_last_epoch",
-    "test_accuracy_max": "test_accuracy_best_epoch",
-}
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2
 
@@ -45,14 +39,15 @@ class Comparison:
 
 def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
     """All lines of a study's reported.csv with what was measured. UserError for a line that can name no cell."""
-    lines = reported.rows(study)
-    return [_compare(study, lines, line, number, measurements) for number, line in enumerate(lines, start=2)]
+    numbered = reported.numbered(study)
+    lines = [line for _, line in numbered]
+    return [_compare(study, lines, line, number, measurements) for number, line in numbered]
 
 
 def _compare(study: str, lines: list[dict], row: dict, number: int, measurements: Measurements) -> Comparison:
     cell, note = _cell(study, row, number, measurements), row["note"]
     value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
-    metric = ALIASES.get(row["metric"], row["metric"])
+    metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
         return Comparison(row, None, value, note=note or "params.yaml has no such cell")
     ran = len(measurements.of(cell)) > 0
@@ -77,7 +72,7 @@ def _cell(study: str, row: dict, number: int, measurements: Measurements) -> Cel
     every = measurements.find(row["experiment"])
     if not every:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
-    settings = {key: value for key, value in row["cell"].items() if key not in SELECTORS}
+    settings = {key: value for key, value in row["cell"].items() if key not in reported.SELECTORS}
     if unknown := [key for key in settings if key not in every[0].varying and every[0].settings.get(key) is None]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
     varying = {key: value for key, value in settings.items() if key in every[0].varying}
@@ -147,7 +142,7 @@ def _parameters(measurements: Measurements, cell: Cell, row: dict) -> tuple[Esti
     runs = measurements.of(cell)
     if "layer" not in row["cell"]:
         return estimate(runs["parameters"].to_numpy()), None
-    kind = {"lstm": "recurrent", "gru": "recurrent"}.get(row["cell"]["layer"], row["cell"]["layer"])
+    kind = reported.LAYERS.get(row["cell"]["layer"], row["cell"]["layer"])
     counts = [_layers(text) for text in runs["parameters_by_layer"]]
     return estimate(
         [sum(count for name, count in one.items() if name.rstrip("0123456789") == kind) for one in counts]
@@ -220,7 +215,7 @@ def steps_per_epoch(cell: Cell) -> int:
 
 _TEXTS: dict[str, Callable] = {"layer_sizes": _layer_sizes, "selected": _selected}
 _SPECIAL: dict[str, Callable] = {
-    **dict.fromkeys(("train_accuracy", "test_accuracy", "train_loss", "test_loss"), _by_epoch),
+    **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,

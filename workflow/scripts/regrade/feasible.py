@@ -1,0 +1,250 @@
+"""Whether a configuration can be trained, as far as that is known before its data are there."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regrade import datasets, layers
+
+if TYPE_CHECKING:
+    from regrade.cells import Configuration
+
+# What a language model may consist of: layers that can go on from symbol to symbol
+SYMBOL_BY_SYMBOL = ("embedding", "dropout", "dense", "recurrent")
+
+
+class Impossible(ValueError):
+    """What is wrong, and what to do; `at` is the key, below the configuration's own (settings, network)."""
+
+    def __init__(self, at: str, complaint: str):
+        super().__init__(complaint)
+        self.at = at
+
+
+def check(configuration: "Configuration") -> None:
+    """Raise Impossible for the first thing that no training job could do."""
+    network, loss = configuration.network, configuration.settings.loss
+    language = datasets.task(configuration.data["dataset"]) == "language"
+    _check_rows(configuration)
+    _check_batches(configuration)
+    if configuration.settings.backend == "numpy":
+        _check_numpy(network)
+    if language:
+        _check_language_model(network, loss)
+    if not any(_trainable(layer) for layer in network):
+        raise Impossible("network", "no layer has anything to train; end with a dense layer")
+    form = datasets.form(configuration.data)
+    outputs = _outputs(network, _Values(form.shape, form.values), form.classes)
+    # One output is enough for two classes: the logit of the second
+    needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
+    if outputs.kind != "numbers" or len(outputs.shape) != 1 + language or outputs.shape[-1] < needed:
+        raise Impossible(
+            "network",
+            f"ends with {outputs}, but there are {form.classes} classes; end with a dense layer of {form.classes}",
+        )
+
+
+def _check_rows(configuration: "Configuration") -> None:
+    settings, name = configuration.settings, configuration.data["dataset"]
+    held, rows = settings.validation_rows, settings.train_rows
+    if datasets.draws(name) and (held or not rows):
+        raise Impossible(
+            "settings.validation_rows" if held else "settings.train_rows",
+            f"the training rows of {name} are drawn anew in each epoch: say how many by train_rows, and hold out none "
+            "of them by validation_rows",
+        )
+    known = rows or settings.train_rows_cap
+    if known and held >= known:
+        raise Impossible(
+            "settings.validation_rows", f"{held} of {known} training rows cannot be held out; ask for fewer"
+        )
+
+
+def _check_batches(configuration: "Configuration") -> None:
+    settings, name = configuration.settings, configuration.data["dataset"]
+    whole = datasets.whole_texts(configuration.data)
+    if whole and settings.batch_tokens is None:
+        raise Impossible(
+            "settings.batch_size",
+            f"the texts of {name} are read whole here, so a batch needs batch_tokens in place of batch_size",
+        )
+    if not whole and settings.batch_tokens is not None:
+        raise Impossible(
+            "settings.batch_tokens",
+            f"only texts that are read whole have batches of so many tokens; the rows of {name} need batch_size here",
+        )
+
+
+def _check_numpy(network: list[layers.Layer]) -> None:
+    for number, layer in enumerate(network):
+        if layer.kind != "dense" or layer.activation == "elu":
+            raise Impossible(
+                f"network.{number}", "the numpy backend has dense layers with linear, relu, sigmoid and tanh only"
+            )
+    if network[-1].units == 1:
+        raise Impossible(
+            f"network.{len(network) - 1}.dense.units",
+            "the numpy backend needs an output for each class, not a single one",
+        )
+
+
+def _check_language_model(network: list[layers.Layer], loss: str) -> None:
+    if loss != "cross_entropy":
+        raise Impossible("settings.loss", "a language model learns by cross_entropy only")
+    for number, layer in enumerate(network):
+        if layer.kind not in SYMBOL_BY_SYMBOL:
+            raise Impossible(
+                f"network.{number}", f"a language model writes symbol by symbol, for which {layer.kind} is of no use"
+            )
+        if layer.kind == "recurrent" and layer.cell != "lstm":
+            raise Impossible(
+                f"network.{number}.recurrent.cell", f"texts are continued by lstm only, not by {layer.cell}"
+            )
+
+
+def _trainable(layer: layers.Layer) -> bool:
+    return layer.trainable and not (layer.kind == "tokens" and layer.level == "char")
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What goes from layer to layer: the shape of an example, None for a length that differs, and what it is made of.
+
+    `kind`: numbers, bytes (pixels before rescale), ids (of tokens), or characters (ids that are one-hot vectors).
+    """
+
+    shape: tuple[int | None, ...]
+    kind: str = "numbers"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of shape ({', '.join('any' if side is None else str(side) for side in self.shape)})"
+
+
+def _outputs(network: list[layers.Layer], values: _Values, classes: int) -> _Values:
+    """What comes out of the last layer. Impossible for a layer that cannot take its input, or leaves nothing of it."""
+    for number, layer in enumerate(network):
+        made = (
+            _SHAPES[layer.kind](layer, values, classes) if values.kind in _TAKES.get(layer.kind, ("numbers",)) else None
+        )
+        if made is None:
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {values}")
+        if any(side is not None and side < 1 for side in made.shape):
+            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {values}; make it smaller")
+        values = made
+    return values
+
+
+# What layers take where that is not numbers only
+_TAKES = {
+    "rescale": ("numbers", "bytes"),
+    "flatten": ("numbers", "bytes"),
+    "image_rows": ("numbers", "bytes"),
+    "tokens": ("ids",),
+    "embedding": ("ids",),
+    "bag": ("ids",),
+    "sequence_convolution": ("numbers", "characters"),
+    "recurrent": ("numbers", "characters"),
+}
+
+
+def _convolution(layer: layers.Convolution, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(), int(height), int(width)):
+            lost = layer.kernel - 1 - 2 * layer.padding
+            return _Values((layer.filters, height - lost, width - lost))
+
+
+def _max_pooling(layer: layers.MaxPooling, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(channels), int(height), int(width)):
+            stride, padding = layer.stride or layer.size, 2 * layer.padding - layer.size
+            return _Values((channels, (height + padding) // stride + 1, (width + padding) // stride + 1))
+
+
+def _same(layer: layers.Layer, values: _Values, _: int) -> _Values:
+    return _Values(values.shape)
+
+
+def _batch_normalization(layer: layers.BatchNormalization, values: _Values, _: int) -> _Values | None:
+    return None if values.shape[0] is None else values
+
+
+def _flatten(layer: layers.Flatten, values: _Values, _: int) -> _Values | None:
+    return None if None in values.shape else _Values((math.prod(values.shape),), values.kind)
+
+
+def _dense(layer: layers.Dense, values: _Values, classes: int) -> _Values | None:
+    *steps, inputs = values.shape
+    units = classes if layer.units == "classes" else layer.units
+    return None if len(steps) > 1 or inputs is None else _Values((*steps, units))
+
+
+def _tokens(layer: layers.Tokens, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps,):
+            of_words = layer.level == "word"
+            return (
+                _Values((steps, layer.embedding), "numbers")
+                if of_words
+                else _Values((steps, layer.one_hot), "characters")
+            )
+
+
+def _embedding(layer: layers.Embedding, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps,):
+            return _Values((steps, layer.units))
+
+
+def _bag(layer: layers.Bag, values: _Values, _: int) -> _Values | None:
+    return _Values((layer.units,)) if len(values.shape) == 1 else None
+
+
+def _sequence_convolution(layer: layers.SequenceConvolution, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int()):
+            return _Values((None if steps is None else steps - layer.kernel + 1, layer.filters))
+
+
+def _sequence_pooling(layer: layers.SequencePooling, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int(features)):
+            return _Values((None if steps is None else -(-steps // layer.stride), features))
+
+
+def _maximum_over_steps(layer: layers.MaximumOverSteps, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (_steps, int(features)):
+            return _Values((features,))
+
+
+def _image_rows(layer: layers.ImageRows, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(channels), int(height), int(width)):
+            return _Values((height, channels * width), values.kind)
+
+
+def _recurrent(layer: layers.Recurrent, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int()):
+            return _Values((layer.units,) if layer.output == "last" else (steps, layer.units))
+
+
+_SHAPES: dict[str, Callable[[layers.Layer, _Values, int], _Values | None]] = {
+    "rescale": _same,
+    "convolution": _convolution,
+    "max_pooling": _max_pooling,
+    "batch_normalization": _batch_normalization,
+    "flatten": _flatten,
+    "dropout": _same,
+    "dense": _dense,
+    "tokens": _tokens,
+    "embedding": _embedding,
+    "bag": _bag,
+    "sequence_convolution": _sequence_convolution,
+    "sequence_pooling": _sequence_pooling,
+    "maximum_over_steps": _maximum_over_steps,
+    "image_rows": _image_rows,
+    "recurrent": _recurrent,
+}
