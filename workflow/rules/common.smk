@@ -1,27 +1,25 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
 import gc
-import os
-import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
-from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
 # A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
 gc.set_threshold(100_000)
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from regrade import batching, cells, datasets, digest, gpus, params, reporting
-from regrade.errors import UserError
 from regrade.overlays import merge
 
 # Snakemake puts the keys of overlays first, but cells are named, and listed, in the order of params.yaml
-ordered = yaml.safe_load(Path("params.yaml").read_text())
-merge(ordered, config)
+if PLANNED is None:
+    ordered = yaml.safe_load(Path("params.yaml").read_text())
+    merge(ordered, config)
+else:
+    ordered = PLANNED
 config.clear()
 config.update(ordered)
 
@@ -41,9 +39,11 @@ WORD_VECTORS = {
 GPUS_HERE = gpus.count()
 BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
-# What a profile sets for the rule `train` holds for the rules of batches, too
-if set_for_train := workflow.resource_settings.overwrite_resources.get("train"):
-    workflow.resource_settings.overwrite_resources |= dict.fromkeys(BATCHES, set_for_train)
+# What a profile or the command line sets for the rule `train` holds for the rules of batches, too
+for name in ("overwrite_resources", "overwrite_threads"):
+    settings = getattr(workflow.resource_settings, name)
+    if "train" in settings:
+        setattr(workflow.resource_settings, name, settings | dict.fromkeys(BATCHES, settings["train"]))
 
 
 wildcard_constraints:
@@ -85,9 +85,51 @@ def identity(wildcards):
 
 
 @cache
+def recorded(path):
+    """Whether Snakemake has a record of how this file was made."""
+    return bool(workflow.persistence.metadata(IOFile(str(path), rule=None)))
+
+
+@cache
+def outdated(folder):
+    """Whether the cell in this folder came from elsewhere, and was trained there by other code than is here."""
+    record = f"{folder}/{cells.RECORD}"
+    return folder in CELLS and os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
+
+
+@cache
 def from_elsewhere(path):
-    """Whether this file is there without a record of Snakemake, as the planning begins."""
-    return os.path.exists(path) and not workflow.persistence.metadata(IOFile(str(path), rule=None))
+    """Whether this file is there without a record of Snakemake, as the planning begins, and may stay."""
+    return os.path.exists(path) and not recorded(path) and not outdated(os.path.dirname(path))
+
+
+@cache
+def complete_plan():
+    """Add to the plan, while Snakemake looks for its jobs, what Snakemake would leave out."""
+    make_whole(workflow.dag)
+    include_batches(workflow.dag)
+
+
+def make_whole(dag):
+    """Have made what is missing on the way to a file that is there, and cells trained again that are outdated.
+
+    Of itself, Snakemake makes a file that is missing only when it is asked for, or when what needs it is to be made.
+    """
+    files = [f"{folder}/{name}" for folder in CELLS for name in cells.FILES]
+    files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
+    for made in (rules.collect, rules.grade, rules.report, rules.best_models):
+        files += expand(made.output, study=PARAMS.studies)
+    dag.forcefiles.update(file for file in files if not os.path.exists(file) or outdated(os.path.dirname(file)))
+
+
+def include_batches(dag):
+    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for the rules of batches, too."""
+    for names in (dag.untilrules, dag.omitrules):
+        if "train" in names:
+            names.update(BATCHES)
+    for chosen in (dag.forcerules, dag.priorityrules):
+        if workflow.get_rule("train") in chosen:
+            chosen.update(map(workflow.get_rule, BATCHES))
 
 
 def dated(paths, made_of=()):
@@ -171,6 +213,8 @@ def raw_files(wildcards):
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
 def prepared_data(cell):
     """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
+    # Asked for in each plan with a training job, finished or not, so in each that the completion is about
+    complete_plan()
     identity = cell.identity
     folders = [datasets.folder(identity)]
     if "word_vectors" in identity:

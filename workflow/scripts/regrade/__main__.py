@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from regrade import cells, params, prune
+from regrade import cells, checkout, params, prune
 from regrade.errors import UserError
 from regrade.files import write_json
 from regrade.overlays import merge
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     made = {name: commands.add_parser(name, help=text, parents=[overlays]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
-    made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
+    made["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
     options = parser.parse_args(arguments)
     try:
         if options.command == "schema":
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "cells":
                 return _list(parameters)
             case "model":
-                return _score(options.folder, parameters)
+                return _score(options.folders, parameters)
             case "prune":
                 return _prune(parameters, options.yes)
             case _:
@@ -88,11 +88,14 @@ def _list(parameters: Params) -> int:
     return 0
 
 
-def _score(folder: Path, parameters: Params) -> int:
+def _score(folders: list[Path], parameters: Params) -> int:
     from regrade.training import scoring
 
-    for score in scoring.scores(folder, parameters):
-        print(score)
+    for folder in folders:
+        if len(folders) > 1:
+            print(f"{folder}:")
+        for score in scoring.scores(folder, parameters):
+            print(score)
     return 0
 
 
@@ -113,4 +116,8 @@ def _prune(parameters: Params, yes: bool) -> int:
 
 
 if __name__ == "__main__":
+    try:
+        checkout.run_own()
+    except UserError as error:
+        sys.exit(f"Error: {error}")
     sys.exit(main())

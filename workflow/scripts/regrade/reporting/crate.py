@@ -17,7 +17,8 @@ from rocrate.rocrate import ROCrate
 from regrade import datasets, provenance
 from regrade.cells import RECORD, Cell, label
 from regrade.errors import UserError
-from regrade.files import digest, read_json, write_json
+from regrade.files import digest, write_json
+from regrade.integrity import read_card
 from regrade.params import Params
 from regrade.reporting import CRATE, PAGE, REPORTS
 from regrade.reporting.entities import Entities, compact
@@ -156,7 +157,7 @@ def _orchestrate(entities: Entities, run: Entity, trainings: list[Entity], snake
 
 def _training(entities: Entities, cell: Cell) -> Entity:
     """The action that trained a cell, all its seeds."""
-    record = read_json(cell.folder / RECORD)
+    record = read_card(cell.folder, RECORD)
     configuration, runs = record["configuration"], record["runs"]
     name = f"{cell.study}, {cell.experiment}" + (f": {label(cell.varying)}" if cell.varying else "")
     identifier = f"#train/{quote(f'{cell.study}/{cell.experiment}/{cell.name}')}"
