@@ -10,9 +10,11 @@ import ast
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from regrade import digest, files
+from regrade.cells import Cell
 from regrade.errors import UserError
 from regrade.reported import STUDIES
 from regrade.reporting import TEMPLATES
@@ -24,13 +26,17 @@ VARIABLE = "REGRADE_PLAN"
 SCRIPTS = digest.PACKAGE.parent
 
 
-def keep(config: dict) -> Path:
-    """Write the plan of a run with these parameters, and have the jobs of this process find it; its absolute path."""
+def keep(config: dict, every: Iterable[Cell]) -> Path:
+    """Write the plan of a run with these parameters, which ask for `every` cell; its absolute path.
+
+    The jobs that this process starts find it from now on.
+    """
     studies = (STUDIES / name for name in config["studies"])
     plan = {
         "config": config,
         "package": _package(),
         "code": {script.name: _code(script) for script in SCRIPTS.glob("*.py")},
+        "cells": sorted({cell.code for cell in every}),
         "texts": {str(folder): digest.content(folder) for folder in (*studies, TEMPLATES, TEMPLATES / "assets")},
     }
     path = FOLDER.resolve() / f"{files.digest(plan)}.json"
@@ -54,20 +60,32 @@ def handed_over(config: dict, configfiles: list[Path]) -> dict | None:
 
 def hold(script: Path, study: str | None) -> None:
     """UserError when what this script of a job runs or shows, of a study if it is about one, is not as planned."""
-    if VARIABLE not in os.environ:
-        return
-    plan = json.loads(Path(os.environ[VARIABLE]).read_text())[KEY]
-    changed = [
-        str(folder) for folder in _read_by(script, study) if digest.content(folder) != plan["texts"].get(str(folder))
-    ]
-    # The bytes of all are compared quickly; what they mean counts
-    if _package() != plan["package"] and _code(script) != plan["code"].get(script.name):
-        changed.append(f"code that {script.name} runs")
-    if changed:
-        raise UserError(
-            f"{', '.join(changed)}: changed since this run was planned, so nothing is made of it; run snakemake again, "
-            "which plans with what is there now"
-        )
+    if plan := _present():
+        for folder in _read_by(script, study):
+            if digest.content(folder) != plan["texts"].get(str(folder)):
+                raise _changed(f"a file in {folder}")
+        # The bytes of all are compared quickly; what they mean counts
+        if _package() != plan["package"] and _code(script) != plan["code"].get(script.name):
+            raise _changed(f"code that {script.name} runs")
+
+
+def hold_cells(batch: Iterable[Cell]) -> None:
+    """UserError when the code that trains these cells is not as planned: the modules of layers are named by cells."""
+    if (plan := _present()) and not {cell.code for cell in batch} <= set(plan["cells"]):
+        raise _changed("code that trains this cell")
+
+
+def _present() -> dict | None:
+    """The plan that this process is a job of; None outside of one."""
+    path = os.environ.get(VARIABLE)
+    return json.loads(Path(path).read_text())[KEY] if path else None
+
+
+def _changed(what: str) -> UserError:
+    return UserError(
+        f"{what} has changed since this run was planned, so nothing is made of it: run snakemake again, which plans "
+        "with what is there now"
+    )
 
 
 def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:

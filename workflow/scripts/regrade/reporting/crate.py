@@ -41,8 +41,11 @@ def write(params: Params, every: list[Cell], snakemake: str) -> None:
     """Describe in CRATE the finished ones of `every` cell and the reports, which must be there.
 
     `snakemake`: its version. Where no cell is finished there is no run, and no CRATE. UserError when CITATION.cff,
-    which names the authors and the licence, cannot be used.
+    which names the authors and the licence, cannot be used, or a cell's record is damaged.
     """
+    for cell in every:
+        if (cell.folder / RECORD).exists():
+            read_card(cell.folder, RECORD)
     finished = [cell for cell in every if cell.status in ("done", "diverged")]
     if not finished:
         Path(CRATE).unlink(missing_ok=True)
