@@ -92,9 +92,15 @@ def recorded(path):
 
 @cache
 def outdated(folder):
-    """Whether the cell in this folder came from elsewhere, and was trained there by other code than is here."""
+    """Whether the cell in this folder is to be trained again, though it is there.
+
+    That is so if the user says so by --forcerun train, and if it came from elsewhere, trained there by other code.
+    """
+    if folder not in CELLS:
+        return False
     record = f"{folder}/{cells.RECORD}"
-    return folder in CELLS and os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
+    of_other_code = os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
+    return of_other_code or workflow.get_rule("train") in workflow.dag.forcerules
 
 
 @cache
@@ -123,13 +129,23 @@ def make_whole(dag):
 
 
 def include_batches(dag):
-    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for the rules of batches, too."""
-    for names in (dag.untilrules, dag.omitrules):
-        if "train" in names:
-            names.update(BATCHES)
+    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for all training, in batches or not."""
+    if "train" in dag.omitrules:
+        dag.omitrules.update(BATCHES)
     for chosen in (dag.forcerules, dag.priorityrules):
         if workflow.get_rule("train") in chosen:
             chosen.update(map(workflow.get_rule, BATCHES))
+    if "train" in dag.untilrules:
+        # Snakemake would end at the first training, before that of the cells that follow its winner
+        dag.untilrules.remove("train")
+        followed = {cell.folder for selection in SELECTIONS.values() for cell in selection.candidates}
+        before_others = {batch for batch, members in BATCHES.items() if followed & {cell.folder for cell in members}}
+        together = {cell.folder: batch for batch, members in BATCHES.items() for cell in members}
+        dag.untilfiles.update(
+            f"{cell.folder}/{cells.RECORD}"
+            for cell in CELLS.values()
+            if cell.folder not in followed and together.get(cell.folder) not in before_others
+        )
 
 
 def dated(paths, made_of=()):
@@ -230,7 +246,13 @@ def fitted_on(wildcards):
 
 def winner(cell):
     """The file that says which settings to take over, for a cell that takes over any."""
-    return ancient(cell.selection.path.as_posix()) if cell.selection else []
+    if not cell.selection:
+        return []
+    path = cell.selection.path.as_posix()
+    # A cell that is to be trained again waits for its winner only if its date counts
+    return (
+        path if any(outdated(candidate.folder.as_posix()) for candidate in cell.selection.candidates) else ancient(path)
+    )
 
 
 def report_what_is_there():

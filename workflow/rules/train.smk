@@ -34,7 +34,7 @@ for batch, members in BATCHES.items():
             batch
         input:
             data=lambda w, first=members[0]: prepared_data(first),
-            winner=winner(members[0]),
+            winner=lambda w, first=members[0]: winner(first),
         output:
             [f"{cell.folder}/{name}" for cell in members for name in cells.FILES],
         log:
