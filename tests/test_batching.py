@@ -1,6 +1,7 @@
 """Several cells in one training job: nothing depends on how cells were batched."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -83,6 +84,26 @@ def test_results_are_the_same_bit_for_bit(finished: Project, project: Project):
     # What Snakemake remembers of a cell says nothing of its batch
     assert "Nothing to be done" in project.snakemake("train_all", options=("-n",), overlay=SMALL).stdout
     assert "Nothing to be done" in finished.snakemake("train_all", options=("-n",), overlay=BATCHED).stdout
+
+
+def test_what_is_said_of_train_holds_for_batches(project: Project, started: Project):
+    def planned(project: Project, *options: str) -> str:
+        answer = project.snakemake(options=("-n", *options), overlay=BATCHED)
+        assert answer.returncode == 0, answer.stdout
+        return answer.stdout
+
+    def trained(output: str) -> set[str]:
+        return set(re.findall(r"(results/[^\s,]+)/run\.json", "".join(re.findall(r"output: (results/.*)", output))))
+
+    every = {str(cell.folder) for cell in expanded(project, BATCHED)}
+    until = planned(project, "--until", "train", "--set-threads", "train=2")
+    assert trained(until) == every and "rule prepare" in until and "rule collect" not in until
+    threads = dict(re.findall(r"rule (train\w*):.*?threads: (\d)", until, re.DOTALL))
+    assert set(threads.values()) == {"2"} and len(threads) == 3
+    without = planned(project, "--omit-from", "train")
+    assert not trained(without) and "rule prepare" in without and "rule collect" not in without
+    assert trained(planned(started, "--forcerun", "train")) == every
+    assert not trained(planned(started, "--forcerun", "collect"))
 
 
 def test_a_batch_that_gains_a_cell_trains_only_that(started: Project):

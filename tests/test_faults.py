@@ -7,17 +7,26 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+import yaml
 from conftest import ROOT, Project
+from regrade import params
+from regrade.cells import Cell, expand
 from regrade.errors import UserError
 from regrade.files import read_json, sha256
 from regrade.integrity import verify
 from regrade.jobs import explain
+from regrade.params import Params
+from regrade.reporting import best_models, crate, report, verdicts
+from regrade.reporting.evidence import Evidence
+from regrade.statistics import collect
+from regrade.training import scoring, trained
 from tiny import STUDY, sweep, tiny
 
 # Long enough to be interrupted in the middle, several times
@@ -47,9 +56,9 @@ def results(project: Project) -> dict[str, str]:
 
 
 def flip(path: Path) -> None:
-    """Change one bit in the middle of a file."""
+    """Change one bit in the middle of a file: the highest, as another one may leave a number in JSON equal."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[len(content) // 2] ^= 0x80
     path.write_bytes(content)
 
 
@@ -66,7 +75,7 @@ def test_what_is_damaged_is_named_and_made_again(copy: Project):
     assert answer.returncode == 1
     for file in (first / "history.parquet", record):
         assert str(file.relative_to(copy.folder)) in answer.stdout
-    assert "run snakemake again, and it is made anew" in answer.stdout
+    assert "run `snakemake` again to restore it" in answer.stdout
     assert not first.exists() and not second.exists()
     answer = copy.snakemake(overlay={})
     assert answer.returncode == 1
@@ -83,6 +92,75 @@ def test_what_is_damaged_is_named_and_made_again(copy: Project):
     changed = {path for path in before if before[path] != after[path]}
     assert {Path(path).name for path in changed} == {"history.parquet", "run.json"}
     assert len({Path(path).parent for path in changed}) == 1
+
+
+def plan(project: Project, *targets: str, options: tuple = ()) -> dict[str, int]:
+    """Jobs of each rule that Snakemake would run for these targets."""
+    answer = project.snakemake(*targets, options=("-n", *options), overlay={})
+    assert answer.returncode == 0, answer.stdout
+    assert "Job stats:" in answer.stdout or "Nothing to be done" in answer.stdout, answer.stdout
+    table = answer.stdout.partition("\njob ")[2].partition("\ntotal")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def readers(parameters: Params, every: list[Cell]) -> list[tuple[str, Callable[[], object]]]:
+    """Each kind of file that something is made of, as a pattern, and what reads it for that."""
+    cell = every[0]
+
+    def evidence() -> Evidence:
+        return report.evidence(parameters, STUDY, every)
+
+    return [
+        (f"{cell.folder}/history.parquet", lambda: collect.runs(every)),
+        (f"{cell.folder}/run.json", lambda: crate.write(parameters, every, "9")),
+        (f"{cell.folder}/model.safetensors", lambda: trained.load(cell)),
+        (f"{cell.folder}/model.safetensors", lambda: list(scoring.scores(cell.folder, parameters))),
+        (f"{cell.folder}/history.parquet", lambda: list(scoring.scores(cell.folder, parameters))),
+        ("results/tiny/sweep/*/model.safetensors", lambda: best_models.write(evidence(), Path("models/tiny"))),
+        (f"{cell.folder}/predictions.parquet", lambda: evidence().measured(cell)),
+        ("data/prepared/moons/*/tensors.safetensors", lambda: trained.load(cell)),
+        ("data/prepared/moons/*/card.json", lambda: evidence().facts()),
+        ("reports/tiny/data/runs.parquet", evidence),
+        ("reports/tiny/data/curves.parquet", evidence),
+        ("reports/tiny/data/manifest.json", evidence),
+        ("reports/tiny/data/grades.parquet", lambda: verdicts.read(Path("reports/tiny"))),
+        ("reports/tiny/claims.json", lambda: verdicts.read(Path("reports/tiny"))),
+    ]
+
+
+def test_whoever_reads_a_file_notices_damage(whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    parameters = params.parse(yaml.safe_load((whole.folder / "params.yaml").read_text()))
+    every = expand(parameters)
+    for number, (pattern, read) in enumerate(readers(parameters, every)):
+        project = Project(tmp_path / str(number))
+        for name in ("data", "results", "reports", "models", "CITATION.cff"):
+            source = whole.folder / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, project.folder / name)
+        monkeypatch.chdir(project.folder)
+        damaged = project.find(pattern)
+        for path in damaged:
+            flip(path)
+        with pytest.raises(
+            UserError, match=r"what is left of it was deleted: run `snakemake.* again to restore it$"
+        ) as said:
+            read()
+        assert any(str(path.relative_to(project.folder)) in str(said.value) for path in damaged), pattern
+        assert not all(path.exists() for path in damaged), pattern
+
+
+def test_what_is_missing_on_the_way_to_a_page_is_made_again(copy: Project):
+    before, page = results(copy), "reports/tiny/index.html"
+    assert plan(copy, page) == {}
+    shutil.rmtree(copy.find("results/tiny/sweep/*")[0])
+    shutil.rmtree(copy.folder / "reports/tiny/data")
+    for target, further in ((page, {"report"}), ("reports/index.html", {"report", "front_page"})):
+        assert set(plan(copy, target)) == {"train", "collect", "grade", *further}
+    assert set(plan(copy, "models/tiny")) == {"train", "collect", "best_models"}
+    assert plan(copy, "prepare_moons") == {}
+    answer = copy.snakemake(page, overlay={})
+    assert answer.returncode == 0, answer.stdout
+    assert results(copy) == before
+    assert plan(copy, page) == {}
 
 
 def test_of_many_damaged_folders_the_first_are_named_and_all_are_deleted(tmp_path):
@@ -113,10 +191,10 @@ def test_dates_of_files_train_nothing_and_a_clock_set_back_hides_nothing(copy: P
     assert re.search(r"\ncollect +1\n", copy.snakemake(options=("-n",), overlay={}).stdout)
 
 
-def running(project: Project, processes: list[subprocess.Popen]) -> None:
+def running(project: Project, processes: list[subprocess.Popen], target: str = "train_all") -> None:
     """Start Snakemake on the long version, as the last of `processes`; return once it has saved a state since then."""
     begun = time.time()
-    process = project.start("train_all", overlay={})
+    process = project.start(target, overlay={})
     processes.append(process)
     while process.poll() is None and time.time() < begun + 180:
         if any(path.stat().st_mtime > begun for path in project.find("results/.state/*/seed=1.state")):
@@ -192,7 +270,8 @@ def test_a_sweep_goes_on_past_cells_that_diverge_or_do_not_fit_into_memory(tmp_p
     listed = project.regrade("cells", overlay={}).stdout
     assert [listed.count(state) for state in ("done  ", "diverged  ", "failed  ")] == [2, 1, 1]
     # The report that was made of what is there hides nothing from the next call
-    assert re.search(r"\ntrain +1\n", project.snakemake(options=("-n",), overlay={}).stdout)
+    for target in ("all", "reports/tiny/index.html"):
+        assert plan(project, target)["train"] == 1
     assert explain(torch.OutOfMemoryError("CUDA out of memory")) == explain(MemoryError())
 
 

@@ -8,7 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import SMALL, Project, merged
+from regrade import cells, params
+from regrade.errors import UserError
 from regrade.files import read_json
 from safetensors import safe_open
 
@@ -143,6 +146,22 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     jobs, trained = planned(copy)
     assert jobs["train"] == len(trained) == 5
     assert {folder.split("/")[2] for folder in trained} == {"a1_baseline", "a2_filters", "a3_optimizers"}
+
+
+def test_a_damaged_winner_is_chosen_again(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
+    (path,) = copy.find("results/ce4042/a2_filters/selected-*.json")
+    path.write_text(path.read_text().replace('"filters1": ', '"filters1": 1'))
+    config = merged(yaml.safe_load((copy.folder / "params.yaml").read_text()), SMALL)
+    cell = next(cell for cell in cells.expand(params.parse(config)) if cell.selection)
+    monkeypatch.chdir(copy.folder)
+    with pytest.raises(UserError, match=r"selected-\w+\.json: damaged or missing; what is left of it was deleted"):
+        cell.selection.taken_over()
+    assert copy.snakemake("reports/ce4042/index.html").returncode == 0
+    for kept in [path, *copy.find("results/ce4042/*/*/history.parquet")]:
+        # Those that follow the winner are written again from the states of their runs, not trained
+        assert kept.read_bytes() == (finished.folder / kept.relative_to(copy.folder)).read_bytes()
 
 
 def test_only_jobs_on_a_gpu_ask_for_one(project: Project):

@@ -1,35 +1,33 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
 import gc
-import os
-import sys
 from functools import cache
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
 # A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
 gc.set_threshold(100_000)
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from regrade import batching, cells, datasets, digest, gpus, overlays, params, references, reporting
-from regrade.errors import UserError
 
 try:
     # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
     # keys; overlays come in the order of the command line, keys in that of params.yaml
     given = workflow.config_settings
-    merged = overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ())
-    PARAMS = params.parse(merged)
+    PARAMS = params.parse(
+        PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ())
+    )
     CELLS = {cell.folder.as_posix(): cell for cell in cells.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
-configfile: overlays.BASE
+if PLANNED is None:
+
+    configfile: overlays.BASE
 
 
 config.clear()
@@ -45,9 +43,11 @@ WORD_VECTORS = {
 GPUS_HERE = gpus.count()
 BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
-# What a profile sets for the rule `train` holds for the rules of batches, too
-if set_for_train := workflow.resource_settings.overwrite_resources.get("train"):
-    workflow.resource_settings.overwrite_resources |= dict.fromkeys(BATCHES, set_for_train)
+# What a profile or the command line sets for the rule `train` holds for the rules of batches, too
+for name in ("overwrite_resources", "overwrite_threads"):
+    settings = getattr(workflow.resource_settings, name)
+    if "train" in settings:
+        setattr(workflow.resource_settings, name, settings | dict.fromkeys(BATCHES, settings["train"]))
 
 
 wildcard_constraints:
@@ -89,9 +89,67 @@ def identity(wildcards):
 
 
 @cache
+def recorded(path):
+    """Whether Snakemake has a record of how this file was made."""
+    return bool(workflow.persistence.metadata(IOFile(str(path), rule=None)))
+
+
+@cache
+def outdated(folder):
+    """Whether the cell in this folder is to be trained again, though it is there.
+
+    That is so if the user says so by --forcerun train, and if it came from elsewhere, trained there by other code.
+    """
+    if folder not in CELLS:
+        return False
+    record = f"{folder}/{cells.RECORD}"
+    of_other_code = os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
+    return of_other_code or workflow.get_rule("train") in workflow.dag.forcerules
+
+
+@cache
 def from_elsewhere(path):
-    """Whether this file is there without a record of Snakemake, as the planning begins."""
-    return os.path.exists(path) and not workflow.persistence.metadata(IOFile(str(path), rule=None))
+    """Whether this file is there without a record of Snakemake, as the planning begins, and may stay."""
+    return os.path.exists(path) and not recorded(path) and not outdated(os.path.dirname(path))
+
+
+@cache
+def complete_plan():
+    """Add to the plan, while Snakemake looks for its jobs, what Snakemake would leave out."""
+    make_whole(workflow.dag)
+    include_batches(workflow.dag)
+
+
+def make_whole(dag):
+    """Have made what is missing on the way to a file that is there, and cells trained again that are outdated.
+
+    Of itself, Snakemake makes a file that is missing only when it is asked for, or when what needs it is to be made.
+    """
+    files = [f"{folder}/{name}" for folder in CELLS for name in cells.FILES]
+    files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
+    for made in (rules.collect, rules.grade, rules.report, rules.best_models):
+        files += expand(made.output, study=PARAMS.studies)
+    dag.forcefiles.update(file for file in files if not os.path.exists(file) or outdated(os.path.dirname(file)))
+
+
+def include_batches(dag):
+    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for all training, in batches or not."""
+    if "train" in dag.omitrules:
+        dag.omitrules.update(BATCHES)
+    for chosen in (dag.forcerules, dag.priorityrules):
+        if workflow.get_rule("train") in chosen:
+            chosen.update(map(workflow.get_rule, BATCHES))
+    if "train" in dag.untilrules:
+        # Snakemake would end at the first training, before that of the cells that follow its winner
+        dag.untilrules.remove("train")
+        followed = {cell.folder for selection in SELECTIONS.values() for cell in selection.candidates}
+        before_others = {batch for batch, members in BATCHES.items() if followed & {cell.folder for cell in members}}
+        together = {cell.folder: batch for batch, members in BATCHES.items() for cell in members}
+        dag.untilfiles.update(
+            f"{cell.folder}/{cells.RECORD}"
+            for cell in CELLS.values()
+            if cell.folder not in followed and together.get(cell.folder) not in before_others
+        )
 
 
 def dated(paths, made_of=()):
@@ -175,6 +233,8 @@ def raw_files(wildcards):
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
 def prepared_data(cell):
     """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
+    # Asked for in each plan with a training job, finished or not, so in each that the completion is about
+    complete_plan()
     identity = cell.identity
     folders = [datasets.folder(identity)]
     if "word_vectors" in identity:
@@ -190,7 +250,13 @@ def fitted_on(wildcards):
 
 def winner(cell):
     """The file that says which settings to take over, for a cell that takes over any."""
-    return ancient(cell.selection.path.as_posix()) if cell.selection else []
+    if not cell.selection:
+        return []
+    path = cell.selection.path.as_posix()
+    # A cell that is to be trained again waits for its winner only if its date counts
+    return (
+        path if any(outdated(candidate.folder.as_posix()) for candidate in cell.selection.candidates) else ancient(path)
+    )
 
 
 def report_what_is_there():

@@ -20,6 +20,7 @@ rule collect:
     output:
         f"{REPORTS}/{{study}}/{reporting.RUNS}",
         f"{REPORTS}/{{study}}/{reporting.CURVES}",
+        f"{REPORTS}/{{study}}/{reporting.MANIFEST}",
     log:
         f"logs/{REPORTS}/{{study}}/collect.log",
     benchmark:

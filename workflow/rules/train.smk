@@ -33,8 +33,8 @@ for batch, members in BATCHES.items():
         name:
             batch
         input:
-            data=prepared_data(members[0]),
-            winner=winner(members[0]),
+            data=lambda w, first=members[0]: prepared_data(first),
+            winner=lambda w, first=members[0]: winner(first),
         output:
             [f"{cell.folder}/{name}" for cell in members for name in cells.FILES],
         log:

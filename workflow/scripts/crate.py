@@ -1,8 +1,8 @@
 """Writes the description of the run as an RO-Crate."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from regrade import cells, params
     from regrade.reporting import crate
 

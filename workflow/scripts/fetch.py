@@ -1,8 +1,8 @@
 """Fetches one raw file of a dataset."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from pathlib import Path
 
     from regrade import params

@@ -1,8 +1,8 @@
 """Fits word vectors on the training texts of one prepared dataset."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from pathlib import Path
 
     from regrade.datasets import word_vectors

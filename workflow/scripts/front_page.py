@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from regrade import cells, params
     from regrade.reporting import report, site
 

@@ -1,8 +1,8 @@
 """Grades one study: its reported numbers and its claims."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from regrade import cells, params
     from regrade.reporting import report
 

@@ -1,8 +1,8 @@
 """Writes the pages of one study, its tables and figures."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from regrade import cells, params
     from regrade.reporting import metrics, report, site
 

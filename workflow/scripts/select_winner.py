@@ -1,8 +1,8 @@
 """Finds the winner among the cells of an experiment."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from regrade import cells, params
     from regrade.statistics import selection
 

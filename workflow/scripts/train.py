@@ -1,20 +1,21 @@
 """Trains the cells of one job, all their seeds."""
 
-from regrade.jobs import logged
+from regrade.entry import job
 
-with logged(snakemake.log[0]):
+with job(snakemake):
     from pathlib import Path
 
-    from regrade import cells, gpus, params
+    from regrade import cells, gpus, params, plan
     from regrade.datasets.prepared import CARD
     from regrade.integrity import verify
-    from regrade.training import job
+    from regrade.training.job import train_all
 
     verify(map(Path, snakemake.input.data), CARD)
     parameters = params.parse(snakemake.config)
     batch = cells.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
+    plan.hold_cells(batch)
     if parameters.device == "cpu":
-        job.train_all(batch, parameters)
+        train_all(batch, parameters)
     else:
         with gpus.one(parameters.jobs_per_gpu):
-            job.train_all(batch, parameters)
+            train_all(batch, parameters)

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from regrade import cells, overlays, params, prune, references
+from regrade import cells, checkout, overlays, params, prune, references
 from regrade.errors import UserError
 from regrade.files import write_json
 from regrade.jobs import explain
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
-    made["model"].add_argument("folder", type=Path, help="a cell's folder, as `cells` lists it")
+    made["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         case "cells":
             return _list(parameters)
         case "model":
-            return _score(options.folder, parameters)
+            return _score(options.folders, parameters)
         case "prune":
             return _prune(parameters, options.yes)
         case _:
@@ -81,11 +81,14 @@ def _list(parameters: Params) -> int:
     return 1 if damages else 0
 
 
-def _score(folder: Path, parameters: Params) -> int:
+def _score(folders: list[Path], parameters: Params) -> int:
     from regrade.training import scoring
 
-    for score in scoring.scores(folder, parameters):
-        print(score)
+    for folder in folders:
+        if len(folders) > 1:
+            print(f"{folder}:")
+        for score in scoring.scores(folder, parameters):
+            print(score)
     return 0
 
 
@@ -108,4 +111,8 @@ def _prune(parameters: Params, yes: bool) -> int:
 if __name__ == "__main__":
     # As other tools do when what reads their output has seen enough
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        checkout.run_own()
+    except UserError as error:
+        sys.exit(f"Error: {error}")
     sys.exit(main())

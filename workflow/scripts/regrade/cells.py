@@ -16,6 +16,7 @@ from regrade import datasets, feasible, reported
 from regrade.digest import closure, code
 from regrade.errors import UserError
 from regrade.files import digest, read_json
+from regrade.integrity import read
 from regrade.layers import Layer
 from regrade.params import Experiment, LayerTemplate, Params, Section, Select, Settings, Study, Value, first_mistake
 
@@ -127,6 +128,10 @@ class Selection:
     def path(self) -> Path:
         """The file that says who won."""
         return RESULTS / self.study / self.source / f"selected-{self.hash}.json"
+
+    def taken_over(self) -> dict[str, Value]:
+        """The winner's settings, from the selection's file. UserError when that is damaged; it is deleted then."""
+        return read(self.path)["settings"]
 
     @cached_property
     def hash(self) -> str:
@@ -244,6 +249,17 @@ class Cell:
     def failure(self) -> Path:
         """Where the error of the cell's last attempt is recorded, if that failed."""
         return STATES / "failed" / f"{self.hash}.json"
+
+    @property
+    def of_other_code(self) -> bool:
+        """Whether the record of the finished cell names other code than would train it now.
+
+        Records of older versions name none, and what a damaged one says is for those to find that read it.
+        """
+        try:
+            return read_json(self.folder / RECORD).get("code", self.code) != self.code
+        except UserError:
+            return False
 
     @property
     def status(self) -> str:

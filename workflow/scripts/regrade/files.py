@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 
 from regrade.errors import UserError
 
@@ -14,13 +15,21 @@ SEAL = "seal"
 
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
-    """Give a path beside `path` to write to, renamed to `path` only when the block ends without an error."""
+    """Give an empty file beside `path` to write to, renamed to `path` only when the block ends without an error.
+
+    Its permissions are those of any new file, whatever the block does.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Named before it is there: an interruption at any moment finds it inside the `try`
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        partial.touch()
+        mode = partial.stat().st_mode
         yield partial
+        # Some libraries put a private file in its place; who may read it is for the umask to say
+        if partial.stat().st_mode != mode:
+            partial.chmod(S_IMODE(mode))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,31 +1,13 @@
-"""What every job of the workflow does around its work: write a log, and say what went wrong in one sentence."""
+"""Logs of jobs, and what went wrong in one sentence."""
 
 import errno
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from regrade.errors import UserError
-
-
-@contextmanager
-def logged(path: str) -> Iterator[None]:
-    """Send all output of the block to the log at `path`; end the process with status 1 on an error.
-
-    What the user can mend (see `explain`) is one sentence, in the log and on stderr; any other error has its traceback
-    in the log.
-    """
-    try:
-        with written(path):
-            yield
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        print(f"Error: {sentence(error, path)}", file=sys.stderr)
-        sys.exit(1)
 
 
 @contextmanager

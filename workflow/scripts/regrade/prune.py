@@ -6,7 +6,6 @@ from pathlib import Path
 
 from regrade import batching, cells, datasets
 from regrade.cells import RESULTS, STATES, Cell
-from regrade.files import read_json
 from regrade.params import Params
 
 # Only what is named as the workflow names things is ever deleted
@@ -39,7 +38,7 @@ def _states(cell: Cell) -> Path:
     """The folder of the cell's run states; without its winner, that cell cannot have begun."""
     winner = None
     if cell.selection and cell.selection.path.exists():
-        winner = read_json(cell.selection.path)["settings"]
+        winner = cell.selection.taken_over()
     return STATES / cell.configuration(winner).hash
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlparse
 import pooch
 
 from regrade.errors import UserError
+from regrade.files import whole
 from regrade.params import DataFile
 
 
@@ -21,13 +22,16 @@ def fetch(file: DataFile, target: Path) -> None:
     failures = []
     for url in file.urls:
         try:
-            pooch.retrieve(
-                url,
-                known_hash=f"sha256:{file.sha256}",
-                fname=target.name,
-                path=target.parent,
-                downloader=_copy if url.startswith("file://") else pooch.HTTPDownloader(progressbar=True, timeout=30),
-            )
+            with whole(target) as partial:
+                pooch.retrieve(
+                    url,
+                    known_hash=f"sha256:{file.sha256}",
+                    fname=partial.name,
+                    path=partial.parent,
+                    downloader=_copy
+                    if url.startswith("file://")
+                    else pooch.HTTPDownloader(progressbar=True, timeout=30),
+                )
             return
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:

@@ -14,7 +14,8 @@ from safetensors.numpy import save_file
 
 from regrade.datasets.ragged import Ragged
 from regrade.errors import UserError
-from regrade.files import read_json, sha256, whole, write_json
+from regrade.files import sha256, whole, write_json
+from regrade.integrity import read_card
 
 TENSORS = "tensors.safetensors"
 TEXTS = "texts.parquet"
@@ -49,7 +50,6 @@ class Prepared:
         What was in `folder` before is gone.
         """
         with whole_folder(folder) as partial:
-            # safetensors makes its file private; `whole` makes it as readable as the others
             with whole(partial / TENSORS) as file:
                 save_file(self._tensors, file)
             if self.texts is not None:
@@ -169,5 +169,5 @@ def _damaged(folder: Path, why: object) -> UserError:
 
 
 def card(folder: Path) -> dict:
-    """The data card of a prepared dataset."""
-    return read_json(folder / CARD)
+    """The data card of a prepared dataset. UserError when it is damaged; the dataset is deleted then."""
+    return read_card(folder, CARD)

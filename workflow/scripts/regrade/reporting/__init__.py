@@ -7,6 +7,8 @@ REPORTS = Path("reports")
 ASSETS = "assets"
 # Within a study's folder: its page, the collected tables, its verdicts, and what is drawn and written from them
 PAGE, RUNS, CURVES, TABLES, FIGURES = "index.html", "data/runs.parquet", "data/curves.parquet", "tables", "figures"
+# The checksums of the collected tables; claims.json has that of the grades
+MANIFEST = "data/manifest.json"
 CLAIMS, GRADES = "claims.json", "data/grades.parquet"
 CELLS, HISTORIES = "cells", "histories"
 # The description of a run, in the folder that it is about

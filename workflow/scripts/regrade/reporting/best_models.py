@@ -5,17 +5,20 @@ from pathlib import Path
 
 from regrade.cells import MODEL, RECORD, Cell
 from regrade.datasets.prepared import whole_folder
+from regrade.integrity import verify
 from regrade.reporting.evidence import Evidence
 
 
 def write(evidence: Evidence, folder: Path) -> None:
     """Make `folder` with <experiment>.safetensors and <experiment>.json, the weights and the record of the best cell.
 
-    An experiment without a trained cell has none. What was in `folder` before is gone.
+    An experiment without a trained cell has none. What was in `folder` before is gone. UserError, and nothing is
+    changed there, when a file of such a cell is damaged.
     """
     with whole_folder(folder) as partial:
         for experiment in evidence.study.experiments:
             if cell := best(evidence, experiment):
+                verify([cell.folder], RECORD)
                 shutil.copyfile(cell.folder / MODEL, partial / f"{experiment}.safetensors")
                 shutil.copyfile(cell.folder / RECORD, partial / f"{experiment}.json")
 

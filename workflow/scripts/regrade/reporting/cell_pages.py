@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pandas as pd
 
 from regrade.cells import HISTORY, MODEL, PREDICTIONS, RECORD, Cell
-from regrade.files import read_json, write_text
+from regrade.files import write_text
+from regrade.integrity import read_card
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.numerals import formatted, short
 from regrade.reporting.rendering import environment
@@ -30,7 +31,7 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
     template = environment().get_template("cell.html.j2")
     titles = {experiment["name"]: experiment["title"] for experiment in trained}
     for cell in evidence.cells:
-        record = read_json(cell.folder / RECORD) if (cell.folder / RECORD).exists() else None
+        record = read_card(cell.folder, RECORD) if (cell.folder / RECORD).exists() else None
         runs = evidence.of(cell)
         status, error = evidence.status(cell)
         configuration = record["configuration"] if record else cell.configuration().model_dump(mode="json")

@@ -16,7 +16,8 @@ from rocrate.rocrate import ROCrate
 from regrade import datasets, provenance, yaml_files
 from regrade.cells import RECORD, Cell, label
 from regrade.errors import UserError
-from regrade.files import digest, read_json, write_json
+from regrade.files import digest, write_json
+from regrade.integrity import read_card
 from regrade.params import Params
 from regrade.reporting import CRATE, PAGE, REPORTS
 from regrade.reporting.entities import Entities, compact
@@ -39,8 +40,11 @@ def write(params: Params, every: list[Cell], snakemake: str) -> None:
     """Describe in CRATE the finished ones of `every` cell and the reports, which must be there.
 
     `snakemake`: its version. Where no cell is finished there is no run, and no CRATE. UserError when CITATION.cff,
-    which names the authors and the licence, cannot be used.
+    which names the authors and the licence, cannot be used, or a cell's record is damaged.
     """
+    for cell in every:
+        if (cell.folder / RECORD).exists():
+            read_card(cell.folder, RECORD)
     finished = [cell for cell in every if cell.status in ("done", "diverged")]
     if not finished:
         Path(CRATE).unlink(missing_ok=True)
@@ -152,7 +156,7 @@ def _orchestrate(entities: Entities, run: Entity, trainings: list[Entity], snake
 
 def _training(entities: Entities, cell: Cell) -> Entity:
     """The action that trained a cell, all its seeds."""
-    record = read_json(cell.folder / RECORD)
+    record = read_card(cell.folder, RECORD)
     configuration, runs = record["configuration"], record["runs"]
     name = f"{cell.study}, {cell.experiment}" + (f": {label(cell.varying)}" if cell.varying else "")
     identifier = f"#train/{quote(f'{cell.study}/{cell.experiment}/{cell.name}')}"

@@ -9,7 +9,6 @@ import pandas as pd
 from regrade import datasets, reported
 from regrade.cells import RECORD, Cell
 from regrade.datasets import prepared
-from regrade.files import read_json
 from regrade.params import Params, Study, Value
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 
@@ -141,7 +140,7 @@ class Evidence(Measurements):
         """The settings that a trained cell took over from a winner, by name; empty without a selection."""
         if not cell.selection or not (cell.folder / RECORD).exists():
             return {}
-        return read_json(cell.selection.path)["settings"]
+        return cell.selection.taken_over()
 
 
 def _names(stated: dict[str, Value], varying: dict[str, Value]) -> bool:

@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from regrade import datasets
-from regrade.cells import PREDICTIONS, Cell
+from regrade.cells import PREDICTIONS, RECORD, Cell
+from regrade.integrity import checked
 from regrade.languages import ndfa
 from regrade.languages.language import Language
 from regrade.reporting.evidence import Evidence
@@ -56,8 +57,10 @@ def samples(cell: Cell, epoch: int | None = None, kind: str = KINDS[0]) -> Marku
 
     A sentence in its place when there is nothing.
     """
-    path = cell.folder / PREDICTIONS
-    written = pq.read_table(path).to_pandas() if path.exists() else pd.DataFrame(columns=["epoch", "kind", "seed"])
+    if (cell.folder / RECORD).exists():
+        written = pq.read_table(checked(cell.folder, PREDICTIONS, RECORD)).to_pandas()
+    else:
+        written = pd.DataFrame(columns=["epoch", "kind", "seed"])
     written = written[(written["epoch"] == (epoch or written["epoch"].max())) & (written["kind"] == kind)]
     if not len(written):
         return Markup("\n\n<p class='missing'>What the network writes is missing: it is not trained so far.</p>\n\n")

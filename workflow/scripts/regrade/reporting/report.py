@@ -7,15 +7,29 @@ import pandas as pd
 
 from regrade import cells
 from regrade.cells import Cell
-from regrade.files import whole
+from regrade.files import sha256, whole, write_json
+from regrade.integrity import verify
 from regrade.params import Params
-from regrade.reporting import ASSETS, CLAIMS, CURVES, GRADES, PAGE, REPORTS, RUNS, assets, crate, metrics, site
+from regrade.reporting import (
+    ASSETS,
+    CLAIMS,
+    CURVES,
+    GRADES,
+    MANIFEST,
+    PAGE,
+    REPORTS,
+    RUNS,
+    assets,
+    crate,
+    metrics,
+    site,
+)
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import collect, grading
 
 
 def write_data(study: str, every: list[Cell]) -> None:
-    """Collect a study's runs and curves into two Parquet files of its report."""
+    """Collect a study's runs and curves into two Parquet files of its report, with a manifest of their checksums."""
     runs, curves = collect.runs(cell for cell in every if cell.study == study)
     # Counts, seconds, and a loss's digits beyond the seventh are in the cells' own files: a third of the bytes is left
     apart = [name for name in curves if name == "seconds" or name.endswith(("_correct_even", "_correct_odd"))]
@@ -27,6 +41,9 @@ def write_data(study: str, every: list[Cell]) -> None:
         encodings = dict.fromkeys(unlike, "BYTE_STREAM_SPLIT") or None
         with whole(REPORTS / study / name) as partial:
             table.to_parquet(partial, index=False, compression="zstd", use_dictionary=others, column_encoding=encodings)
+    manifest = REPORTS / study / MANIFEST
+    checksums = {Path(name).name: sha256(REPORTS / study / name) for name in (RUNS, CURVES)}
+    write_json(manifest, {"sha256": checksums})
 
 
 def write_grading(params: Params, study: str, every: list[Cell]) -> None:
@@ -36,7 +53,9 @@ def write_grading(params: Params, study: str, every: list[Cell]) -> None:
 
 
 def evidence(params: Params, study: str, every: list[Cell]) -> Evidence:
-    """A study's evidence, from the two files that `write_data` wrote."""
+    """A study's evidence, from the two files that `write_data` wrote. UserError on damage; they are deleted then."""
+    manifest = REPORTS / study / MANIFEST
+    verify([manifest.parent], manifest.name)
     runs, curves = (pd.read_parquet(REPORTS / study / name) for name in (RUNS, CURVES))
     return Evidence([cell for cell in every if cell.study == study], runs, curves, study, params)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from regrade.files import read_json
+from regrade import integrity
 from regrade.reporting import CLAIMS, GRADES
 from regrade.statistics import grades
 from regrade.statistics.verdicts import VERDICTS
@@ -42,9 +42,10 @@ class Verdicts:
 
 
 def read(study: Path) -> Verdicts:
-    """The verdicts in a study's folder of the reports."""
+    """The verdicts in a study's folder of the reports. UserError on damage; what is damaged is deleted then."""
     path, table = study / CLAIMS, study / GRADES
-    found = read_json(path) if path.exists() else {"claims": []}
+    found = integrity.read(path) if path.exists() else {"claims": []}
+    integrity.verify_files({study / name: checksum for name, checksum in found.pop("sha256", {}).items()})
     return Verdicts(found.pop("claims"), _rows(table) if table.exists() else [], found)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from regrade import integrity
 from regrade.cells import HISTORY, RECORD, Cell
 from regrade.errors import UserError
 from regrade.files import read_json
-from regrade.integrity import verify
 from regrade.statistics.accuracy import epochs_to, summarise
 
 
@@ -23,7 +23,7 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
     UserError when a file of a cell is damaged; see `regrade.integrity`.
     """
     cells, rows, curves = list(cells), [], []
-    verify((cell.folder for cell in cells if (cell.folder / RECORD).exists()), RECORD)
+    integrity.verify((cell.folder for cell in cells if (cell.folder / RECORD).exists()), RECORD)
     for cell in cells:
         identity = {
             "study": cell.study,
@@ -32,7 +32,7 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
             "folder": cell.folder.as_posix(),
             "varying": json.dumps(cell.varying),
             "status": cell.status,
-            "error": read_json(cell.failure)["error"] if cell.failure.exists() else None,
+            "error": integrity.read(cell.failure)["error"] if cell.failure.exists() else None,
         }
         if identity["status"] in ("failed", "missing"):
             rows.append(identity)

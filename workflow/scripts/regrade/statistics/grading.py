@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from regrade import claims
-from regrade.files import whole, write_json
+from regrade.files import sha256, whole, write_json
 from regrade.params import Params
 from regrade.statistics import grades, noise, stated, verdicts
 from regrade.statistics.estimate import Estimate
@@ -58,10 +58,11 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
 
 
 def write(graded: Grading, numbers: Path, claims: Path) -> None:
-    """Write the numbers as Parquet, then the claims as JSON."""
+    """Write the numbers as Parquet, then the claims as JSON, with the checksum of the numbers."""
     with whole(numbers) as partial:
         graded.numbers.to_parquet(partial, index=False)
-    write_json(claims, graded.claims)
+    checksums = {numbers.relative_to(claims.parent).as_posix(): sha256(numbers)}
+    write_json(claims, graded.claims | {"sha256": checksums})
 
 
 def _claim(one: Judged) -> dict:

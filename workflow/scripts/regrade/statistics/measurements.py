@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from regrade.cells import PREDICTIONS, Cell
+from regrade.cells import PREDICTIONS, RECORD, Cell
 from regrade.errors import UserError
+from regrade.integrity import checked
 from regrade.params import Value
 from regrade.statistics import curves
 from regrade.statistics.estimate import Estimate, estimate
@@ -136,8 +137,11 @@ class Correct:
 
 
 def _answers(cell: Cell, column: str) -> Correct | None:
-    """The answers of one kind in a cell's predictions; None for a language model, which has texts there."""
-    path = cell.folder / PREDICTIONS
+    """The answers of one kind in a cell's predictions; None for a language model, which has texts there.
+
+    UserError on damage.
+    """
+    path = checked(cell.folder, PREDICTIONS, RECORD)
     try:
         if "label" not in pq.read_schema(path).names:
             return None

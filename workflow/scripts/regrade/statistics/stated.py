@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from regrade import reported
-from regrade.cells import PREDICTIONS, Cell
+from regrade.cells import PREDICTIONS, RECORD, Cell
 from regrade.errors import UserError
-from regrade.files import read_json
+from regrade.integrity import checked
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
@@ -157,7 +157,7 @@ def _samples(valid: bool) -> Callable:
     """Of ten texts written from one prompt after the last epoch, how many are valid; over all prompts and seeds."""
 
     def count(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, tuple[float, float] | None]:
-        table = pq.read_table(cell.folder / PREDICTIONS).to_pandas()
+        table = pq.read_table(checked(cell.folder, PREDICTIONS, RECORD)).to_pandas()
         table = table[(table["kind"] == "prompted") & (table["epoch"] == table["epoch"].max())]
         right = table["first_error"].isna() == valid
         counts = 10 * right.groupby([table["seed"], table["prompt"]]).mean()  # a prompt may have been drawn twice
@@ -202,7 +202,7 @@ def _layer_sizes(measurements: Measurements, cell: Cell, row: dict) -> str:
 
 def _selected(measurements: Measurements, cell: Cell, row: dict) -> str:
     """The settings that the cell took over from the winner, those that the source names."""
-    chosen = read_json(cell.selection.path)["settings"]
+    chosen = cell.selection.taken_over()
     keys = [part.partition("=")[0] for part in row["value"].split(";")]
     return ";".join(f"{key}={chosen.get(key)}" for key in keys)
 

@@ -8,7 +8,7 @@ import torch
 from regrade import provenance
 from regrade.cells import Cell, Configuration
 from regrade.errors import UserError
-from regrade.files import read_json, write_json
+from regrade.files import write_json
 from regrade.jobs import explain, sentence, written
 from regrade.params import Params
 from regrade.training import device, process, results, stacking
@@ -51,7 +51,7 @@ def train(cell: Cell, params: Params) -> None:
     """
     cell.failure.unlink(missing_ok=True)
     try:
-        winner = read_json(cell.selection.path)["settings"] if cell.selection else None
+        winner = cell.selection.taken_over() if cell.selection else None
         configuration = cell.configuration(winner)
         process.set_up(params.threads)
         where = device.choose(params.device)

@@ -38,6 +38,7 @@ def write(
         "varying": cell.varying,
         "scale": cell.scale,
         "seeds": list(cell.seeds),
+        "code": cell.code,
         f"{configuration.settings.evaluated}_rows": len(targets),
         "configuration": configuration.model_dump(mode="json"),
         "runs": [_run(state) for state in states],

@@ -9,16 +9,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from regrade import datasets
-from regrade.cells import HISTORY, MODEL, RECORD, Configuration
+from regrade.cells import HISTORY, MODEL, RECORD, RESULTS, Configuration
 from regrade.errors import UserError
 from regrade.files import read_json
+from regrade.integrity import damaged, verify
 from regrade.params import Params
 from regrade.training import device, process
 from regrade.training.job import make_pack
 from regrade.training.loading import load
 from regrade.training.pack import Data
 from regrade.training.state import RunState
+from regrade.training.trained import verify_data
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,18 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     """The score of each seed whose weights the cell keeps, on the threads and the device of `params`.
 
     What the model is comes from the cell's own record, whatever params.yaml says now. On the kind of device that it was
-    trained on, the accuracy is exactly the stored one. UserError when the cell, its data or its weights are not there.
+    trained on, the accuracy is exactly the stored one. UserError when the cell, its data or its weights are not there
+    or damaged.
     """
     if not (folder / RECORD).exists():
         raise UserError(f"{folder} is not the folder of a trained cell; `python -m regrade cells` lists these")
+    if folder.resolve().is_relative_to(RESULTS.resolve()):
+        verify([folder], RECORD)
+    elif file := damaged(folder, RECORD):
+        raise UserError(f"{file}: damaged or missing; copy the cell's folder again")
     configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
     weights = _weights(folder)
-    _check_data(configuration.data)
+    verify_data(configuration.data)
     process.set_up(params.threads)
     data = load(configuration, device.choose(params.device))
     history = pq.read_table(folder / HISTORY).to_pandas()
@@ -79,16 +85,6 @@ def _weights(folder: Path) -> dict[int, dict[str, torch.Tensor]]:
             f"{path} has no weights: name seeds under keep_models in params.yaml, delete {folder} and run again"
         )
     return dict(sorted(found.items()))
-
-
-def _check_data(identity: dict) -> None:
-    folders = [datasets.folder(identity)]
-    if "word_vectors" in identity:
-        folders.append(datasets.word_vectors_folder(identity))
-    for folder in folders:
-        if not folder.exists():
-            name = identity["dataset"]
-            raise UserError(f"{folder} is not there: make it by `snakemake prepare_{name}` at the scale of the cell")
 
 
 def _evaluate(

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from regrade import datasets
-from regrade.cells import MODEL, Cell, Configuration
+from regrade.cells import MODEL, RECORD, Cell, Configuration
 from regrade.datasets import prepared
-from regrade.files import read_json
+from regrade.integrity import checked, verify
 from regrade.models.layer import Context
 from regrade.models.network import Network
 
@@ -33,11 +33,15 @@ class Trained:
 
 
 def load(cell: Cell) -> Trained | None:
-    """The trained network of a cell of images or other inputs without words; None without a kept model."""
+    """The trained network of a cell of images or other inputs without words; None without a kept model.
+
+    UserError when the model, or the data that it was trained on, are damaged or missing.
+    """
     weights = _weights(cell)
     if not weights:
         return None
-    configuration = cell.configuration(read_json(cell.selection.path)["settings"] if cell.selection else None)
+    configuration = cell.configuration(cell.selection.taken_over() if cell.selection else None)
+    verify_data(configuration.data)
     card = prepared.card(datasets.folder(configuration.data))
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
     network = Network(configuration.network, tuple(card["tensors"]["test_inputs"]["shape"][1:]), context)
@@ -46,12 +50,22 @@ def load(cell: Cell) -> Trained | None:
     return Trained(network.eval(), configuration, card["classes"])
 
 
+def verify_data(identity: dict) -> None:
+    """Compare prepared data, and word vectors where there are any, with their checksums; see `regrade.integrity`.
+
+    Finished cells do not have them made again, so UserError names what does.
+    """
+    folders = [datasets.folder(identity)]
+    if "word_vectors" in identity:
+        folders.append(datasets.word_vectors_folder(identity))
+    verify(folders, prepared.CARD, restored_by=f"snakemake prepare_{identity['dataset']}")
+
+
 def _weights(cell: Cell) -> dict[str, torch.Tensor]:
     """The parameters and buffers of the first kept seed; empty when there is none."""
-    path = cell.folder / MODEL
-    if not path.exists():
+    if not (cell.folder / RECORD).exists():
         return {}
-    weights = load_file(path)
+    weights = load_file(checked(cell.folder, MODEL, RECORD))
     seeds = sorted({int(name.split("/")[0].removeprefix("seed=")) for name in weights})
     return (
         {name.split("/")[1]: weights[name] for name in weights if name.startswith(f"seed={seeds[0]}/")} if seeds else {}

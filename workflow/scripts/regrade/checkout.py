@@ -1,0 +1,35 @@
+"""Which copy of this package runs: the one of the project at hand, whichever others are installed."""
+
+import os
+import sys
+from pathlib import Path
+
+from regrade.errors import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+# Where a project has its package
+IN_PROJECT = Path("workflow/scripts/regrade")
+
+
+def require(scripts: Path) -> None:
+    """UserError when this package is not the one in the folder `scripts`."""
+    if (scripts / PACKAGE.name).resolve() != PACKAGE:
+        raise UserError(
+            f"Python imports the package {PACKAGE.name} from {PACKAGE}, not from {scripts}: uninstall the former "
+            f"(pip uninstall {PACKAGE.name}), or install this project's own (pip install --no-deps --editable .)"
+        )
+
+
+def run_own() -> None:
+    """Start the present command again by the package of the project in the working directory, if that is another.
+
+    UserError when Python does not take that one even if it is told to. Elsewhere than in a project nothing happens.
+    """
+    own = IN_PROJECT.resolve()
+    if not own.is_dir() or own == PACKAGE:
+        return
+    before = os.environ.get("PYTHONPATH", "")
+    if before.split(os.pathsep)[0] == str(own.parent):
+        require(own.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(own.parent), before)))
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
