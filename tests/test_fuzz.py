@@ -142,6 +142,7 @@ def plan(config: dict) -> list[Cell]:
     parameters = params.parse(config)
     every = cells.expand(parameters)
     references.check(parameters, every)
+    assert all(cell.folder for cell in every)  # named now, as the workflow does
     return every
 
 
@@ -186,8 +187,10 @@ def test_parameters(folder: Path):
     counts, faults, changed = Counter(), [], []
     chosen = every if 2 * len(every) <= CHANGES else rng.sample(every, CHANGES // 2)
     for path in chosen * max(CHANGES // 2 // len(every), 1):
-        study = path[1] if path[0] == "studies" and len(path) > 2 else rng.choice(list(CONFIG["studies"]))
-        config, what = change(of_study(CONFIG, study) if path != ("studies", path[-1]) else CONFIG, path, rng)
+        within = path[0] == "studies" and len(path) > 2
+        whole = path[0] in ("studies", "datasets") and not within
+        study = path[1] if within else rng.choice(list(CONFIG["studies"]))
+        config, what = change(CONFIG if whole else of_study(CONFIG, study), path, rng)
         kind, result = outcome(plan, config)
         counts[kind] += 1
         if kind == "fault":
@@ -199,7 +202,10 @@ def test_parameters(folder: Path):
     told = [(what, [cell for cell in found if cell.name not in known]) for what, found in changed]
     tried = [(what, found) for what, found in told if found]
     trained = Counter()
-    for what, found in rng.sample(tried, min(TRAINED, len(tried))):
+    # Options of the datasets are few, and each is used in another way
+    of_data = [one for one in tried if " datasets." in one[0]]
+    chosen = rng.sample(tried, min(TRAINED, len(tried))) + rng.sample(of_data, min(TRAINED // 4, len(of_data)))
+    for what, found in chosen:
         kind, result = outcome(train, min(found, key=size))
         trained[kind] += 1
         if kind == "fault":

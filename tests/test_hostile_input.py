@@ -262,9 +262,6 @@ def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, m
         with pytest.raises(UserError) as raised:
             page.body(of_study, tmp_path)
         assert complaint in str(raised.value) and "\n" not in str(raised.value), text
-    with pytest.raises(UserError, match=r"report.md.j2 is missing; add it"):
-        (tmp_path / STUDY / page.TEMPLATE).unlink()
-        page.body(of_study, tmp_path)
 
 
 def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypatch, capsys):

@@ -35,7 +35,7 @@ def check(configuration: "Configuration") -> None:
     if not any(_trainable(layer) for layer in network):
         raise Impossible("network", "no layer has anything to train; end with a dense layer")
     form = datasets.form(configuration.data)
-    outputs = _outputs(network, _Values(form.shape, form.values), form.classes)
+    *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     # One output is enough for two classes: the logit of the second
     needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
     if outputs.kind != "numbers" or len(outputs.shape) != 1 + language or outputs.shape[-1] < needed:
@@ -43,6 +43,8 @@ def check(configuration: "Configuration") -> None:
             "network",
             f"ends with {outputs}, but there are {form.classes} classes; end with a dense layer of {form.classes}",
         )
+    if rows := configuration.settings.train_rows:
+        check_normalization(configuration, rows - configuration.settings.validation_rows)
 
 
 def _check_rows(configuration: "Configuration") -> None:
@@ -121,23 +123,39 @@ class _Values:
         return f"{self.kind} of shape ({', '.join('any' if side is None else str(side) for side in self.shape)})"
 
 
-def _outputs(network: list[layers.Layer], values: _Values, classes: int) -> _Values:
-    """What comes out of the last layer. Impossible for a layer that cannot take its input, or leaves nothing of it."""
+def _between(network: list[layers.Layer], values: _Values, classes: int) -> list[_Values]:
+    """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input."""
+    every = [values]
     for number, layer in enumerate(network):
-        made = (
-            _SHAPES[layer.kind](layer, values, classes) if values.kind in _TAKES.get(layer.kind, ("numbers",)) else None
-        )
+        takes = every[-1].kind in _TAKES.get(layer.kind, ("numbers",))
+        made = _SHAPES[layer.kind](layer, every[-1], classes) if takes else None
         if made is None:
-            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {values}")
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}")
         if any(side is not None and side < 1 for side in made.shape):
-            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {values}; make it smaller")
-        values = made
-    return values
+            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {every[-1]}; make it smaller")
+        every.append(made)
+    return every
+
+
+def check_normalization(configuration: "Configuration", rows: int) -> None:
+    """Raise Impossible where, of so many training rows, a single one would have to be normalised by itself."""
+    size, network = configuration.settings.batch_size, configuration.network
+    if size is None or (size > 1 and rows % size != 1):
+        return
+    form = datasets.form(configuration.data)
+    every = _between(network, _Values(form.shape, form.values), form.classes)
+    for number, (layer, values) in enumerate(zip(network, every, strict=False)):
+        if layer.kind == "batch_normalization" and math.prod(values.shape[1:]) == 1:
+            raise Impossible(
+                f"network.{number}.batch_normalization",
+                f"needs more than one row in a batch, but {rows} rows in batches of {size} leave one alone; change "
+                "batch_size or train_rows",
+            )
 
 
 # What layers take where that is not numbers only
 _TAKES = {
-    "rescale": ("numbers", "bytes"),
+    "rescale": ("numbers", "bytes", "ids"),
     "flatten": ("numbers", "bytes"),
     "image_rows": ("numbers", "bytes"),
     "tokens": ("ids",),

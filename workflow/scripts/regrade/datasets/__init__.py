@@ -44,6 +44,7 @@ PREPARED = Path("data/prepared")
 _code = cache(digest.code)
 
 
+@cache
 def module(name: str) -> ModuleType:
     """The module of a dataset."""
     return importlib.import_module(f"regrade.datasets.{name}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from regrade.datasets import toys
 from regrade.datasets.options import Form
@@ -16,7 +16,7 @@ ALTERNATIVES = ((),)
 class Options(toys.ToyOptions):
     """`class_sep`: half the distance of the clouds' centres along an axis; `flip_y`: share of random labels."""
 
-    class_sep: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+    class_sep: Annotated[float, Field(gt=0, le=1e6)]
     flip_y: Annotated[float, Field(ge=0, le=1)]
 
 

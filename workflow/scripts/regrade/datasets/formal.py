@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from regrade.datasets import reading
-from regrade.datasets.options import DatasetOptions
+from regrade.datasets.options import DatasetOptions, Many
 from regrade.datasets.prepared import Prepared
 from regrade.datasets.ragged import Ragged
 from regrade.languages.language import Language
@@ -17,8 +17,8 @@ SPECIAL = [".pad", ".start", ".unk", ".end"]
 class FormalOptions(DatasetOptions):
     """How many texts are drawn to train and to test on, and the random seed that draws them."""
 
-    train_texts: PositiveInt
-    test_texts: PositiveInt
+    train_texts: Many
+    test_texts: Many
     draw_seed: Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -34,12 +34,12 @@ class FormalReading(reading.Reading):
     max_length: None = None
     vocab_size: None = None
     ngrams: Literal[1] = 1
-    prompts: PositiveInt
-    samples: PositiveInt
-    free_samples: PositiveInt
-    long_prompts: PositiveInt
-    sample_length: PositiveInt
-    temperature: PositiveFloat
+    prompts: Many
+    samples: Many
+    free_samples: Many
+    long_prompts: Many
+    sample_length: Many
+    temperature: Annotated[float, Field(ge=0.001, le=1000)]
 
 
 def generate(language: Language, options: FormalOptions) -> Prepared:

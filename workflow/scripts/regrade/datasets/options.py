@@ -1,9 +1,12 @@
 """What each dataset says of itself: the settings of a cell that decide how it is prepared, and what its rows are."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+# How many of something are generated: more than any study asks for, and less than a machine cannot hold
+Many = Annotated[int, Field(gt=0, le=10_000_000)]
 
 
 class DatasetOptions(BaseModel):

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import PositiveInt
 
-from regrade.datasets.options import DatasetOptions, Form
+from regrade.datasets.options import DatasetOptions, Form, Many
 from regrade.datasets.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ CLASSES = [str(digit) for digit in range(10)]
 class Options(DatasetOptions):
     """`sequence_length`: digits that are read, one less than a palindrome has; `test_draws`: rows to test on."""
 
-    sequence_length: PositiveInt
-    test_draws: PositiveInt
+    sequence_length: Many
+    test_draws: Many
 
 
 def form(options: Options) -> Form:

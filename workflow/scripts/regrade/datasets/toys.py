@@ -8,13 +8,13 @@ from pydantic import Field
 from regrade.datasets.options import DatasetOptions
 from regrade.datasets.prepared import Prepared
 
-Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Noise = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class ToyOptions(DatasetOptions):
     """How many points there are, training and test together, and the random seed that draws and splits them."""
 
-    rows: Annotated[int, Field(ge=10)]
+    rows: Annotated[int, Field(ge=10, le=10_000_000)]
     draw: Annotated[int, Field(ge=0, lt=2**32)]
 
 

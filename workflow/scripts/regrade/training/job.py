@@ -1,6 +1,7 @@
 """Training the cells of a job, from their parameters to their files."""
 
 import importlib
+import math
 import time
 
 import torch
@@ -134,7 +135,24 @@ def make_pack(configuration: Configuration, states: list[RunState], data: Data) 
         raise UserError(
             f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )
+    rows, size = len(data.train_targets), configuration.settings.batch_size
+    if size and rows and (size == 1 or rows % size == 1) and _normalises_rows(pack):
+        raise UserError(
+            f"{network} has batch_normalization, which needs more than one row in a batch, but {rows} rows in batches "
+            f"of {size} leave one alone; change batch_size or train_rows"
+        )
     return pack
+
+
+def _normalises_rows(pack: Pack) -> bool:
+    """Whether a value is normalised over the rows of a batch alone, not over positions in them, too."""
+    if pack.settings.backend == "numpy":
+        return False
+    layers = [layer for name, layer in pack.learner.network.named_children() if not name.endswith("_activation")]
+    return any(
+        spec.kind == "batch_normalization" and math.prod(layer.output_shape[1:]) == 1
+        for spec, layer in zip(pack.configuration.network, layers, strict=True)
+    )
 
 
 def _close(state: RunState, resumed: int, where: torch.device) -> None:
