@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from regrade import checkout
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 ROOT = Path(__file__).resolve().parents[1]
+checkout.require(ROOT / "workflow/scripts")
 
 # A small version of the whole: eight cells instead of 62, on a few rows of built-in data
 SMALL = {

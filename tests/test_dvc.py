@@ -166,6 +166,7 @@ def test_metrics_and_plots_are_of_the_cells(reproduced: tuple[Project, str]):
     mine = points[points["cell"] == "filters1=2+filters2=4"]
     means = pd.read_parquet(folder / "history.parquet").groupby("epoch")["test_accuracy"].mean()
     assert mine["accuracy"].astype(float).tolist() == pytest.approx(means.tolist())
+    run(project, "git", "check-ignore", "dvc_plots/index.html")
     bars = pd.DataFrame(plots["comp576, cells"][0]["content"]["data"]["values"])
     assert bars["experiment"].tolist() == ["cnn_tuning", "rnn_tuning"]
 
@@ -234,6 +235,26 @@ def test_a_pulled_cell_that_is_trained_again_makes_its_report_again(pulled: Proj
     # As if it had been stopped between training and the report
     run(here, "snakemake", "--", str(folder.relative_to(here.folder) / "run.json"))
     assert jobs(run(here, "snakemake", "-n")) == after
+
+
+def test_a_change_of_code_in_a_queued_experiment_trains_by_it(pulled: Project, tmp_path: Path):
+    """In its copy of the repository DVC has the results, but Snakemake has no record of how they were made."""
+    here = copied(pulled, tmp_path)
+    layer = here.folder / "workflow/scripts/regrade/models/recurrent.py"
+    layer.write_text(layer.read_text() + "\nMEANING = 1\n")
+    run(here, "dvc", "exp", "run", "--queue", "--name", "code")
+    run(here, "dvc", "exp", "run", "--run-all")
+    log = run(here, "dvc", "queue", "logs", "code")
+    assert len(re.findall(r"Finished jobid: \d+ \(Rule: train\)", log)) == 3, log
+    run(here, "dvc", "exp", "apply", "code")
+    before, after = (
+        {path.parent.name: read_json(path)["code"] for path in project.find("results/*/*/*/run.json")}
+        for project in (pulled, here)
+    )
+    assert before.keys() == after.keys()
+    trained = {name for name in before if before[name] != after[name]}
+    assert len(trained) == 3 and all(re.search("gru|lstm|rnn", name) for name in trained)
+    assert "Nothing to be done" in run(here, "snakemake", "-n")
 
 
 def copied(project: Project, folder: Path) -> Project:

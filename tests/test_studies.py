@@ -300,6 +300,14 @@ def test_a_stored_model_scores_as_in_training(whole: Project, experiment: str):
     assert len(answer.stdout.splitlines()) == 1, "weights of seed 0 only are kept"
 
 
+def test_several_models_are_scored_one_after_the_other(whole: Project):
+    names = [str(folders(whole, name)[0].relative_to(whole.folder)) for name in ("cnn_tuning", "q1_numpy_mlp")]
+    answer = whole.regrade("model", *names, overlay=SMALL)
+    assert answer.returncode == 0, answer.stdout
+    assert answer.stdout.splitlines()[::2] == [f"{name}:" for name in names]
+    assert answer.stdout.count("as stored") == 2
+
+
 def test_what_a_model_lacks_is_said(whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     parameters = params.parse(CONFIG)
     monkeypatch.chdir(tmp_path)

@@ -197,6 +197,9 @@ def test_a_cancelled_job_is_tried_again_with_more_and_goes_on(prepared):
     folder = long_cell(project)
     process = project.submit(f"{folder}/run.json", overlay=LONG)
     begun(project)
+    # The next job has the plan of the run
+    for name in ("params.yaml", "overlay.yaml"):
+        (project.folder / name).write_text("studies: [half a")
     project.cluster.run("scancel", project.jobs()[0]["JobId"])
     finish(process)
     first, second = project.jobs()

@@ -1,5 +1,4 @@
 # Before all else: the folder that the workflow runs in, and the copy of the package that it runs by.
-import os
 import sys
 from pathlib import Path
 
@@ -10,15 +9,14 @@ SCRIPTS = Path(workflow.basedir) / "scripts"
 # Paths are relative to the project, and the RO-Crate describes only what lies in one folder with it
 if not Path.cwd().samefile(PROJECT):
     raise WorkflowError(f"run this in {PROJECT}, without --directory; for results elsewhere, work in a clone there")
-# The package beside this file goes before an installed one, here and in the jobs that are started from here
+# Before an installed one
 sys.path.insert(0, str(SCRIPTS))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SCRIPTS), os.environ.get("PYTHONPATH"))))
 
 from regrade import checkout, plan
 from regrade.errors import UserError
 
 try:
-    checkout.require(SCRIPTS)
+    checkout.prefer(SCRIPTS)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 PLANNED = plan.handed_over(config, workflow.config_settings.configfiles)

@@ -1,5 +1,6 @@
 # Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
 import gc
+import os
 from functools import cache
 from pathlib import Path
 
@@ -95,8 +96,8 @@ def recorded(path):
 
 
 @cache
-def outdated(folder):
-    """Whether the cell in this folder is to be trained again, though it is there.
+def retrained(folder):
+    """Whether the cell in this folder is to be trained again in this run, though it is there.
 
     That is so if the user says so by --forcerun train, and if it came from elsewhere, trained there by other code.
     """
@@ -110,7 +111,7 @@ def outdated(folder):
 @cache
 def from_elsewhere(path):
     """Whether this file is there without a record of Snakemake, as the planning begins, and may stay."""
-    return os.path.exists(path) and not recorded(path) and not outdated(os.path.dirname(path))
+    return os.path.exists(path) and not recorded(path) and not retrained(os.path.dirname(path))
 
 
 @cache
@@ -121,7 +122,7 @@ def complete_plan():
 
 
 def make_whole(dag):
-    """Have made what is missing on the way to a file that is there, and cells trained again that are outdated.
+    """Have made what is missing on the way to a file that is there, and cells trained again where that is due.
 
     Of itself, Snakemake makes a file that is missing only when it is asked for, or when what needs it is to be made.
     """
@@ -129,7 +130,7 @@ def make_whole(dag):
     files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
     for made in (rules.collect, rules.grade, rules.report, rules.best_models):
         files += expand(made.output, study=PARAMS.studies)
-    dag.forcefiles.update(file for file in files if not os.path.exists(file) or outdated(os.path.dirname(file)))
+    dag.forcefiles.update(file for file in files if not os.path.exists(file) or retrained(os.path.dirname(file)))
 
 
 def include_batches(dag):
@@ -255,7 +256,9 @@ def winner(cell):
     path = cell.selection.path.as_posix()
     # A cell that is to be trained again waits for its winner only if its date counts
     return (
-        path if any(outdated(candidate.folder.as_posix()) for candidate in cell.selection.candidates) else ancient(path)
+        path
+        if any(retrained(candidate.folder.as_posix()) for candidate in cell.selection.candidates)
+        else ancient(path)
     )
 
 

@@ -20,6 +20,12 @@ def require(scripts: Path) -> None:
         )
 
 
+def prefer(scripts: Path) -> None:
+    """Have the processes that this one starts import the package from `scripts`, as this one must, else UserError."""
+    require(scripts)
+    _put_first(scripts)
+
+
 def run_own() -> None:
     """Start the present command again by the package of the project in the working directory, if that is another.
 
@@ -28,8 +34,11 @@ def run_own() -> None:
     own = IN_PROJECT.resolve()
     if not own.is_dir() or own == PACKAGE:
         return
-    before = os.environ.get("PYTHONPATH", "")
-    if before.split(os.pathsep)[0] == str(own.parent):
+    if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == str(own.parent):
         require(own.parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(own.parent), before)))
+    _put_first(own.parent)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _put_first(scripts: Path) -> None:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(scripts), os.environ.get("PYTHONPATH"))))
