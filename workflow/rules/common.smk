@@ -17,9 +17,7 @@ try:
     # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
     # keys; overlays come in the order of the command line, keys in that of params.yaml
     given = workflow.config_settings
-    PARAMS = params.parse(
-        PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ())
-    )
+    PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
     CELLS = {cell.folder.as_posix(): cell for cell in cells.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
 except UserError as error:
