@@ -15,7 +15,7 @@ min_version("9.0")
 gc.set_threshold(100_000)
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from regrade import batching, cells, datasets, digest, gpus, params, reporting
+from regrade import batching, cells, datasets, digest, gpus, params, reporting, study_code
 from regrade.errors import UserError
 from regrade.overlays import merge
 
@@ -123,6 +123,11 @@ def before_tables(study):
     return of_cells(study, cells.RECORD, cells.HISTORY) + winners
 
 
+def measurements(study):
+    """The file of what a study measures apart from its cells, if it measures anything."""
+    return [study_code.measured(study).as_posix()] if study_code.path(study, study_code.MEASURE).exists() else []
+
+
 def candidates(path):
     """The histories that a winner is chosen by."""
     return [f"{cell.folder}/{cells.HISTORY}" for cell in SELECTIONS[path].candidates]
@@ -149,7 +154,7 @@ def graded(wildcards):
 def pages(study):
     """What the report of a study consists of."""
     files, tables, grades = before_pages(study)
-    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades])
+    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades, *measurements(study)])
 
 
 def front_page(_):
@@ -157,7 +162,7 @@ def front_page(_):
     made_of = [
         file
         for study in PARAMS.studies
-        for files in (*before_pages(study), expand(rules.report.output, study=study))
+        for files in (*before_pages(study), measurements(study), expand(rules.report.output, study=study))
         for file in files
     ]
     return dated(rules.front_page.output, [*made_of, *rules.assets.output])

@@ -5,25 +5,28 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from regrade.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 # How files are written and errors are said is no part of what a result means
 APART = {"regrade.errors", "regrade.files"}
 
 
 @cache
-def code(*modules: str) -> str:
+def code(*modules: str | Path) -> str:
     """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `modules` and of all that they import.
 
-    Only modules of this package count, named as in an import (regrade.training.pack). An import inside a function
-    counts like any other; what is imported for type checkers only does not.
+    Only modules of this package count, named as in an import (regrade.training.pack), and those given as a file, where
+    there is one. An import inside a function counts like any other; what is imported for type checkers only does not.
     """
-    closure: set[str] = set()
-    waiting = set(modules)
+    closure: set[str | Path] = set()
+    waiting = {module for module in modules if isinstance(module, str) or module.exists()}
     while waiting:
         module = waiting.pop()
         closure.add(module)
         waiting |= _parse(module)[1] - closure - APART
-    trees = [f"{module}\n{_parse(module)[0]}" for module in sorted(closure)]
+    named = {module if isinstance(module, str) else module.name: module for module in closure}
+    trees = [f"{name}\n{_parse(named[name])[0]}" for name in sorted(named)]
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
 
 
@@ -38,9 +41,13 @@ def content(*folders: Path) -> str:
 
 
 @cache
-def _parse(module: str) -> tuple[str, set[str]]:
+def _parse(module: str | Path) -> tuple[str, set[str]]:
     """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""
-    tree = _Meaning().visit(ast.parse(_file(module).read_text()))
+    path = module if isinstance(module, Path) else _file(module)
+    try:
+        tree = _Meaning().visit(ast.parse(path.read_text()))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; mend it") from error
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
