@@ -117,7 +117,7 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
     models = copy.folder / "workflow/scripts/regrade/models"
     recurrent, convolutional = models / "recurrent.py", models / "convolutional.py"
-    trained_networks = copy.folder / "workflow/scripts/regrade/training/trained.py"
+    pictures = copy.folder / "workflow/scripts/regrade/reporting/figures/pictures.py"
 
     # What a reader sees differs: dates of data, comments, docstrings, line breaks
     for path in copy.find("data/prepared/**/tensors.safetensors"):
@@ -130,7 +130,7 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     assert planned(copy) == ({}, [])
 
     # The code of the reports differs: here, what only the study's own figures import
-    trained_networks.write_text(trained_networks.read_text() + "\nMEANING = 1\n")
+    pictures.write_text(pictures.read_text() + "\nMEANING = 1\n")
     assert planned(copy)[0] == {"report": 1, "front_page": 1, "crate": 1, "all": 1, "total": 4}
 
     # The code of one family of layers differs

@@ -26,10 +26,10 @@ DIAMOND = {"marker": "D", "markeredgecolor": REPORTED, "markerfacecolor": "white
 # Seven, as there are six colours: the combinations repeat after 42
 MARKERS = ("o", "s", "^", "v", "P", "X", "*")
 
-# Of axes, in pixels of the page
-WIDTH, HEIGHT = 460, 250
+# Of axes, in pixels of the page: with its margins, a figure is as wide as a column of the page's pairs
+WIDTH, HEIGHT = 404, 230
 INCH = 96
-LINE = 15
+LINE = 16
 
 
 def look() -> AbstractContextManager:
@@ -77,7 +77,7 @@ def grid(
 
 def text_width(texts: Sequence[str]) -> float:
     """About how many pixels the longest of these texts takes as a tick label or in a legend."""
-    return 6.2 * max(map(len, texts), default=0)
+    return 6.6 * max(map(len, texts), default=0)
 
 
 def clipped(text: str, most: int) -> str:
