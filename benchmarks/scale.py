@@ -22,7 +22,8 @@ import yaml
 from regrade import cells, params
 from regrade.cells import Cell
 from regrade.files import write_json
-from regrade.reporting import report, tables
+from regrade.reporting import report
+from regrade.reporting.tables import comparisons
 from regrade.training import results
 from regrade.training.state import RunState
 
@@ -135,7 +136,7 @@ def collect(parameters: params.Params, every: list[Cell]) -> dict:
     report.write_grading(parameters, "many", every)
     collected = time.perf_counter()
     evidence = report.evidence(parameters, "many", every)
-    table = tables.comparison(evidence, [(cell.varying, cell, False) for cell in every])
+    table = comparisons.table(evidence, every[0].experiment)
     assert table["seeds"].eq(2).all()
     return {"collect_seconds": collected - started, "table_seconds": time.perf_counter() - collected}
 

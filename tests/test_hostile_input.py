@@ -20,8 +20,9 @@ from regrade.datasets import imdb
 from regrade.datasets.fetch import fetch
 from regrade.errors import UserError
 from regrade.params import DataFile
-from regrade.reporting import page, printing
+from regrade.reporting import page
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.tables import table_format
 from tiny import PARAMS, STUDY, sweep, tiny
 
 COMMANDS = "$(touch pwned)`touch pwned`; touch pwned\n| touch pwned & '\"; touch pwned #"
@@ -151,7 +152,7 @@ def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
 
 def test_tables_show_markup_as_text(tmp_path: Path):
     table = pd.DataFrame({"a<b>": [MARKUP], "c": ["x | y \\input{/etc/passwd} $x$"]})
-    html = printing.write(table, printing.Shown(table), tmp_path, "table")
+    html = table_format.write(table, table_format.Shown(table), tmp_path, "table")
     markdown, latex = ((tmp_path / f"table.{kind}").read_text() for kind in ("md", "tex"))
     for text in (html, markdown):
         assert "<script" not in text and "<img" not in text and "<b>" not in text

@@ -22,7 +22,7 @@ def added(tmp_path_factory: pytest.TempPathFactory, blocks: dict[str, list[str]]
     """A working copy in which the page was followed to its end."""
     project = copy_workflow(tmp_path_factory.mktemp("added"), ("cs324",))
     overlay, claims = blocks["yaml"]
-    (stated,) = blocks["csv"]
+    (stated,), (layout,), (figures,) = blocks["csv"], blocks["jinja"], blocks["python"]
     folder = project.folder / "workflow/studies/my_study"
     folder.mkdir()
     (project.folder / "my-study.yaml").write_text(overlay)
@@ -33,6 +33,12 @@ def added(tmp_path_factory: pytest.TempPathFactory, blocks: dict[str, list[str]]
     (folder / "claims.yaml").write_text(claims)
     answer = project.run("bash", "-c", run)
     assert answer.returncode == 0, answer.stdout
+    (project.folder / "before.html").write_text((project.folder / "reports/my_study/index.html").read_text())
+    (folder / "report.md.j2").write_text(layout)
+    (folder / "figures.py").write_text(figures)
+    answer = project.run("bash", "-c", run)
+    assert answer.returncode == 0, answer.stdout
+    assert "rule report:" in answer.stdout and "rule train:" not in answer.stdout
     return project
 
 
@@ -61,11 +67,28 @@ def test_its_claims_have_verdicts_that_fit_the_numbers(added: Project):
 
 
 def test_its_page_shows_all_of_it(added: Project):
+    own = (added.folder / "reports/my_study/index.html").read_text()
+    for page in (own, (added.folder / "before.html").read_text()):
+        for text in (
+            "Hidden units for the moons",
+            "Twenty hidden units are better than two",
+            "21 hidden units",
+            "0.999",
+        ):
+            assert text in page
+        assert "Number of hidden units" in page
+        assert "Reduced run" not in page
+
+
+def test_its_own_figures_are_on_its_own_page(added: Project):
     page = (added.folder / "reports/my_study/index.html").read_text()
-    for text in ("Hidden units for the moons", "Twenty hidden units are better than two", "21 hidden units", "0.999"):
-        assert text in page
-    assert "Number of hidden units" in page
-    assert "Reduced run" not in page
+    runs = pd.read_parquet(added.folder / "reports/my_study/data/runs.parquet")
+    last = 100 * runs[runs["cell"].str.startswith("hidden_size=20")]["test_accuracy_last_epoch"]
+    assert f"at most {last.max() - last.min():.1f} points apart" in page
+    assert "src='figures/figure-02.svg'" in page and "class='missing'" not in page
+    for kind in ("svg", "png", "pdf"):
+        assert (added.folder / f"reports/my_study/figures/figure-02.{kind}").stat().st_size > 1000
+    assert "hidden units" in (added.folder / "reports/my_study/figures/figure-02.svg").read_text()
 
 
 def test_mistakes_are_named(added: Project):

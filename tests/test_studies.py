@@ -245,6 +245,9 @@ def test_the_elman_layer_by_hand_is_that_of_the_library(whole: Project):
     assert (differences < 1e-8).all()
     assert (differences > 0).any(), "one of them was compared with itself"
     assert [parity[name].endswith("×") for name in times] == [True]
+    # Measured once, by a job of its own: a report reads it
+    measured = read_json(whole.folder / "results/vudl/measurements.json")
+    assert parity[times[0]] == f"{measured['time_ratio']:.2f} ×"
 
 
 def test_language_models_have_their_floor_and_show_what_they_wrote(whole: Project):

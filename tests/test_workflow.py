@@ -88,7 +88,7 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
     figures = {path.name for path in finished.find("reports/ce4042/figures/[!.]*")}
     # Two of the four optimizers; of the texts, the word models without dropout and one of the recurrent cells
     numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 20, 21, 24, 25, 46, 47]
-    assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png")}
+    assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png", "pdf")}
     tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
     names = ("1", "a1", "a3", "a4", "2", "2-times", "3", "6", "7")
     assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}
@@ -120,7 +120,7 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
     models = copy.folder / "workflow/scripts/regrade/models"
     recurrent, convolutional = models / "recurrent.py", models / "convolutional.py"
-    figures = copy.folder / "workflow/scripts/regrade/reporting/figures.py"
+    pictures = copy.folder / "workflow/scripts/regrade/reporting/figures/pictures.py"
 
     # What a reader sees differs: dates of data, comments, docstrings, line breaks
     for path in copy.find("data/prepared/**/tensors.safetensors"):
@@ -132,8 +132,8 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     assert recurrent.read_text().count("(\n self, ") > 3
     assert planned(copy) == ({}, [])
 
-    # The code of the reports differs
-    figures.write_text(figures.read_text() + "\nMEANING = 1\n")
+    # The code of the reports differs: here, what only the study's own figures import
+    pictures.write_text(pictures.read_text() + "\nMEANING = 1\n")
     assert planned(copy)[0] == {"report": 1, "front_page": 1, "crate": 1, "all": 1, "total": 4}
 
     # The code of one family of layers differs

@@ -11,7 +11,7 @@ min_version("9.0")
 # A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
 gc.set_threshold(100_000)
 
-from regrade import batching, cells, datasets, digest, gpus, overlays, params, references, reporting
+from regrade import batching, cells, datasets, digest, gpus, overlays, params, references, reporting, study_code
 
 try:
     # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
@@ -128,6 +128,7 @@ def make_whole(dag):
     files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
     for made in (rules.collect, rules.grade, rules.report, rules.best_models):
         files += expand(made.output, study=PARAMS.studies)
+    files += [file for study in PARAMS.studies for file in measurements(study)]
     dag.forcefiles.update(file for file in files if not os.path.exists(file) or retrained(os.path.dirname(file)))
 
 
@@ -184,6 +185,11 @@ def before_tables(study):
     return of_cells(study, cells.RECORD, cells.HISTORY) + winners
 
 
+def measurements(study):
+    """The file of what a study measures apart from its cells, if it measures anything."""
+    return [study_code.measured(study).as_posix()] if study_code.path(study, study_code.MEASURE).exists() else []
+
+
 def candidates(path):
     """The histories that a winner is chosen by."""
     return [f"{cell.folder}/{cells.HISTORY}" for cell in SELECTIONS[path].candidates]
@@ -210,7 +216,7 @@ def graded(wildcards):
 def pages(study):
     """What the report of a study consists of."""
     files, tables, grades = before_pages(study)
-    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades])
+    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades, *measurements(study)])
 
 
 def front_page(_):
@@ -218,7 +224,7 @@ def front_page(_):
     made_of = [
         file
         for study in PARAMS.studies
-        for files in (*before_pages(study), expand(rules.report.output, study=study))
+        for files in (*before_pages(study), measurements(study), expand(rules.report.output, study=study))
         for file in files
     ]
     return dated(rules.front_page.output, [*made_of, *rules.assets.output])

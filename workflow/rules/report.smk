@@ -66,6 +66,7 @@ rule report:
     input:
         collected,
         graded,
+        lambda w: dated(measurements(w.study)),
     output:
         metrics=f"{REPORTS}/{{study}}/{reporting.METRICS}",
         plots=[f"{REPORTS}/{{study}}/{name}" for name in (reporting.PLOTTED_CURVES, reporting.PLOTTED_CELLS)],
@@ -98,7 +99,11 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=digest.code("regrade.reporting.site", "regrade.reporting.metrics"),
+        code=lambda w: digest.code(
+            "regrade.reporting.site",
+            "regrade.reporting.metrics",
+            study_code.path(w.study, study_code.FIGURES),
+        ),
         layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
         text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
     script:

@@ -1,4 +1,5 @@
-# One job per cell, all its seeds inside it, or one per batch of cells; and the choice of a winner among cells.
+# One job per cell, all its seeds inside it, or one per batch of cells; the choice of a winner among cells; and what a
+# study measures apart from its cells.
 localrules:
     select_winner,
 
@@ -71,3 +72,22 @@ rule select_winner:
         runtime=growing(10),
     script:
         "../scripts/select_winner.py"
+
+
+rule measure:
+    output:
+        f"{cells.RESULTS}/{{study}}/{study_code.MEASUREMENTS}",
+    log:
+        f"logs/{cells.RESULTS}/{{study}}/measure.log",
+    benchmark:
+        f"logs/{cells.RESULTS}/{{study}}/measure.benchmark.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        code=lambda w: digest.code(study_code.path(w.study, study_code.MEASURE)),
+    script:
+        "../scripts/measure.py"

@@ -5,26 +5,29 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from regrade.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 # How files are written and errors are said is no part of what a result means
 APART = frozenset({"regrade.errors", "regrade.files"})
 
 
 @cache
-def code(*modules: str, apart: frozenset[str] = APART) -> str:
+def code(*modules: str | Path, apart: frozenset[str] = APART) -> str:
     """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `closure(*modules, apart)`."""
-    trees = [f"{module}\n{_parse(module)[0]}" for module in sorted(closure(*modules, apart=apart))]
+    named = {module if isinstance(module, str) else module.name: module for module in closure(*modules, apart=apart)}
+    trees = [f"{name}\n{_parse(named[name])[0]}" for name in sorted(named)]
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
 
 
-def closure(*modules: str, apart: frozenset[str] = APART) -> set[str]:
+def closure(*modules: str | Path, apart: frozenset[str] = APART) -> set[str | Path]:
     """`modules`, the packages that they are in, and all that they import, except through modules `apart`.
 
-    Only modules of this package count, named as in an import (regrade.training.pack). An import inside a function
-    counts like any other; what is imported for type checkers only does not.
+    Only modules of this package count, named as in an import (regrade.training.pack), and those given as a file, where
+    there is one. An import inside a function counts like any other; what is imported for type checkers only does not.
     """
-    reached: set[str] = set()
-    waiting = set(modules)
+    reached: set[str | Path] = set()
+    waiting = {module for module in modules if isinstance(module, str) or module.exists()}
     while waiting:
         module = waiting.pop()
         reached.add(module)
@@ -42,16 +45,20 @@ def content(*folders: Path) -> str:
     return total.hexdigest()[:8]
 
 
-def _packages(module: str) -> set[str]:
+def _packages(module: str | Path) -> set[str]:
     """The packages that a module is in, whose `__init__` runs before it."""
-    parts = module.split(".")
+    parts = module.split(".") if isinstance(module, str) else []
     return {".".join(parts[:count]) for count in range(1, len(parts))}
 
 
 @cache
-def _parse(module: str) -> tuple[str, set[str]]:
+def _parse(module: str | Path) -> tuple[str, set[str]]:
     """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""
-    tree = _Meaning().visit(ast.parse(_file(module).read_text("utf-8")))
+    path = module if isinstance(module, Path) else _file(module)
+    try:
+        tree = _Meaning().visit(ast.parse(path.read_text("utf-8")))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; mend it") from error
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

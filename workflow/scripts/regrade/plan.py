@@ -91,7 +91,7 @@ def _changed(what: str) -> UserError:
 def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
     """The folders of texts that a script makes something of."""
     match script.name:
-        case "grade.py":
+        case "grade.py" | "measure.py":
             return (STUDIES / study,)
         case "report.py":
             return STUDIES / study, TEMPLATES

@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from regrade.cells import label
 from regrade.reporting import CELLS, TEMPLATES, numerals
+from regrade.reporting.figures import style
 
 
 def environment(*folders: Path) -> Environment:
@@ -16,7 +17,7 @@ def environment(*folders: Path) -> Environment:
     )
     made.filters["cell_page"] = cell_page
     made.filters |= {name: getattr(numerals, name) for name in ("formatted", "short", "interval", "p_value", "size")}
-    made.globals["label"] = label
+    made.globals |= {"label": label, "colours": {"cells": style.COLOURS, "splits": style.SPLITS}}
     return made
 
 

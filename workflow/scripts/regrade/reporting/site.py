@@ -14,13 +14,13 @@ from regrade.reporting import (
     TABLES,
     cell_pages,
     histories,
-    images,
-    noise,
     page,
     thinning,
     verdicts,
 )
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.figures import files
+from regrade.reporting.figures.noise import noise
 from regrade.reporting.rendering import render
 
 
@@ -37,8 +37,8 @@ def write_study(evidence: Evidence, target: Path) -> None:
         for part in parts:
             (folder / part).mkdir()
         body = page.body(evidence, folder)
-        if repeated := noise.chart(found.noise.get("repeated", [])):
-            images.write(repeated, folder / FIGURES, "figure-noise")
+        if repeated := noise(found.noise.get("repeated", [])):
+            files.write(repeated, folder / FIGURES, "figure-noise")
         trained = histories.write(evidence, folder / HISTORIES)
         cell_pages.write(evidence, found, trained, folder / CELLS)
         text = render(

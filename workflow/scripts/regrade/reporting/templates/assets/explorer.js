@@ -49,11 +49,17 @@ function rows(cell, column, split, everySeed) {
   });
 }
 
-function specification(values, { metric, several, splits, log, everySeed, width }) {
+/** The figures' colours: of splits, or of cells unless there are more of them than colours. */
+function scale(cells, splits, colours) {
+  if (cells) return cells > colours.cells.length ? { scheme: "tableau20" } : { range: colours.cells };
+  return { domain: splits, range: splits.map((split) => colours.splits[split] ?? colours.cells[0]) };
+}
+
+function specification(values, { metric, several, splits, log, everySeed, width, colours }) {
   const number = { type: "quantitative", format: ".4~g" };
   const colour = {
     field: several ? "cell" : "split", type: "nominal", title: null, sort: null,
-    scale: { scheme: new Set(values.map(({ cell }) => cell)).size > 10 ? "tableau20" : "tableau10" },
+    scale: scale(several ? new Set(values.map(({ cell }) => cell)).size : 0, splits, colours),
     legend: several || splits.length > 1 ? { orient: "bottom", columns: width < 500 ? 1 : 2 } : null,
   };
   const dash = several && splits.length > 1
@@ -97,6 +103,7 @@ class Explorer {
     this.form = place.querySelector("form");
     this.note = place.querySelector("[role=status]");
     this.about = JSON.parse(place.querySelector("script").textContent);
+    this.colours = JSON.parse(place.dataset.colours);
     const { experiment, all, none } = this.form.elements;
     fill(experiment, this.about.experiments.map(({ name, title }) => [name, `${name}: ${title}`]));
     // On a cell's own page there is nothing to choose, and the single runs are what one looks for
@@ -179,7 +186,7 @@ class Explorer {
     const values = log.checked ? every.filter(({ min }) => min > 0) : every;
     const options = {
       metric: metric.value.replaceAll("_", " "), several: cells.length > 1, splits, log: log.checked,
-      everySeed: seeds.checked, width: chart.clientWidth,
+      everySeed: seeds.checked, width: chart.clientWidth, colours: this.colours,
     };
     chart.setAttribute("aria-label", `${options.metric} by epoch of ${cells.length} cells`);
     this.drawn?.finalize();

@@ -1,33 +1,34 @@
 """What a trained CNN makes of one image: the feature maps of its convolutions and poolings."""
 
-import altair as alt
 import torch
-
+from matplotlib.figure import Figure
 from regrade.cells import Cell
 from regrade.reporting.evidence import Evidence
-from regrade.reporting.pictures import channels_last, levels, mosaic, panel
+from regrade.reporting.figures.pictures import channels_last, levels, mosaic, panels
+from regrade.reporting.registry import figure
 from regrade.training import trained
 
 COLUMNS, MAP_PIXELS, IMAGE_PIXELS = 16, 36, 96
 SHOWN = ("convolution", "max_pooling")
 
 
-def feature_maps(evidence: Evidence, cell: Cell, image: int) -> alt.VConcatChart | None:
+@figure
+def feature_maps(evidence: Evidence, cell: Cell | None, image: int) -> Figure | None:
     """The test image number `image` (from 0) and every map of every convolution and pooling. None without a kept model.
 
     The maps of a layer share one scale, black at zero, so that maps that do not respond stay black.
     """
-    model = trained.load(cell)
+    model = trained.load(cell) if cell else None
     if model is None:
         return None
     images, _ = model.test(image + 1)
     with torch.no_grad():
         outputs = model.network.outputs(torch.from_numpy(images[image])[None, None])
-    panels = [panel("input", mosaic(channels_last(images[image:]), 1, IMAGE_PIXELS))]
+    pictures = [("input", mosaic(channels_last(images[image:]), 1, IMAGE_PIXELS))]
     for name, tensor in outputs.items():
         if name.rstrip("0123456789") in SHOWN:
             maps = tensor[0, 0].numpy()
             shape = " × ".join(map(str, maps.shape))
             picture = mosaic(levels(maps, 0, maps.max()), COLUMNS, MAP_PIXELS)
-            panels.append(panel(f"{name.replace('_', ' ')} ({shape})", picture))
-    return alt.vconcat(*panels)
+            pictures.append((f"{name.replace('_', ' ')} ({shape})", picture))
+    return panels(pictures)

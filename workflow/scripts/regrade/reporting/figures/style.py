@@ -1,0 +1,86 @@
+"""What all figures share: the style file, what colours, dashes and markers stand for, and the placing of axes."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from regrade.reporting import TEMPLATES
+
+FILE = TEMPLATES / "figures.mplstyle"
+# Matplotlib's own defaults below it, so that a user's matplotlibrc changes nothing
+_BACKEND = ("backend", "backend_fallback", "interactive", "toolbar", "timezone", "webagg.", "tk.", "keymap.")
+_SETTINGS = {
+    name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_BACKEND)
+} | matplotlib.rc_params_from_file(FILE, use_default_template=False)
+
+# Each thing has one colour in all figures, and besides a dash or a marker, which remain in black and white
+COLOURS: list[str] = _SETTINGS["axes.prop_cycle"].by_key()["color"]
+SPLITS = {"train": COLOURS[1], "test": COLOURS[0], "validation": COLOURS[2]}
+DASHES = {"train": "--", "validation": "-."}
+REPRODUCED, REPORTED = COLOURS[0], "#D55E00"
+DIAMOND = {"marker": "D", "markeredgecolor": REPORTED, "markerfacecolor": "white", "linestyle": "none", "markersize": 5}
+# Seven, as there are six colours: the combinations repeat after 42
+MARKERS = ("o", "s", "^", "v", "P", "X", "*")
+
+# Of axes, in pixels of the page: with its margins, a figure is as wide as a column of the page's pairs
+WIDTH, HEIGHT = 404, 230
+INCH = 96
+LINE = 16
+
+
+def look() -> AbstractContextManager:
+    """A context, or decorator, for making and writing figures: matplotlib's settings are ours, afterwards as before."""
+    return matplotlib.rc_context(_SETTINGS)
+
+
+def grid(
+    count: int = 1,
+    columns: int = 1,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    left: float = 62,
+    right: float = 12,
+    top: float = 10,
+    bottom: float = 40,
+    gap: tuple[float, float] = (14, 40),
+    share: bool = False,
+    legend: Sequence[Artist] = (),
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` axes of width × height pixels, `columns` in a row, and margins around all of them.
+
+    `gap`: pixels between columns and between rows. `share`: all have the same y axis, labelled on the left. `legend`:
+    what has an entry in a legend along the lower edge, which gets the room that it needs.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    across = left + columns * width + (columns - 1) * gap[0] + right
+    names = [str(handle.get_label()) for handle in legend]
+    entries = max(1, min(len(names), int((across - 6) // (text_width(names) + 46))))
+    bottom += LINE * -(-len(names) // entries)
+    down = top + rows * height + (rows - 1) * gap[1] + bottom
+    figure = Figure(figsize=(across / INCH, down / INCH))
+    edges = {"left": left / across, "right": 1 - right / across, "bottom": bottom / down, "top": 1 - top / down}
+    spaces = {"wspace": gap[0] / width, "hspace": gap[1] / height}
+    axes = figure.subplots(rows, columns, sharey=share, squeeze=False, gridspec_kw=edges | spaces).flatten()
+    for unused in axes[count:]:
+        unused.remove()
+    if legend:
+        # Below the axes, or from the figure's edge on where that is too narrow
+        start = max(6, min(left, across - entries * (text_width(names) + 46)))
+        figure.legend(handles=legend, loc="lower left", bbox_to_anchor=(start / across, 3 / down), ncols=entries)
+    return figure, list(axes[:count])
+
+
+def text_width(texts: Sequence[str]) -> float:
+    """About how many pixels the longest of these texts takes as a tick label or in a legend."""
+    return 6.6 * max(map(len, texts), default=0)
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, with an ellipsis in its middle if it has more than `most` characters: ends often tell texts apart."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

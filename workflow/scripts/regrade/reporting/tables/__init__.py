@@ -1,0 +1,1 @@
+"""Tables: each reported number beside the reproduced one, as CSV, Markdown, LaTeX and HTML."""

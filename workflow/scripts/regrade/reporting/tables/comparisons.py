@@ -1,0 +1,179 @@
+"""Tables of what is reported beside what is reproduced. `folder` says which cell's results a row is made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from regrade.cells import Cell
+from regrade.reporting import registry
+from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.reporting.numerals import formatted, four, short
+from regrade.reporting.tables.table_format import Shown, with_headings
+from regrade.statistics.intervals import mean_interval
+
+# Columns of a comparison's CSV beside the names; the printed forms join low and high
+COLUMNS = (
+    "reported",
+    "mean",
+    "low",
+    "high",
+    "seeds",
+    "test_accuracy_cross_fitted",
+    "test_accuracy_last_epoch",
+    "peeking",
+    "best_epoch",
+    "status",
+    "folder",
+)
+
+
+def shown_comparison(comparison: pd.DataFrame) -> Shown:
+    """A comparison for a reader: the interval in one column."""
+    keys = [column for column in comparison if column not in COLUMNS]
+    names = {
+        key: [f"{value:g}" if isinstance(value, float) else f"{value}" for value in comparison[key]] for key in keys
+    }
+    intervals = zip(map(four, comparison["low"]), map(four, comparison["high"]), strict=True)
+    measured = {
+        "Reproduced": comparison["mean"].map(four),
+        "95 % interval": ["–" if low == "–" else f"{low} to {high}" for low, high in intervals],
+        "Seeds": comparison["seeds"],
+        "Cross-fitted": comparison["test_accuracy_cross_fitted"].map(four),
+        "Last epoch": comparison["test_accuracy_last_epoch"].map(four),
+        "Peeking": comparison["peeking"].map(four),
+        "At epoch": [formatted(epoch, ".1f") for epoch in comparison["best_epoch"]],
+        "Status": comparison["status"],
+    }
+    reported = {"Reported": comparison["reported"].map(four)}
+    return Shown(pd.DataFrame(names | reported | measured), dict.fromkeys(measured, comparison["folder"]))
+
+
+def shown_matrix(entries: pd.DataFrame) -> Shown:
+    """A table named by `row` and `column` as the source prints it: a row per `row`, two columns per `column`."""
+    shown: dict[str, dict[str, str]] = {}
+    folders: dict[str, dict[str, str]] = {}
+    for entry in entries.itertuples():
+        low, high = four(entry.low), four(entry.high)
+        interval = "" if low == "–" else f" ({low} to {high})"
+        reproduced = f"{entry.column}, reproduced"
+        cells = {f"{entry.column}, reported": four(entry.reported), reproduced: four(entry.mean) + interval}
+        shown.setdefault(entry.row, {"": entry.row}).update(cells)
+        folders.setdefault(reproduced, {})[entry.row] = entry.folder
+    of_columns = {column: [by_row.get(row, "") for row in shown] for column, by_row in folders.items()}
+    return Shown(pd.DataFrame(list(shown.values())).fillna("–"), of_columns)
+
+
+def shown_values(values: pd.DataFrame) -> Shown:
+    """`values` for a reader: shares and losses with four decimals, counts with one."""
+    shown = values.drop(columns=["reported", "mean", "low", "high", "seeds", "of", "folder"]).astype(object)
+    shown["Reported"] = values["reported"].map(short)
+    measured = {
+        "Reproduced": values["mean"].map(short),
+        "95 % interval": [
+            "–" if pd.isna(low) else f"{short(low)} to {short(high)}"
+            for low, high in zip(values["low"], values["high"], strict=True)
+        ],
+        "Seeds": [f"{row.seeds}" if row.seeds == row.of else f"{row.seeds} of {row.of}" for row in values.itertuples()],
+    }
+    return Shown(shown.assign(**measured), dict.fromkeys(measured, values["folder"]))
+
+
+def shown_times(times: pd.DataFrame) -> Shown:
+    """`times` for a reader."""
+    return with_headings(
+        times,
+        reported_seconds=("Reported, seconds", ".0f"),
+        seconds=("Reproduced, seconds", ".1f"),
+        reported_ratio=("Reported, ratio", ".2f"),
+        ratio=("Reproduced, ratio", ".2f"),
+    )
+
+
+@registry.table(shown_comparison)
+def table(evidence: Evidence, experiment: str) -> pd.DataFrame:
+    """The comparison of all cells of an experiment."""
+    return _comparison(evidence, [(cell.varying, cell, False) for cell in evidence.find(experiment)])
+
+
+@registry.table(shown_comparison)
+def entries(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, bool]]) -> pd.DataFrame:
+    """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
+    return _comparison(evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
+
+
+@registry.table(shown_matrix)
+def matrix(evidence: Evidence, rows: Sequence[tuple[str, str, Cell | None]]) -> pd.DataFrame:
+    """The comparison of chosen cells in two directions: (row, column, cell)."""
+    named = [({"row": row, "column": column}, cell, False) for row, column, cell in rows if cell]
+    return _comparison(evidence, named)
+
+
+@registry.table(shown_matrix)
+def metrics(
+    evidence: Evidence, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """Several metrics of chosen cells: rows (text, cell), columns (heading, metric)."""
+    return pd.DataFrame(
+        {"row": text, "column": heading} | _values(evidence, cell, metric, metric)
+        for text, cell in rows
+        if cell
+        for heading, metric in columns
+    )
+
+
+@registry.table(shown_values)
+def values(evidence: Evidence, rows: Sequence[tuple]) -> pd.DataFrame:
+    """Any metrics of chosen cells: (text, cell, metric, the metric's name in reported.csv[, factor]).
+
+    The factor turns our unit into the source's.
+    """
+    return pd.DataFrame({"cell": text} | _values(evidence, cell, *rest) for text, cell, *rest in rows if cell)
+
+
+@registry.table(shown_times)
+def times(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
+    """Training seconds of a run of chosen cells, (text, cell), reported and reproduced; their ratios to the first."""
+    every = [
+        {
+            "cell": text,
+            "reported_seconds": evidence.stated(cell, "train_seconds"),
+            "seconds": evidence.measured(cell).get("train_seconds"),
+            "folder": cell.folder.as_posix(),
+        }
+        for text, cell in rows
+        if cell
+    ]
+    seconds = pd.DataFrame(every).astype({"reported_seconds": float, "seconds": float}) if every else pd.DataFrame()
+    for column in ("reported_seconds", "seconds") if every else ():
+        seconds[f"{column.removesuffix('seconds')}ratio"] = seconds[column] / seconds[column].iloc[0]
+    return seconds
+
+
+def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.DataFrame:
+    """One row per cell: what names it (a dict of columns), then COLUMNS.
+
+    `mean`, `low`, `high` are of the accuracy at the best epoch, which is what the source reports. Where the third value
+    is true, the reported number is the experiment's highest: source and reproduction have their own winners.
+    """
+    compared = []
+    for names, cell, best in rows:
+        stated = evidence.highest_stated if best else evidence.stated
+        reported = stated(cell.experiment if best else cell, ACCURACIES[0])
+        about = {"status": evidence.status(cell)[0], "folder": cell.folder.as_posix()}
+        compared.append(names | {"reported": reported} | evidence.measured(cell) | about)
+    return pd.DataFrame(compared, columns=[*(rows[0][0] if rows else ()), *COLUMNS])
+
+
+def _values(evidence: Evidence, cell: Cell, metric: str, stated: str, factor: float = 1) -> dict:
+    """Of a metric of a cell: reported, mean, low and high (95 % interval), seeds, of, folder.
+
+    `metric` is a column of the runs. `seeds` are those with a value, `of` all.
+    """
+    every = evidence.of(cell).get(metric, pd.Series(dtype=float))
+    known = every.dropna() * factor
+    mean, low, high = mean_interval(known)
+    if "accuracy" in metric:  # of test rows, too; with few seeds, t reaches beyond what an accuracy can be
+        low, high = np.clip(evidence.contrast([(cell, 1.0)], metric).interval(), 0, 1)
+    numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(every)}
+    return {"reported": evidence.stated(cell, stated)} | numbers | {"folder": cell.folder.as_posix()}

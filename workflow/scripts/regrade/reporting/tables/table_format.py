@@ -1,0 +1,55 @@
+"""Tables as a reader sees them: few digits, headings, and each number with a way to the cell that it comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from regrade.files import write_text
+from regrade.reporting.numerals import formatted, four
+from regrade.reporting.rendering import environment
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table for a reader, and by column the folders of the cells that the entries come from, one per row."""
+
+    table: pd.DataFrame
+    folders: dict[str, Sequence[str]] = field(default_factory=dict)
+
+
+def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
+    """Write `table`, with all digits, to folder/name.csv, and `shown` to .md and .tex; return `shown` as HTML."""
+    printed = shown.table
+    write_text(folder / f"{name}.csv", table.to_csv(index=False))
+    plain = printed.rename(columns=_plain).map(_plain)
+    write_text(folder / f"{name}.md", plain.to_markdown(index=False, disable_numparse=True) + "\n")
+    write_text(folder / f"{name}.tex", printed.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
+    none = [""] * len(printed)
+    columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in printed]
+    html = environment().get_template("table.html.j2").render(headings=list(printed), rows=zip(*columns, strict=True))
+    # A blank line would end the HTML within the Markdown that it is put into
+    return Markup(html.replace("\n", ""))
+
+
+def with_headings(table: pd.DataFrame, **columns: tuple[str, str]) -> Shown:
+    """The table with some columns under a heading and in a form of their own."""
+    shown = table.drop(columns="folder").astype(object)
+    for column, (_, form) in columns.items():
+        shown[column] = [formatted(value, form) for value in table[column]]
+    measured = [heading for column, (heading, _) in columns.items() if not column.startswith("reported")]
+    shown = shown.rename(columns={column: heading for column, (heading, _) in columns.items()})
+    return Shown(shown, dict.fromkeys(measured, table["folder"]))
+
+
+def with_interval(table: pd.DataFrame, name: str) -> list[str]:
+    """The column `name` with its interval from `name`_low to `name`_high in brackets, as far as it has one."""
+    rows = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+    return [four(mean) + ("" if pd.isna(low) else f" ({four(low)} to {four(high)})") for mean, low, high in rows]
+
+
+def _plain(value: object) -> str:
+    """A text that Markdown shows as it is: no HTML, no further column."""
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -1,0 +1,194 @@
+"""What a trained CNN looks for, how it fares with parts of an image hidden, and how large its activations are."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from regrade.cells import Cell
+from regrade.errors import UserError
+from regrade.models.inspect.activations import statistics, strongest
+from regrade.models.inspect.deconvolution import project, receptive_field
+from regrade.models.inspect.occlusion import occlusion, recognised
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.figures import style
+from regrade.reporting.figures.pictures import channels_last, heat_map, levels, mosaic, panels, show
+from regrade.reporting.registry import figure, table
+from regrade.reporting.tables import table_format
+from regrade.training import trained
+
+KERNEL_COLUMNS, KERNEL_PIXELS = 16, 36
+PANEL_COLUMNS, TILE_PIXELS, BETWEEN = 3, 44, 8
+# The middle of a pixel's 256 levels
+GREY = 128
+IMAGE_PIXELS, SCALE_PIXELS = 220, 90
+
+
+@figure
+def filters(evidence: Evidence, cell: Cell | None) -> Figure | None:
+    """The kernels of the first convolution as images, each from its smallest to its largest weight.
+
+    In colour where the images are. None without a kept model.
+    """
+    model = trained.load(cell) if cell else None
+    if model is None:
+        return None
+    kernels = model.network.convolution1.kernel[0].detach().numpy()
+    tiles = np.stack([levels(kernel, kernel.min(), kernel.max()) for kernel in channels_last(kernels)])
+    shape = " × ".join(map(str, kernels.shape))
+    return panels([(f"convolution1 ({shape})", mosaic(tiles, KERNEL_COLUMNS, KERNEL_PIXELS))])
+
+
+@figure
+def projections(evidence: Evidence, cell: Cell | None, layer: str, maps: int = 9, top: int = 9) -> Figure | None:
+    """For feature maps of `layer` (convolution1, …), what excites them most among the test images.
+
+    Per map, on the left its `top` strongest activations projected back to pixels (see `models.inspect.deconvolution`),
+    on the right the patches of the images that caused them, the strongest first. A projection is grey where it is
+    zero, and has a scale of its own. A patch cut by an image's edge leaves white. The maps are the first `maps`: their
+    order is arbitrary. None without a kept model; UserError when the network has no such layer or it cannot be
+    projected.
+    """
+    model = trained.load(cell) if cell else None
+    if model is None:
+        return None
+    images, _ = model.test()
+    inputs = torch.from_numpy(images)
+    try:
+        excited = strongest(model.network, inputs, layer, top)
+        count, top = excited.values[:maps].shape
+        chosen, positions = excited.images[:maps].flatten(), excited.positions[:maps].flatten(0, 1)
+        numbers = torch.arange(count).repeat_interleave(top)
+        pixels = project(model.network, inputs[chosen], layer, numbers, positions).numpy()
+    except ValueError as error:
+        raise UserError(f"the template of {cell.study} asks for projections of {layer!r}: {error}") from error
+    boxes = [receptive_field(model.network, images.shape[1:], layer, position) for position in positions.tolist()]
+    # A map that no image excites has nothing but zeros to show
+    limits = [np.abs(image).max() or 1 for image in pixels]
+    projected = [levels(image, -limit, limit) for image, limit in zip(pixels, limits, strict=True)]
+    tiles = [_cut(channels_last(np.stack(pictures)), boxes) for pictures in (projected, images[chosen.numpy()])]
+    pictures = [
+        (
+            f"map {number + 1}, activations {excited.values[number, -1]:.3g} to {excited.values[number, 0]:.3g}",
+            _pair(*(mosaic(group[number * top :][:top], math.isqrt(top - 1) + 1, TILE_PIXELS) for group in tiles)),
+        )
+        for number in range(count)
+    ]
+    return panels(pictures, PANEL_COLUMNS)
+
+
+def _cut(pictures: np.ndarray, boxes: list[tuple[slice, slice]]) -> np.ndarray:
+    """The box of each picture, all made as large as the largest by white at the right and lower edges."""
+    parts = [picture[box] for picture, box in zip(pictures, boxes, strict=True)]
+    side = max(max(part.shape[:2]) for part in parts)
+    tiles = np.full((len(parts), side, side, *pictures.shape[3:]), 255, np.uint8)
+    for tile, part in zip(tiles, parts, strict=True):
+        tile[: part.shape[0], : part.shape[1]] = part
+    return tiles
+
+
+def _pair(left: Image.Image, right: Image.Image) -> Image.Image:
+    picture = Image.new(left.mode, (left.width + BETWEEN + right.width, left.height), "white")
+    picture.paste(left, (0, 0))
+    picture.paste(right, (left.width + BETWEEN, 0))
+    return picture
+
+
+@figure
+def occlusion_map(evidence: Evidence, cell: Cell | None, images: int, size: int, stride: int) -> Figure | None:
+    """Accuracy on the first `images` test images by where a grey square hides a part. None without a kept model.
+
+    `size`: pixels of the square's side. `stride`: pixels from one place of it to the next.
+    """
+    model = trained.load(cell) if cell else None
+    if model is None:
+        return None
+    inputs, targets = (torch.from_numpy(part[:images]) for part in model.test())
+    accuracy, _ = _occlusion(cell, model, inputs, targets, size, stride)
+    whole, _ = recognised(model.network, inputs, targets)
+    made, (axes,) = style.grid(width=IMAGE_PIXELS, height=IMAGE_PIXELS, right=SCALE_PIXELS, top=24, bottom=44)
+    heading = f"{len(inputs):,} images, accuracy {whole:.3f} without the square"
+    _by_place(axes, heading, accuracy, stride, "accuracy")
+    return made
+
+
+@figure
+def occluded_image(evidence: Evidence, cell: Cell | None, image: int, size: int, stride: int) -> Figure | None:
+    """The test image number `image` (from 0) and its true class's probability by where the square is.
+
+    See `occlusion_map`. None without a kept model.
+    """
+    model = trained.load(cell) if cell else None
+    if model is None:
+        return None
+    inputs, targets = (torch.from_numpy(part[image:]) for part in model.test(image + 1))
+    _, probability = _occlusion(cell, model, inputs, targets, size, stride)
+    _, whole = recognised(model.network, inputs, targets)
+    made, (left, right) = style.grid(
+        2, 2, IMAGE_PIXELS, IMAGE_PIXELS, left=10, right=SCALE_PIXELS, top=24, bottom=44, gap=(56, 0)
+    )
+    show(left, model.classes[targets[0]], mosaic(channels_last(inputs.numpy()), 1, IMAGE_PIXELS))
+    heading = f"probability {whole:.3f} without the square"
+    _by_place(right, heading, probability, stride, "probability of the true class")
+    return made
+
+
+def _occlusion(
+    cell: Cell, model: trained.Trained, inputs: torch.Tensor, targets: torch.Tensor, size: int, stride: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    try:
+        return occlusion(model.network, inputs, targets, size, stride, GREY)
+    except ValueError as error:
+        raise UserError(f"the template of {cell.study} asks for occlusion: {error}; make it smaller") from error
+
+
+def _by_place(axes: Axes, heading: str, values: torch.Tensor, stride: int, name: str) -> None:
+    """Values (rows, columns) by the square's upper edge and left edge, in pixels."""
+    heat_map(axes, heading, values.numpy(), stride, name)
+    axes.set_xlabel("left edge of the square, pixels")
+    axes.set_ylabel("upper edge of the square, pixels")
+
+
+def shown_activations(activations: pd.DataFrame) -> table_format.Shown:
+    """`activations` for a reader."""
+    return table_format.with_headings(
+        activations,
+        reported_mean=("Reported, mean", ".4f"),
+        mean=("Reproduced, mean", ".4f"),
+        reported_std=("Reported, standard deviation", ".4f"),
+        std=("Reproduced, standard deviation", ".4f"),
+    )
+
+
+@table(shown_activations)
+def activations(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, str]]) -> pd.DataFrame:
+    """Mean and standard deviation of a layer's activations over the test rows, reported and of the first kept seed.
+
+    A row is given as (text, cell, layer (convolution1, …), the layer's name in reported.csv).
+    """
+    measured = {cell.folder: _statistics(cell) for _, cell, *_ in rows if cell}
+    of_layers = []
+    for text, cell, layer, stated in rows:
+        if cell:
+            mean, deviation = measured[cell.folder].get(layer, (None, None))
+            of_layers.append(
+                {
+                    "": text,
+                    "reported_mean": evidence.stated_of_layer(cell, stated, "activation_mean"),
+                    "mean": mean,
+                    "reported_std": evidence.stated_of_layer(cell, stated, "activation_std"),
+                    "std": deviation,
+                    "folder": cell.folder.as_posix(),
+                }
+            )
+    return pd.DataFrame(of_layers)
+
+
+def _statistics(cell: Cell) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation by layer; empty without a kept model."""
+    model = trained.load(cell)
+    return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))

@@ -1,0 +1,108 @@
+"""Accuracy against a setting: of one setting, and of a sweep with one factor at a time; numbers of parameters."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
+from regrade.cells import Cell
+from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.reporting.figures import style
+from regrade.reporting.figures.accuracies import LEGEND, TITLE, with_intervals
+from regrade.reporting.registry import figure, table
+from regrade.reporting.tables import table_format
+from regrade.statistics.intervals import mean_interval
+
+PANEL = 150
+
+
+@figure
+def by_setting(evidence: Evidence, experiment: str, key: str) -> Figure | None:
+    """Best train and test accuracy by the setting `key`, means with 95 % intervals. None without data.
+
+    Train accuracies are of the epoch with the highest, as the test accuracies are.
+    """
+    cells = sorted(evidence.find(experiment), key=lambda cell: cell.varying[key])
+    if not evidence.any_trained(experiment):
+        return None
+    looks = {
+        split: {"color": style.SPLITS[split], "linestyle": style.DASHES.get(split, "-"), "marker": marker}
+        for split, marker in (("train", "s"), ("test", "o"))
+    }
+    made, (axes,) = style.grid(legend=[Line2D([], [], label=split, **look) for split, look in looks.items()])
+    for split, look in looks.items():
+        runs = [evidence.of(cell).get(f"{split}_accuracy_best_epoch", pd.Series(dtype=float)) for cell in cells]
+        mean, low, high = np.transpose([mean_interval(values) for values in runs])
+        settings = [cell.varying[key] for cell in cells]
+        axes.plot(settings, mean, **look)
+        # With few seeds, t reaches beyond what an accuracy can be
+        axes.fill_between(settings, *np.clip((low, high), 0, 1), color=look["color"], alpha=0.18, linewidth=0)
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(settings, [f"{setting:g}" for setting in settings])
+    axes.set_xlabel(key.replace("_", " "))
+    axes.set_ylabel("accuracy, best epoch")
+    return made
+
+
+@figure
+def sweep(evidence: Evidence, experiment: str) -> Figure | None:
+    """A panel for each factor of an experiment with variations around its settings. None without data.
+
+    The grey band is the spread of the source's own repetitions of the central configuration: no difference within it
+    says anything.
+    """
+    factors = evidence.study.experiments[experiment].around if experiment in evidence.study.experiments else None
+    if not factors or not evidence.any_trained(experiment):
+        return None
+    centre = evidence.find(experiment, **_centre(evidence, experiment))[0]
+    repeats = evidence.stated_values(centre, ACCURACIES[0])
+    band = Patch(color="black", alpha=0.13, label="spread of the source's repetitions")
+    handles = [*LEGEND, band] if repeats else LEGEND
+    made, panels = style.grid(len(factors), len(factors), PANEL, share=True, legend=handles)
+    for axes, factor in zip(panels, factors, strict=True):
+        others = {key: value for key, value in centre.varying.items() if key != factor}
+        cells = sorted(evidence.find(experiment, **others), key=lambda cell: cell.varying[factor])
+        rows = [evidence.measured(cell) | {"reported": evidence.stated_values(cell, ACCURACIES[0])} for cell in cells]
+        if repeats:
+            axes.axhspan(min(repeats), max(repeats), color="black", alpha=0.13, linewidth=0)
+        with_intervals(axes, pd.DataFrame(rows, columns=["mean", "low", "high", "reported"]))
+        axes.set_xticks(range(len(cells)), [str(cell.varying[factor]) for cell in cells])
+        axes.set_xlim(-0.6, len(cells) - 0.4)
+        axes.set_xlabel(factor.replace("_", " "))
+    panels[0].set_ylabel(TITLE)
+    return made
+
+
+def _centre(evidence: Evidence, experiment: str) -> dict:
+    """The settings that the factors are varied around: of each factor, the value that most cells have."""
+    varied = pd.DataFrame([cell.varying for cell in evidence.find(experiment)])
+    return {factor: values.mode()[0].item() for factor, values in varied.items()}
+
+
+def shown_parameters(parameters: pd.DataFrame) -> table_format.Shown:
+    """`parameters` for a reader."""
+    return table_format.with_headings(parameters, reported=("Reported", ",.0f"), counted=("Counted", ",.0f"))
+
+
+@table(shown_parameters)
+def parameters(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, str]]) -> pd.DataFrame:
+    """Trainable parameters, reported and counted: (text, cell, layer, the layer's name in reported.csv).
+
+    "" stands for all layers.
+    """
+    counts = []
+    for text, cell, layer, stated in rows:
+        if not cell:
+            continue
+        runs = evidence.of(cell)
+        of_layers = json.loads(runs["parameters_by_layer"].iloc[0]) if len(runs) else {}
+        metric = "trainable_parameters"
+        reported = evidence.stated_of_layer(cell, stated, metric) if layer else evidence.stated(cell, metric)
+        counted = of_layers.get(layer) if layer else sum(of_layers.values()) or None
+        counts.append({"": text, "reported": reported, "counted": counted, "folder": cell.folder.as_posix()})
+    return pd.DataFrame(counts)
