@@ -34,7 +34,7 @@ from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState
 
-CHANGES = int(os.environ.get("REGRADE_FUZZ", 3000))
+CHANGES = int(os.environ.get("REGRADE_FUZZ", 2600))
 TRAINED = CHANGES // 50
 SECONDS = 20  # for one change: more is a hang
 STUDIES = ROOT / "workflow/studies"
