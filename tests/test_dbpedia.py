@@ -270,7 +270,7 @@ TEXTS = {
             "title": "Texts",
             "source": "a test",
             "conventions": "keras",
-            "networks": {"plain": ["flatten", {"dense": {"units": 15}}]},
+            "networks": {"plain": [{"bag": {"units": 2}}, {"dense": {"units": 15}}]},
             "experiments": {
                 "one": {
                     "title": "One",

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import traceback
@@ -34,8 +35,9 @@ from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState
 
-CHANGES = int(os.environ.get("REGRADE_FUZZ", 3000))
-TRAINED = CHANGES // 50
+CHANGES = int(os.environ.get("REGRADE_FUZZ", 2600))
+TRAINED = CHANGES // 100
+MEMORY = 16 * 2**30  # bytes of addresses for one change
 SECONDS = 20  # for one change: more is a hang
 STUDIES = ROOT / "workflow/studies"
 WORDS, LANGUAGE = (
@@ -154,6 +156,8 @@ def outcome(attempt, *arguments: object) -> tuple[str, object]:
 
     signal.signal(signal.SIGALRM, hang)
     signal.alarm(SECONDS)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limits[1]))
     try:
         return "plan", attempt(*arguments)
     except Exception as error:
@@ -163,6 +167,7 @@ def outcome(attempt, *arguments: object) -> tuple[str, object]:
         return "sentence", sentence
     finally:
         signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def shown(faults: list[tuple[str, object]]) -> str:

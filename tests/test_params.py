@@ -147,8 +147,8 @@ MISTAKES |= {
     ),
     "tokens to a layer of pixels": (
         f"{STUDY}.networks.gru.0",
-        "flatten",
-        f"{STUDY}.networks.gru.0.flatten: cannot take ids of shape (100)",
+        {"dropout": {"rate": 0.1}},
+        f"{STUDY}.networks.gru.0.dropout: cannot take ids of shape (100)",
     ),
     "rows of whole texts": (
         "studies.vudl.experiments.q1_tuning.settings",

@@ -74,10 +74,12 @@ def test_no_number_is_taken_for_granted(name: str):
 
 def test_real_and_built_in_points_need_no_files(project: Project):
     settings = {"dataset": "moons", "rows": 20, "draw": 3, "noise": 0.1}
-    experiments = {"a1_baseline": {"settings": settings}}
-    overlay = merged(
-        SMALL, {"scales": {"small": {"data": "real"}}, "studies": {"ce4042": {"experiments": experiments}}}
-    )
+    layers = [{"dense": {"units": unit}} for unit in ("$filters1", "$filters2", "classes")]
+    study = {
+        "experiments": {"a1_baseline": {"settings": settings}},
+        "networks": {"image_cnn": [*layers, {"dropout": {"rate": "$dropout"}}]},
+    }
+    overlay = merged(SMALL, {"scales": {"small": {"data": "real"}}, "studies": {"ce4042": study}})
     folder = datasets.folder(datasets.identity("moons", "real", settings, {}, "here"))
     answer = project.snakemake(str(folder), overlay=overlay)
     assert answer.returncode == 0, answer.stdout

@@ -156,7 +156,7 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
 # What layers take where that is not numbers only
 _TAKES = {
     "rescale": ("numbers", "bytes", "ids"),
-    "flatten": ("numbers", "bytes"),
+    "flatten": ("numbers", "bytes", "ids"),
     "image_rows": ("numbers", "bytes"),
     "tokens": ("ids",),
     "embedding": ("ids",),

@@ -51,13 +51,17 @@ def explain(error: Exception) -> str | None:
             "in a copy, and run again; finished work is kept"
         )
     # PyTorch's error for a GPU has a type of its own, which is not imported here; the one for a CPU has none
-    of_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    of_torch = type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in _NO_MEMORY)
     if isinstance(error, MemoryError) or of_torch or _is(error, errno.ENOMEM):
         return (
             "there is not enough memory: make the cell smaller (batch_size or rows in params.yaml), or give it more "
             "(fewer jobs at once by --cores; on a cluster --set-resources train:mem_mb=16000), and run again"
         )
     return None
+
+
+# What PyTorch says of a tensor that the memory, or no memory at all, can hold
+_NO_MEMORY = ("can't allocate memory", "calculation overflowed")
 
 
 def _is(error: Exception, number: int) -> bool:

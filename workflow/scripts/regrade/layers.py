@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from regrade.params import Count, Positive, Share, Whole
+from regrade.params import Count, Positive, Share, Size, Whole
 
 Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
 
@@ -35,7 +35,7 @@ class Convolution(LayerSpec):
 
     module = "convolutional"
     kind: Literal["convolution"]
-    filters: Count
+    filters: Size
     kernel: Count
     padding: Whole = Field(0, description="rows and columns of zeros at each edge")
     activation: Activation = "linear"
@@ -91,7 +91,7 @@ class Dense(LayerSpec):
 
     module = "dense"
     kind: Literal["dense"]
-    units: Count | Literal["classes"] = Field(description="classes: as many as the dataset has")
+    units: Size | Literal["classes"] = Field(description="classes: as many as the dataset has")
     activation: Activation = "linear"
     initial: Literal["normal"] | None = Field(
         None,
@@ -105,8 +105,8 @@ class Tokens(LayerSpec):
     module = "sequence"
     kind: Literal["tokens"]
     level: Literal["char", "word"]
-    one_hot: Count = Field(description="width of the one-hot vectors of characters")
-    embedding: Count = Field(description="units of the embedding of words")
+    one_hot: Size = Field(description="width of the one-hot vectors of characters")
+    embedding: Size = Field(description="units of the embedding of words")
 
 
 class Embedding(LayerSpec):
@@ -114,7 +114,7 @@ class Embedding(LayerSpec):
 
     module = "embedding"
     kind: Literal["embedding"]
-    units: Count
+    units: Size
     initial: Literal["random", "word_vectors"] = Field(
         "random", description="word_vectors: fitted on the training texts as datasets.<name>.word_vectors says"
     )
@@ -125,7 +125,7 @@ class Bag(LayerSpec):
 
     module = "embedding"
     kind: Literal["bag"]
-    units: Count
+    units: Size
 
 
 class SequenceConvolution(LayerSpec):
@@ -133,7 +133,7 @@ class SequenceConvolution(LayerSpec):
 
     module = "sequence"
     kind: Literal["sequence_convolution"]
-    filters: Count
+    filters: Size
     kernel: Count
     activation: Activation = "linear"
 
@@ -170,7 +170,7 @@ class Recurrent(LayerSpec):
     module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
-    units: Count
+    units: Size
     layers: Count = 1
     reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
     output: Literal["last", "states"] = "last"

@@ -16,6 +16,8 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_len
 _NUMBER = BeforeValidator(number)
 Whole = Annotated[int, Field(ge=0, lt=2**31), _NUMBER]
 Count = Annotated[int, Field(gt=0, lt=2**31), _NUMBER]
+# Of units and the like: what a machine's memory can hold is for the machine to say
+Size = Annotated[int, Field(gt=0, le=10**15), _NUMBER]
 Real = Annotated[float, Field(ge=-1e30, le=1e30), _NUMBER]
 NonNegative = Annotated[float, Field(ge=0, le=1e30), _NUMBER]
 Positive = Annotated[float, Field(gt=0, le=1e30), _NUMBER]
