@@ -5,19 +5,27 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-slurm bench clean
+.PHONY: help setup lock browser demo test test-slurm bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .venv/ready ## Make .venv with the pinned requirements
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Regrade needs Python 3.11 or newer, this is {v.major}.{v.minor}: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --requirement requirements.txt --constraint requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
+
+lock: ## Write requirements.lock: all that requirements.txt pulls in, in its newest versions
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --requirement requirements.txt
+	(sed '/^[^#]/,$$d' requirements.lock; .venv-lock/bin/pip freeze --all --exclude pip | sed 's/^\(torch==[^+]*\).*/\1/') > .venv-lock/lock
+	mv .venv-lock/lock requirements.lock
+	rm -rf .venv-lock
 
 # The tests of the reports drive Chromium; without it they are skipped and say so
 browser:
@@ -34,8 +42,9 @@ demo: setup ## Run the whole workflow on built-in data, without a network; print
 test: setup browser ## Check format, style and the workflow, then run all tests
 	ruff format --check .
 	ruff check .
-	snakefmt --check workflow
+	snakefmt --check Snakefile workflow
 	snakemake --lint
+	mypy
 	pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slurm: setup ## Run the workflow on a SLURM of this machine alone; as root on Debian it is installed first

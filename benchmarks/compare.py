@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from regrade import provenance
-from regrade.training import device
+from regrade.core import provenance
+from regrade.runtime import device
 
 
 def seconds(advance: Callable[[], object]) -> float:

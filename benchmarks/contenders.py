@@ -8,12 +8,14 @@ from typing import Protocol
 
 import torch
 import yaml
-from regrade import cells, params
-from regrade.cells import Configuration
-from regrade.training import process, stacking
-from regrade.training.job import make_pack
-from regrade.training.pack import Data
+from regrade.cells import expansion
+from regrade.cells.configuration import Configuration
+from regrade.config import params
+from regrade.runtime import process
+from regrade.training import stacking
+from regrade.training.job import make_trainer
 from regrade.training.state import RunState
+from regrade.training.trainer import Data
 
 from benchmarks.compare import seconds
 from benchmarks.families import Family
@@ -36,12 +38,12 @@ class Regrade:
     def __init__(self, configuration: Configuration, data: Data, seeds: int):
         states = [RunState(seed) for seed in range(seeds)]
         groups = stacking.groups(configuration, states, torch.device("cpu"))
-        self.packs = [make_pack(configuration, group, data) for group in groups]
+        self.trainers = [make_trainer(configuration, group, data) for group in groups]
 
     def advance(self) -> None:
         """Train one epoch of every run and evaluate."""
-        for pack in self.packs:
-            pack.advance()
+        for trainer in self.trainers:
+            trainer.advance()
 
 
 def regrade(configuration: Configuration, data: Data, seeds: int) -> Trained:
@@ -89,7 +91,7 @@ def prepared(family: Family) -> tuple[Configuration, Data]:
     """The configuration of the family's cell, and its rows, which are the same in every process."""
     config = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
     torch.manual_seed(0)
-    return family.configuration(cells.expand(params.parse(config))), family.data()
+    return family.configuration(expansion.expand(params.parse(config))), family.data()
 
 
 # Within a contender's process: what it trains at present

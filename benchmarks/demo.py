@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from regrade.files import write_json
+from regrade.core.files import write_json
 
 from benchmarks.compare import circumstances, seconds
 
@@ -40,7 +40,7 @@ COLUMNS = (
 
 def run(folder: Path, cells_per_job: int | None, options: list[str], environment: dict[str, str]) -> dict:
     """Run the demo in `folder`; how long it and its parts took, in seconds."""
-    for name in ("workflow", "params.yaml", "CITATION.cff", "LICENSE"):
+    for name in ("workflow", "profiles", "Snakefile", "params.yaml", "CITATION.cff", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
     overlay = {"scale": "demo", "device": "cpu"}
@@ -87,7 +87,7 @@ def slurm() -> Iterator[tuple[list[str], dict[str, str]]]:
         # Without accounting, and with a first look after 1 s instead of 40, as in the tests
         options = ["--slurm-status-command", "squeue", "--slurm-no-account"]
         options += ["--slurm-init-seconds-before-status-checks", "1"]
-        yield ["--workflow-profile", "workflow/profiles/slurm", *options], started.environment
+        yield ["--workflow-profile", "profiles/slurm", *options], started.environment
     finally:
         started.stop()
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from regrade.cells import Cell, Configuration
-from regrade.datasets import palindromes
-from regrade.datasets.reading import FIRST_WORD
-from regrade.languages import ndfa
-from regrade.training.pack import Data
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import Configuration
+from regrade.datasets.sources import palindromes
+from regrade.datasets.text.reading import FIRST_WORD
+from regrade.languages import automaton
+from regrade.training.trainer import Data
 
 TEST_SHARE = 4  # training rows for each row that is evaluated
 
@@ -42,9 +43,9 @@ class Family:
         made = dataclasses.replace(
             cell, settings=cell.settings | {"evaluate_every": 1.0, "epochs": 10**6}
         ).configuration()
-        if "samples" in made.data.get("reading", {}):
+        if "samples" in made.data.reading:
             few = dict.fromkeys(("prompts", "samples", "free_samples", "long_prompts", "sample_length"), 1)
-            made.data["reading"] |= few
+            made.data.reading.update(few)
         return made
 
 
@@ -96,7 +97,7 @@ def digits(length: int) -> Data:
 
 def formal(rows: int, length: int) -> Data:
     """Random symbols for a language model; the language is only there to judge what it writes."""
-    language = ndfa.Ndfa(ndfa.Options(another_word=0.75))
+    language = automaton.Ndfa(automaton.Options(another_word=0.75))
     classes = FIRST_WORD + len(language.symbols)
     data = texts(rows, length, classes, classes, whole=True, first=FIRST_WORD)
     return dataclasses.replace(data, language=language)

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import torch
 from keras import layers
-from regrade.cells import Configuration
-from regrade.layers import LayerSpec
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.config.layer_specs import LayerSpec
+from regrade.training.trainer import Data
 
 RECURRENT = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
 OPTIMIZERS = {

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import torch
-from regrade.cells import Configuration
-from regrade.datasets import palindromes
-from regrade.layers import LayerSpec
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.config.layer_specs import LayerSpec
+from regrade.datasets.sources import palindromes
+from regrade.training.trainer import Data
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, IterableDataset

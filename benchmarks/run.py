@@ -10,7 +10,7 @@ import os
 import statistics
 
 import torch
-from regrade.files import write_json
+from regrade.core.files import write_json
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import contenders

@@ -19,11 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from regrade import cells, params
-from regrade.cells import Cell
-from regrade.files import write_json
-from regrade.reporting import report
+from regrade.cells import expansion, layout
+from regrade.cells.cell import Cell
+from regrade.config import params
+from regrade.core.files import write_json
+from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.tables import comparisons
+from regrade.statistics import collect, grading
+from regrade.statistics.measurements import measured
 from regrade.training import results
 from regrade.training.state import RunState
 
@@ -47,9 +50,10 @@ for file in snakemake.output:
 MADE_UP_TRAINING = """
 from pathlib import Path
 from benchmarks import scale
-from regrade import cells, params
+from regrade.cells import expansion, layout
+from regrade.config import params
 folders = dict.fromkeys(Path(file).parent for file in snakemake.output)
-scale.finish(cells.find(params.parse(snakemake.config), folders))
+scale.finish(expansion.find(params.parse(snakemake.config), folders))
 """
 
 
@@ -129,13 +133,13 @@ def _run(seed: int, generator: np.random.Generator) -> RunState:
     return RunState(seed, history, predictions, finished=True, environment=environment)
 
 
-def collect(parameters: params.Params, every: list[Cell]) -> dict:
+def tables(parameters: params.Params, every: list[Cell]) -> dict:
     """Seconds of collecting and grading all cells, and of the table of all."""
     started = time.perf_counter()
-    report.write_data("many", every)
-    report.write_grading(parameters, "many", every)
+    collect.write("many", every)
+    grading.write("many", grading.grade("many", parameters, measured("many", every)))
     collected = time.perf_counter()
-    evidence = report.evidence(parameters, "many", every)
+    evidence = evidence_of(parameters, "many", every)
     table = comparisons.table(evidence, every[0].experiment)
     assert table["seeds"].eq(2).all()
     return {"collect_seconds": collected - started, "table_seconds": time.perf_counter() - collected}
@@ -145,18 +149,19 @@ def measure(count: int) -> dict:
     """All of it for this many cells, in a folder that is deleted afterwards."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
-        shutil.copytree(ROOT / "workflow", Path(name, "workflow"), ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in ("workflow", "profiles"):
+            shutil.copytree(ROOT / folder, Path(name, folder), ignore=shutil.ignore_patterns("__pycache__"))
         training = Path(name, "workflow/scripts/train.py")
-        for file in ("CITATION.cff", "LICENSE"):
+        for file in ("Snakefile", "CITATION.cff", "LICENSE"):
             shutil.copy(ROOT / file, name)
         config = study(count)
         Path(name, "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         parameters = params.parse(config)
-        every = cells.expand(parameters)
+        every = expansion.expand(parameters)
         os.chdir(name)
         try:
             measured = plan("plan")
-            histories = [f"{cell.folder}/{cells.HISTORY}" for cell in every]
+            histories = [f"{cell.folder}/{layout.HISTORY}" for cell in every]
             training.write_text(NO_TRAINING)
             measured |= run(histories, measured["plan_seconds"] + RUN_SECONDS)
             for folder in ("logs", "results", ".snakemake"):
@@ -164,7 +169,7 @@ def measure(count: int) -> dict:
             training.write_text(MADE_UP_TRAINING)
             snakemake("--config", "cells_per_job=500", "--", *histories)
             measured |= plan("finished_plan")
-            return {"cells": len(every), **measured, **collect(parameters, every)}
+            return {"cells": len(every), **measured, **tables(parameters, every)}
         finally:
             os.chdir(before)
 

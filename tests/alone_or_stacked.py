@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from regrade.cells import Configuration
-from regrade.training import process, stacking
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.runtime import process
+from regrade.training import stacking
 from regrade.training.state import RunState
+from regrade.training.trainer import Data
 from runs import CPU, advanced, configuration, timeless
 
 SIZES = (2, 3, 5, 7, 8, 13, 16, 17, 20, 31, 32, 33, 60)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from regrade import checkout
+from regrade.core import checkout
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,11 +112,18 @@ class Project:
         return sorted(self.folder.glob(pattern))
 
 
+def copy_code(folder: Path, *without: str) -> None:
+    """All that the workflow needs but params.yaml, in `folder`, except what is called as in `without`."""
+    for name in ("workflow", "profiles"):
+        ignored = shutil.ignore_patterns("__pycache__", *without)
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("Snakefile", "CITATION.cff", "LICENSE"):
+        shutil.copy2(ROOT / name, folder)
+
+
 def copy_workflow(folder: Path, studies: tuple[str, ...] = ("ce4042",)) -> Project:
     """The workflow's files in `folder`, with these studies in its params.yaml."""
-    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("CITATION.cff", "LICENSE"):
-        shutil.copy(ROOT / name, folder / name)
+    copy_code(folder)
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
     config["studies"] = {name: config["studies"][name] for name in studies}
     (folder / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -4,8 +4,9 @@ import copy
 
 import yaml
 from conftest import ROOT
-from regrade import cells, params
-from regrade.cells import Cell
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.config import params
 
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -13,7 +14,7 @@ CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
 def expanded(change=lambda config: None, scale: str = "paper") -> list[Cell]:
     config = copy.deepcopy(CONFIG) | {"scale": scale}
     change(config)
-    return cells.expand(params.parse(config))
+    return expansion.expand(params.parse(config))
 
 
 def of(experiment: str, every: list[Cell]) -> list[Cell]:

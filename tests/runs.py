@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 import torch
-from regrade.cells import Configuration
+from regrade.cells.configuration import Configuration
 from regrade.models.layer import Context
 from regrade.models.network import Network
 from regrade.training import job, stacking
-from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 from regrade.training.streams import stream
+from regrade.training.trainer import Data, Trainer
 
 CPU = torch.device("cpu")
 MLP = [{"kind": "dense", "units": 5, "activation": "tanh"}, {"kind": "dense", "units": "classes"}]
@@ -51,10 +51,10 @@ def points(rows: int, tested: int = 6) -> Data:
     return Data(*split(rows), *split(tested), classes=2)
 
 
-def watched(pack: Pack, layer: str = "dense1") -> list[torch.Tensor]:
+def watched(trainer: Trainer, layer: str = "dense1") -> list[torch.Tensor]:
     """A list that the training batches (runs, rows, …) which reach a layer are added to."""
     seen: list[torch.Tensor] = []
-    pack.learner.network.get_submodule(layer).register_forward_hook(
+    trainer.learner.network.get_submodule(layer).register_forward_hook(
         lambda layer, inputs, output: seen.append(inputs[0].clone()) if layer.training else None
     )
     return seen
@@ -63,10 +63,10 @@ def watched(pack: Pack, layer: str = "dense1") -> list[torch.Tensor]:
 def advanced(this: Configuration, states: list[RunState], data: Data, times: int) -> list[RunState]:
     """The states after so many advances, in the groups that a job would train together, ready to be stored."""
     for group in stacking.groups(this, states, CPU):
-        pack = job.make_pack(this, group, data)
+        trainer = job.make_trainer(this, group, data)
         for _ in range(times):
-            pack.advance()
-        pack.save()
+            trainer.advance()
+        trainer.save()
     return states
 
 

@@ -16,7 +16,7 @@ from scipy import stats
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 from regrade.statistics.estimate import Estimate, estimate
-from regrade.statistics.parts import Part
+from regrade.statistics.hypotheses import Part
 from regrade.statistics.verdicts import holm
 
 LEAST_WORLDS = 800

@@ -6,11 +6,11 @@ import math
 import pytest
 import runs
 import torch
-from regrade.cells import Configuration
+from regrade.cells.configuration import Configuration
 from regrade.training import batches, job, stacking
-from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.streams import stream
+from regrade.training.trainer import Data
 from runs import advanced, timeless, watched
 from sklearn.metrics import f1_score
 
@@ -165,10 +165,10 @@ def test_runs_do_not_share_batches_and_are_trained_one_by_one():
 
 def test_f1_is_that_of_scikit_learn():
     state, data = RunState(0), texts()
-    pack = job.make_pack(configuration(lr=0.1, epochs=6, evaluate_every=1), [state], data)
+    trainer = job.make_trainer(configuration(lr=0.1, epochs=6, evaluate_every=1), [state], data)
     for _ in range(6):
-        pack.advance()
-        pack.save()
+        trainer.advance()
+        trainer.save()
         expected = f1_score(data.evaluation_targets.numpy(), state.tensors["predictions/last"].numpy(), zero_division=0)
         assert state.history[-1]["test_f1"] == pytest.approx(expected, abs=1e-6)
     assert len({row["test_f1"] for row in state.history}) > 1
@@ -177,10 +177,10 @@ def test_f1_is_that_of_scikit_learn():
 @pytest.mark.parametrize("always", [0, 1])
 def test_f1_where_the_network_always_says_the_same(always: int):
     data = texts()
-    pack = job.make_pack(configuration(lr=1e-9, evaluate_every=1), [RunState(0)], data)
+    trainer = job.make_trainer(configuration(lr=1e-9, evaluate_every=1), [RunState(0)], data)
     with torch.no_grad():
-        pack.learner.network.dense2.bias.fill_(100.0 if always else -100.0)
-    numbers = pack.evaluate()
+        trainer.learner.network.dense2.bias.fill_(100.0 if always else -100.0)
+    numbers = trainer.evaluate()
     expected = f1_score(data.evaluation_targets.numpy(), [always] * 23, zero_division=0)
     assert numbers["test_f1"].item() == pytest.approx(expected, abs=1e-6)
     assert (numbers["test_f1"] > 0) == bool(always)
@@ -250,10 +250,10 @@ def test_evaluations_equal_a_plain_loop_over_single_rows(network: list[dict]):
 def test_training_numbers_equal_a_plain_loop_over_single_rows():
     """With a learning rate that changes nothing, all batches of an epoch are judged by the same weights."""
     data, state = texts(), RunState(5)
-    pack = job.make_pack(configuration(lr=1e-30, evaluate_every=1), [state], data)
-    seen = watched(pack, "embedding1")
-    pack.advance()
-    pack.save()
+    trainer = job.make_trainer(configuration(lr=1e-30, evaluate_every=1), [state], data)
+    seen = watched(trainer, "embedding1")
+    trainer.advance()
+    trainer.save()
     width_of = widths([((rows[:, 0].long() - 4).tolist(), rows.shape[1]) for (rows,) in seen])
     assert sorted(width_of) == list(range(61))
     loss, accuracy = judged(Plain(MLP, state.tensors), data.train_inputs, data.train_targets, width_of)
@@ -266,13 +266,13 @@ def test_steps_equal_those_of_plain_pytorch(network: list[dict]):
     """Ten steps of SGD on the batches of an epoch: the loss is a mean over rows, whatever their number."""
     data, state = texts(), RunState(2)
     this = configuration(network, optimizer="sgd", lr=0.1, evaluate_every=1)
-    pack = job.make_pack(this, [state], data)
-    pack.save()
+    trainer = job.make_trainer(this, [state], data)
+    trainer.save()
     plain = Plain(RNN if network is not MLP else MLP, {name: value.clone() for name, value in state.tensors.items()})
     plain.embedding.weight.requires_grad_()
-    seen = watched(pack, "embedding1")
-    pack.advance()
-    pack.save()
+    seen = watched(trainer, "embedding1")
+    trainer.advance()
+    trainer.save()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     for (rows,) in seen:
         targets = data.train_targets[rows[:, 0].long() - 4].double()

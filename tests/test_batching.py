@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import SMALL, Project, merged
-from regrade import batching, cells, params
-from regrade.cells import Cell
-from regrade.files import read_json
+from regrade.cells import batching, expansion, layout
+from regrade.cells.cell import Cell
+from regrade.config import params
+from regrade.core.files import read_json
 
 FILTERS = {"studies": {"ce4042": {"experiments": {"a2_filters": {"grid": {"filters1": [2, 3, 5], "filters2": [4]}}}}}}
 BATCHED = merged(SMALL, {"cells_per_job": 8})
@@ -23,7 +24,7 @@ THREE = merged(BATCHED, FILTERS)
 def expanded(project: Project, overlay: dict, experiment: str = "") -> list[Cell]:
     """The cells of an experiment, or of all."""
     config = merged(yaml.safe_load((project.folder / "params.yaml").read_text()), overlay)
-    return [cell for cell in cells.expand(params.parse(config)) if experiment in cell.experiment]
+    return [cell for cell in expansion.expand(params.parse(config)) if experiment in cell.experiment]
 
 
 def records(those: list[Cell]) -> list[str]:
@@ -37,7 +38,7 @@ def contents(project: Project, those: list[Cell]) -> dict[Path, bytes]:
 
 def states(project: Project, cell: Cell) -> Path:
     """The folder of the states of a cell without a winner."""
-    return project.folder / cells.STATES / cell.configuration().hash
+    return project.folder / layout.STATES / cell.configuration().hash
 
 
 def log(project: Project) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from conftest import ROOT, Project
 from expanded import CONFIG, expanded
-from regrade.cells import Cell
+from regrade.cells.cell import Cell
 
 SCALE = CONFIG["scale"]
 

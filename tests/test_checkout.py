@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Project
-from regrade import provenance
-from regrade.files import read_json
+from regrade.core import provenance
+from regrade.core.files import read_json
 from test_faults import LONG, running
 from tiny import STUDY, sweep, tiny
 
@@ -32,9 +32,9 @@ def other(tmp_path: Path) -> Path:
     """The scripts of another checkout, whose jobs fail and whose commands call every cell strange."""
     scripts = tmp_path / "other/workflow/scripts"
     shutil.copytree(ROOT / "workflow/scripts", scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    with (scripts / "regrade/cells.py").open("a") as file:
+    with (scripts / "regrade/cells/cell.py").open("a") as file:
         file.write('\nCell.status = property(lambda cell: "strange")\n')
-    (scripts / "regrade/jobs.py").write_text('raise RuntimeError("a job of the other checkout")\n')
+    (scripts / "regrade/jobs/entry.py").write_text('raise RuntimeError("a job of the other checkout")\n')
     return scripts
 
 
@@ -107,7 +107,7 @@ def test_a_commit_is_that_of_the_projects_own_repository(tmp_path: Path, monkeyp
     for name, value in {"GIT_DIR": ".git", "GIT_WORK_TREE": "", "GIT_INDEX_FILE": ".git/index"}.items():
         monkeypatch.setenv(name, str(strange / value))
     assert provenance.commit() == {"commit": own, "dirty": False}
-    (package / "cells.py").write_text("")
+    (package / "cli.py").write_text("")
     assert provenance.commit() == {"commit": own, "dirty": True}
     # A copy, or an installed package, that happens to lie in a repository
     for place in ("course/project/workflow/scripts", ".venv/lib/python3.11/site-packages"):
@@ -208,8 +208,8 @@ def test_so_it_is_for_what_is_fetched(tmp_path: Path):
     code = f"""
 from pathlib import Path
 from regrade.datasets.fetch import fetch
-from regrade.files import sha256
-from regrade.params import DataFile
+from regrade.core.files import sha256
+from regrade.config.dataset import DataFile
 source = Path({str(tmp_path / "source")!r})
 fetch(DataFile(urls=[source.as_uri()], sha256=sha256(source)), Path("raw/target"))
 """

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import SMALL, Project, merged
-from regrade import datasets
-from regrade.cells import RECORD, Configuration
-from regrade.datasets import cifar10, prepared
-from regrade.files import read_json, sha256
-from regrade.params import Dataset
-from regrade.training.classification import ClassificationPack
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.cells.layout import RECORD
+from regrade.config.dataset import Dataset
+from regrade.core.files import read_json, sha256
+from regrade.datasets import prepared, registry
+from regrade.datasets.sources import cifar10
+from regrade.training.classification import ClassificationTrainer
 from regrade.training.state import RunState
+from regrade.training.trainer import Data
 
 ROWS = 20
 REAL = merged(SMALL, {"scales": {"small": {"data": "real", "at_most": {"train_rows": 60, "test_rows": 20}}}})
@@ -70,7 +71,7 @@ def address(path: Path, checksum: str) -> dict:
 def prepare(project: Project, overlay: dict):
     """Ask Snakemake for the prepared data only."""
     addresses = {"cifar10": Dataset.model_validate(overlay["datasets"]["cifar10"])}
-    folder = datasets.folder(datasets.identity("cifar10", "real", {}, addresses, "here"))
+    folder = registry.identity("cifar10", "real", {}, addresses, "here").folder
     return project.snakemake(str(folder), overlay=overlay)
 
 
@@ -157,7 +158,7 @@ def test_a_small_cnn_learns_the_stand_in_but_not_perfectly():
         {"kind": "dense", "units": 10},
     ]
     settings = {"dataset": "cifar10", "network": "n", "optimizer": "adam", "lr": 0.002, "batch_size": 64, "epochs": 6}
-    configuration = Configuration(conventions="keras", data={}, settings=settings, network=layers)
+    configuration = Configuration(conventions="keras", data={"dataset": "cifar10"}, settings=settings, network=layers)
     data = Data(
         *(
             torch.from_numpy(part)
@@ -166,7 +167,7 @@ def test_a_small_cnn_learns_the_stand_in_but_not_perfectly():
         classes=10,
     )
     state = RunState(0)
-    pack = ClassificationPack(configuration, [state], data)
+    trainer = ClassificationTrainer(configuration, [state], data)
     for _ in range(settings["epochs"]):
-        pack.advance()
+        trainer.advance()
     assert pytest.approx(0.7, abs=0.25) == state.history[-1]["test_accuracy"]

@@ -11,11 +11,12 @@ import pytest
 import requests_cache
 import yaml
 from conftest import Project
-from regrade import cells, params
-from regrade.errors import UserError
-from regrade.files import read_json, write_json
-from regrade.overlays import merge
-from regrade.reporting import crate
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.config.overlays import merge
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, write_json
+from regrade.reporting.exports import crate
 from requests.adapters import HTTPAdapter
 from rocrate.model import Entity
 from rocrate.rocrate import ROCrate
@@ -87,7 +88,7 @@ def test_the_validator_notices_what_is_wrong(finished: Project, cache: Path, tmp
         if entity["@type"] == "ControlAction":
             del entity["instrument"]
     write_json(tmp_path / CRATE, content, sealed=False)
-    for name in ("CITATION.cff", "LICENSE", "params.yaml", "workflow", "reports"):
+    for name in ("CITATION.cff", "LICENSE", "params.yaml", "Snakefile", "workflow", "reports"):
         (tmp_path / name).symlink_to(finished.folder / name)
     found = "\n".join(complaints(tmp_path, cache))
     assert found.count("A ControlAction must reference a HowToStep") == 8
@@ -136,7 +137,7 @@ def write() -> None:
     config = yaml.safe_load(Path("params.yaml").read_text())
     merge(config, yaml.safe_load(Path("overlay.yaml").read_text()))
     parameters = params.parse(config)
-    crate.write(parameters, cells.expand(parameters), version("snakemake"))
+    crate.write(parameters, expansion.expand(parameters), version("snakemake"))
 
 
 def test_equal_results_are_described_equally_and_missing_cells_not_at_all(finished: Project, results: Project):

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from conftest import SMALL, Project, merged
 from pyarrow import parquet
-from regrade import datasets
-from regrade.datasets import cifar10, dbpedia, prepared, tokens
-from regrade.errors import UserError
-from regrade.files import read_json, sha256
-from regrade.params import Dataset
+from regrade.config.dataset import Dataset
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, sha256
+from regrade.datasets import prepared, registry
+from regrade.datasets.identity import DataIdentity
+from regrade.datasets.sources import cifar10, dbpedia
+from regrade.datasets.text import tokens
 
 CHAR, WORD = (dbpedia.Options(level=level, max_length=6) for level in ("char", "word"))
 PAIR = (dbpedia.TRAIN, dbpedia.TEST)
@@ -57,10 +59,10 @@ def addresses(folder: Path, *files: str) -> dict:
     return {name: {"urls": [(folder / name).as_uri()], "sha256": sha256(folder / name)} for name in files}
 
 
-def identity(settings: dict, files: dict | None = None) -> dict:
+def identity(settings: dict, files: dict | None = None) -> DataIdentity:
     given = {} if files is None else {"dbpedia": Dataset.model_validate({"files": files})}
     data = "stand_in" if files is None else "real"
-    return datasets.identity("dbpedia", data, settings, given, "params.yaml: studies.s.experiments.e")
+    return registry.identity("dbpedia", data, settings, given, "params.yaml: studies.s.experiments.e")
 
 
 def test_characters_by_hand(tmp_path: Path):
@@ -93,7 +95,7 @@ def test_saved_with_texts_vocabulary_and_card(tmp_path: Path):
     made = identity({"level": "word"}, addresses(pair(tmp_path), *PAIR))
     folder = tmp_path / "made"
     for _ in range(2):  # the second time in place of the first
-        prepare_from(tmp_path, PAIR, WORD).save(folder, made)
+        prepare_from(tmp_path, PAIR, WORD).save(folder, made.parts)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     card = prepared.card(folder)
     assert card["options"] == {"level": "word", "max_length": 100}
@@ -135,18 +137,18 @@ def test_the_pair_is_preferred_where_both_files_have_an_address(tmp_path: Path):
     both = addresses(pair(archive(tmp_path)), *PAIR, dbpedia.ARCHIVE)
     settings = {"level": "char", "max_length": 50, "lr": 0.1}
     made = identity(settings, both)
-    assert made["files"] == {f"dbpedia/{name}": both[name]["sha256"] for name in PAIR}
-    assert made["options"] == {"level": "char", "max_length": 50}
+    assert made.files == {f"dbpedia/{name}": both[name]["sha256"] for name in PAIR}
+    assert made.options == {"level": "char", "max_length": 50}
     del both[dbpedia.TEST]
-    assert identity(settings, both)["files"] == {f"dbpedia/{dbpedia.ARCHIVE}": both[dbpedia.ARCHIVE]["sha256"]}
-    assert datasets.folder(made) != datasets.folder(identity(settings | {"level": "word"}, both))
+    assert identity(settings, both).files == {f"dbpedia/{dbpedia.ARCHIVE}": both[dbpedia.ARCHIVE]["sha256"]}
+    assert made.folder != identity(settings | {"level": "word"}, both).folder
 
 
 def test_an_image_dataset_has_no_options():
-    made = datasets.identity("cifar10", "stand_in", {"level": "word"}, {}, "here")
-    assert list(made) == ["dataset", "data", "code"]
-    assert datasets.setting_names("cifar10") == datasets.setting_names("cifar11") == set()
-    assert datasets.setting_names("dbpedia") == {"level", "max_length"}
+    made = registry.identity("cifar10", "stand_in", {"level": "word"}, {}, "here")
+    assert list(made.parts) == ["dataset", "data", "code"]
+    assert registry.setting_names("cifar10") == registry.setting_names("cifar11") == set()
+    assert registry.setting_names("dbpedia") == {"level", "max_length"}
     assert cifar10.Options().model_dump() == {}
 
 
@@ -270,7 +272,7 @@ TEXTS = {
             "title": "Texts",
             "source": "a test",
             "conventions": "keras",
-            "networks": {"plain": ["flatten", {"dense": {"units": 15}}]},
+            "networks": {"plain": [{"bag": {"units": 2}}, {"dense": {"units": 15}}]},
             "experiments": {
                 "one": {
                     "title": "One",
@@ -288,7 +290,7 @@ TEXTS = {
 def through_snakemake(project: Project, files: dict):
     """Ask Snakemake for the prepared data of the study above; its folder, and what Snakemake answered."""
     settings = TEXTS["studies"]["texts"]["experiments"]["one"]["settings"]
-    folder = datasets.folder(identity(settings, files))
+    folder = identity(settings, files).folder
     overlay = merged(SMALL, TEXTS, {"datasets": {"dbpedia": {"files": files}}})
     return project.folder / folder, project.snakemake(str(folder), overlay=overlay)
 

@@ -10,16 +10,18 @@ import pytest
 import torch
 import yaml
 from conftest import SMALL, Project, merged
-from regrade import cells, params
-from regrade.cells import Configuration
-from regrade.errors import UserError
+from regrade.cells import expansion
+from regrade.cells.configuration import Configuration
+from regrade.config import params
+from regrade.core.errors import UserError
 from regrade.models.inspect.activations import statistics, strongest
 from regrade.models.inspect.deconvolution import project, receptive_field
 from regrade.models.inspect.occlusion import occlusion
 from regrade.models.layer import Context
 from regrade.models.network import Network
-from regrade.reporting import page, report
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.evidence import read as evidence_of
+from regrade.reporting.pages import study_page
 from regrade.training import trained
 from torch.nn import functional
 
@@ -41,7 +43,7 @@ DEEP = [
 def network(layers: list[dict], shape: tuple[int, ...] = SHAPE) -> Network:
     """One run in evaluation, with batch normalisation as if after training."""
     settings = {"dataset": "cifar10", "network": "n", "optimizer": "sgd", "lr": 1.0, "batch_size": 1, "epochs": 1}
-    specs = Configuration(conventions="torch", data={}, settings=settings, network=layers).network
+    specs = Configuration(conventions="torch", data={"dataset": "moons"}, settings=settings, network=layers).network
     generator = torch.Generator().manual_seed(7)
     made = Network(specs, shape, Context("torch", [generator], [torch.Generator()], 10)).eval()
     for name, tensor in made.state_dict().items():
@@ -217,7 +219,7 @@ def evidence(finished: Project, monkeypatch: pytest.MonkeyPatch) -> Evidence:
     """The small version's, as its report has it."""
     monkeypatch.chdir(finished.folder)
     parameters = params.parse(merged(yaml.safe_load(Path("params.yaml").read_text()), SMALL))
-    return report.evidence(parameters, "ce4042", cells.expand(parameters))
+    return evidence_of(parameters, "ce4042", expansion.expand(parameters))
 
 
 @pytest.fixture
@@ -230,8 +232,8 @@ def test_reports_draw_what_a_trained_network_looks_for(evidence: Evidence, as_co
     for folder in ("figures", "tables"):
         (tmp_path / folder).mkdir()
     # What only one study draws is called by no other
-    draw, cell = page.StudyPage(as_comp576, tmp_path).functions(), evidence.cell("a1_baseline")
-    own = page.StudyPage(evidence, tmp_path).functions()
+    draw, cell = study_page.StudyPage(as_comp576, tmp_path).functions(), evidence.cell("a1_baseline")
+    own = study_page.StudyPage(evidence, tmp_path).functions()
     assert "feature_maps" not in draw and "filters" not in own
     charts = [
         own["feature_maps"](cell, 1),
@@ -272,7 +274,7 @@ def test_activations_stand_beside_what_is_reported(as_comp576: Evidence, tmp_pat
     numbers = [stated | {"cell": {"layer": "relu1"}, "metric": name, "value": value} for name, value in rows]
     monkeypatch.setitem(evidence.__dict__, "reported", numbers)
     (tmp_path / "tables").mkdir()
-    html = page.StudyPage(evidence, tmp_path).functions()["activations"](
+    html = study_page.StudyPage(evidence, tmp_path).functions()["activations"](
         "activations", "Activations.", [("First", cell, "convolution1", "relu1"), ("Second", cell, "convolution2", "x")]
     )
     table = pd.read_csv(tmp_path / "tables/table-activations.csv")
@@ -283,7 +285,7 @@ def test_activations_stand_beside_what_is_reported(as_comp576: Evidence, tmp_pat
 def test_without_a_kept_model_there_is_nothing_to_draw(as_comp576: Evidence, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tables").mkdir()
-    draw, cell = page.StudyPage(as_comp576, tmp_path).functions(), as_comp576.cell("a1_baseline")
+    draw, cell = study_page.StudyPage(as_comp576, tmp_path).functions(), as_comp576.cell("a1_baseline")
     for one in (cell, None):
         assert draw["filters"](one) is None
         assert draw["projections"](one, "convolution1") is None

@@ -11,13 +11,17 @@ from typing import Any, get_args
 import pytest
 from expanded import CONFIG, expanded
 from pydantic import BaseModel
-from regrade import cells, datasets, digest, params
-from regrade.cells import WITHOUT_INFLUENCE, Cell, Configuration
-from regrade.errors import UserError
-from regrade.layers import Layer
-from regrade.params import Settings
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import WITHOUT_INFLUENCE, Configuration
+from regrade.config import params
+from regrade.config.layer_specs import Layer
+from regrade.config.settings import Settings
+from regrade.core import fingerprints
+from regrade.core.errors import UserError
+from regrade.datasets import registry
 
-PACKAGE = digest.PACKAGE
+PACKAGE = fingerprints.PACKAGE
 
 
 @contextmanager
@@ -60,9 +64,9 @@ def families(every: list[Cell]) -> list[Cell]:
     """A cell for each set of modules, dataset, loss and optimizer that occurs; those with a winner are like others."""
     first: dict[tuple, Cell] = {}
     for cell in every:
-        settings, ngrams = cell.configuration().settings, cell.configuration().data.get("reading", {}).get("ngrams")
-        key = (cell.code, cell.data["dataset"], settings.loss, settings.optimizer, ngrams)
-        if not cell.selection and "word_vectors" not in cell.identity:
+        settings, ngrams = cell.configuration().settings, cell.configuration().data.reading.get("ngrams")
+        key = (cell.code, cell.data.dataset, settings.loss, settings.optimizer, ngrams)
+        if not cell.selection and not cell.needed_data.word_vectors:
             first.setdefault(key, cell)
     return list(first.values())
 
@@ -72,31 +76,27 @@ def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
 
     parameters = small()
     uncovered, ran_at_all = {}, set()
-    for cell in families(cells.expand(parameters)):
-        name, folder = cell.data["dataset"], datasets.folder(cell.data)
-        module = datasets.module(name)
+    for cell in families(expansion.expand(parameters)):
+        name, folder = cell.data.dataset, cell.data.folder
+        module = registry.module(name)
         if not folder.exists():
-            module.stand_in(module.Options(**cell.data.get("options", {}))).save(folder, cell.data)
+            module.stand_in(registry.options(cell.data)).save(folder, cell.data.parts)
         with traced() as ran:
             job.train(cell, parameters)
-        covered = cell.configuration().modules | digest.closure(f"regrade.datasets.{name}") | set(WITHOUT_INFLUENCE)
+        covered = cell.configuration().modules | fingerprints.closure(f"regrade.datasets.sources.{name}")
         ran_at_all |= ran
-        if ran - covered:
-            uncovered[cell.folder.as_posix()] = sorted(ran - covered)
+        if missing := sorted(
+            name for name in ran - covered if not fingerprints.is_within(name, set(WITHOUT_INFLUENCE))
+        ):
+            uncovered[cell.folder.as_posix()] = missing
     assert not uncovered
     # The tracer sees something, and the list of what does not count has nothing on it that never runs
-    assert {"regrade.training.loading", "regrade.datasets.ngrams", "regrade.training.process"} <= ran_at_all
-    assert {f"regrade.training.{name}" for name in ("language", "numpy_learner", "torch_learner")} <= ran_at_all
-    before = (
-        "digest",
-        "feasible",
-        "layers",
-        "overlays",
-        "reported",
-        "yaml_files",
-    )  # a cell is made before it is trained
-    in_trouble = ("errors", "integrity", "jobs")
-    assert WITHOUT_INFLUENCE.keys() - ran_at_all <= {f"regrade.{name}" for name in (*before, *in_trouble)}
+    assert {"regrade.training.loading", "regrade.datasets.text.ngrams", "regrade.runtime.process"} <= ran_at_all
+    assert {f"regrade.training.{name}" for name in ("language", "learners.numpy", "learners.torch")} <= ran_at_all
+    idle = {
+        apart for apart in WITHOUT_INFLUENCE if not any(fingerprints.is_within(name, {apart}) for name in ran_at_all)
+    }
+    assert idle <= {"regrade.runtime.logs"}, "it runs in batches, and where something fails"
 
 
 def test_a_change_in_how_files_are_written_keeps_the_states_of_runs():
@@ -118,9 +118,9 @@ def another(field: Any) -> Any:
 
 def models_with_defaults() -> list[type[BaseModel]]:
     layers = get_args(get_args(Layer)[0])
-    modules = [datasets.module(name) for name in datasets.NAMES]
+    modules = [registry.module(name) for name in registry.NAMES]
     options = [getattr(module, kind) for module in modules for kind in ("Options", "Reading") if hasattr(module, kind)]
-    return list(dict.fromkeys([Settings, *layers, *options, datasets.WordVectors]))
+    return list(dict.fromkeys([Settings, *layers, *options, registry.WordVectors]))
 
 
 DEFAULTS = [
@@ -173,12 +173,12 @@ def test_another_default_renames_every_cell_that_it_touches(model: type[BaseMode
 
 def test_defaults_that_are_changed_reach_cells(today: dict):
     """What the test above varies does vary: the example of the reset gate, and of a setting of the data."""
-    from regrade.layers import Dense, Recurrent
+    from regrade.config.layer_specs import DenseSpec, RecurrentSpec
 
     for model, name, value in (
         (Settings, "evaluate_every", 2.0),
-        (Dense, "activation", "tanh"),
-        (Recurrent, "reset_after", False),
+        (DenseSpec, "activation", "tanh"),
+        (RecurrentSpec, "reset_after", False),
     ):
         with default(model, name, value):
             renamed = [

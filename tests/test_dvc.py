@@ -15,8 +15,10 @@ import pytest
 import yaml
 from conftest import ROOT, SMALL, Project, copy_workflow, merged
 from moto.server import ThreadedMotoServer
-from regrade import cells, datasets, params
-from regrade.files import read_json
+from regrade.cells import expansion, layout
+from regrade.config import params
+from regrade.core.files import read_json
+from regrade.datasets import registry
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -177,7 +179,7 @@ def test_the_best_model_of_each_experiment_has_a_name_that_stays(reproduced: tup
     for experiment, of_cells in shown.items():
         record = read_json(project.folder / f"models/ce4042/{experiment}.json")
         best = max(each["test_accuracy_last_epoch"] for each in of_cells.values())
-        assert of_cells[cells.label(record["varying"], cells.AND) or "only"]["test_accuracy_last_epoch"] == best
+        assert of_cells[layout.label(record["varying"], layout.AND) or "only"]["test_accuracy_last_epoch"] == best
         kept = project.folder / "results/ce4042" / experiment / record["cell"] / "model.safetensors"
         assert (project.folder / f"models/ce4042/{experiment}.safetensors").read_bytes() == kept.read_bytes()
 
@@ -240,7 +242,7 @@ def test_a_pulled_cell_that_is_trained_again_makes_its_report_again(pulled: Proj
 def test_a_change_of_code_in_a_queued_experiment_trains_by_it(pulled: Project, tmp_path: Path):
     """In its copy of the repository DVC has the results, but Snakemake has no record of how they were made."""
     here = copied(pulled, tmp_path)
-    layer = here.folder / "workflow/scripts/regrade/models/recurrent.py"
+    layer = here.folder / "workflow/scripts/regrade/models/recurrent/gru.py"
     layer.write_text(layer.read_text() + "\nMEANING = 1\n")
     run(here, "dvc", "exp", "run", "--queue", "--name", "code")
     run(here, "dvc", "exp", "run", "--run-all")
@@ -264,20 +266,20 @@ def copied(project: Project, folder: Path) -> Project:
 
 
 def test_the_pipeline_names_all_studies_datasets_and_experiments():
-    every = cells.expand(params.parse(CONFIG))
+    every = expansion.expand(params.parse(CONFIG))
     stages = PIPELINE["stages"]
-    assert set(stages["prepare"]["foreach"]) == set(datasets.NAMES)
+    assert set(stages["prepare"]["foreach"]) == set(registry.NAMES)
     assert {name for name in stages if name.startswith("train_")} == {f"train_{study}" for study in CONFIG["studies"]}
     for study in CONFIG["studies"]:
-        used = {f"data/prepared/{cell.data['dataset']}" for cell in every if cell.study == study}
+        used = {f"data/prepared/{cell.data.dataset}" for cell in every if cell.study == study}
         assert used == {path for path in stages[f"train_{study}"]["deps"] if path.startswith("data/")}
     for cell in every:
         # Where an experiment decides how its dataset is prepared, the stage has to know it
-        options = datasets.module(cell.data["dataset"]).Options.model_fields
-        general = CONFIG["datasets"].get(cell.data["dataset"], {}).get("options", {})
+        options = registry.module(cell.data.dataset).Options.model_fields
+        general = CONFIG["datasets"].get(cell.data.dataset, {}).get("options", {})
         own = [key for key in options if key in cell.settings and cell.settings[key] != general.get(key)]
         place = f"studies.{cell.study}.experiments.{cell.experiment}"
-        assert not own or place in stages["prepare"]["foreach"][cell.data["dataset"]].values(), (place, own)
+        assert not own or place in stages["prepare"]["foreach"][cell.data.dataset].values(), (place, own)
     assert PIPELINE["metrics"] == [f"reports/{study}/metrics.json" for study in CONFIG["studies"]]
     assert Counter(next(iter(plot)).split(",")[0] for plot in PIPELINE["plots"]) == dict.fromkeys(CONFIG["studies"], 2)
     experiments = {(cell.study, cell.experiment) for cell in every}

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from regrade import datasets
-from regrade.cells import Configuration
-from regrade.datasets import moons, prepared
-from regrade.errors import UserError
+from regrade.cells.configuration import Configuration
+from regrade.core.errors import UserError
+from regrade.datasets import prepared
+from regrade.datasets.identity import DataIdentity
+from regrade.datasets.sources import moons
 from regrade.training import job
 from regrade.training.loading import load
-from regrade.training.pack import Data
 from regrade.training.state import RunState
+from regrade.training.trainer import Data
 from runs import CPU, MLP, advanced, configuration, points, timeless, watched
 from safetensors.numpy import load_file, save_file
 
@@ -19,10 +20,10 @@ pytestmark = pytest.mark.usefixtures("elsewhere", "double")
 
 def epochs(this: Configuration, data: Data) -> list[float]:
     (state,) = states = [RunState(0)]
-    pack = job.make_pack(this, states, data)
+    trainer = job.make_trainer(this, states, data)
     while state.epoch < this.settings.epochs:
         advanced_from = len(state.history)
-        pack.advance()
+        trainer.advance()
         assert len(state.history) > advanced_from
         assert state.epoch > 0, "it does not get on"
     return [row["epoch"] for row in state.history]
@@ -47,11 +48,11 @@ def test_evaluations_within_an_epoch(rows: int, every: float, expected: list[flo
 
 
 def test_every_row_is_seen_once_between_two_ends_of_an_epoch():
-    pack = job.make_pack(configuration(MLP, evaluate_every=0.5), [RunState(0), RunState(1)], points(30))
-    seen = watched(pack)
+    trainer = job.make_trainer(configuration(MLP, evaluate_every=0.5), [RunState(0), RunState(1)], points(30))
+    seen = watched(trainer)
     for _ in range(2):
         seen.clear()
-        pack.advance()
+        trainer.advance()
         orders = torch.cat(seen, dim=1)[:, :, 0]
         assert [batch.shape[1] for batch in seen] == [4] * 7 + [2]
         assert all(sorted(order.tolist()) == list(range(30)) for order in orders)
@@ -79,20 +80,20 @@ def test_evaluations_that_divide_no_epoch_are_refused(every: float):
 def moons_on_disk() -> dict:
     """Forty training and ten test points, prepared; their identity."""
     options = {"rows": 50, "draw": 1, "noise": 0.1}
-    identity = {"dataset": "moons", "data": "real", "options": options}
-    moons.prepare({}, moons.Options(**options)).save(datasets.folder(identity), {})
+    identity = DataIdentity(dataset="moons", data="real", options=options)
+    moons.prepare({}, moons.Options(**options)).save(identity.folder, {})
     return identity
 
 
-def remove_the_test_split(identity: dict) -> None:
-    path = datasets.folder(identity) / prepared.TENSORS
+def remove_the_test_split(identity: DataIdentity) -> None:
+    path = identity.folder / prepared.TENSORS
     kept = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("test_")}
     save_file(kept, path)
 
 
 def test_held_out_rows_are_the_last_training_rows_and_never_trained_on():
     identity = moons_on_disk()
-    rows, targets = prepared.load(datasets.folder(identity), "train")
+    rows, targets = prepared.load(identity.folder, "train")
     remove_the_test_split(identity)
     for settings, end in (({}, 40), ({"train_rows": 30}, 30), ({"train_rows_cap": 20}, 20)):
         this = configuration(MLP, identity, validation_rows=7, **settings)

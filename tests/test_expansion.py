@@ -2,8 +2,8 @@
 
 import pytest
 from expanded import CONFIG, expanded, experiment, of
-from regrade.cells import Cell
-from regrade.errors import UserError
+from regrade.cells.cell import Cell
+from regrade.core.errors import UserError
 
 
 def test_around_varies_one_factor_at_a_time_and_has_each_combination_once():
@@ -75,7 +75,7 @@ def test_options_of_a_dataset_are_those_of_its_cells_unless_they_say_otherwise()
         initial["grid"], initial["settings"]["noise"] = {"dataset": ["moons"]}, 0.2
 
     def options(every: list[Cell], name: str) -> list[dict]:
-        return [cell.data["options"] for cell in of(name, every) if cell.varying["dataset"] == "moons"]
+        return [cell.data.options for cell in of(name, every) if cell.varying["dataset"] == "moons"]
 
     assert options(expanded(), "p1_toy") == [{"rows": 5000, "draw": 1, "noise": 0.07}] * 2
     changed = expanded(change)

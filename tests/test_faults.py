@@ -16,15 +16,18 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, Project
-from regrade import params
-from regrade.cells import Cell, expand
-from regrade.errors import UserError
-from regrade.files import read_json, sha256
-from regrade.integrity import verify
-from regrade.jobs import explain
-from regrade.params import Params
-from regrade.reporting import best_models, crate, report, verdicts
+from regrade.cells.cell import Cell
+from regrade.cells.expansion import expand
+from regrade.config import params
+from regrade.config.params import Params
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, sha256
+from regrade.core.integrity import verify
+from regrade.reporting import graded
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.evidence import read as evidence_of
+from regrade.reporting.exports import best_models, crate
+from regrade.runtime.logs import explain
 from regrade.statistics import collect
 from regrade.training import scoring, trained
 from tiny import STUDY, sweep, tiny
@@ -108,7 +111,7 @@ def readers(parameters: Params, every: list[Cell]) -> list[tuple[str, Callable[[
     cell = every[0]
 
     def evidence() -> Evidence:
-        return report.evidence(parameters, STUDY, every)
+        return evidence_of(parameters, STUDY, every)
 
     return [
         (f"{cell.folder}/history.parquet", lambda: collect.runs(every)),
@@ -116,15 +119,18 @@ def readers(parameters: Params, every: list[Cell]) -> list[tuple[str, Callable[[
         (f"{cell.folder}/model.safetensors", lambda: trained.load(cell)),
         (f"{cell.folder}/model.safetensors", lambda: list(scoring.scores(cell.folder, parameters))),
         (f"{cell.folder}/history.parquet", lambda: list(scoring.scores(cell.folder, parameters))),
-        ("results/tiny/sweep/*/model.safetensors", lambda: best_models.write(evidence(), Path("models/tiny"))),
+        (
+            "results/tiny/sweep/*/model.safetensors",
+            lambda: best_models.write(evidence(), parameters.studies[STUDY], Path("models/tiny")),
+        ),
         (f"{cell.folder}/predictions.parquet", lambda: evidence().measured(cell)),
         ("data/prepared/moons/*/tensors.safetensors", lambda: trained.load(cell)),
         ("data/prepared/moons/*/card.json", lambda: evidence().facts()),
         ("reports/tiny/data/runs.parquet", evidence),
         ("reports/tiny/data/curves.parquet", evidence),
         ("reports/tiny/data/manifest.json", evidence),
-        ("reports/tiny/data/grades.parquet", lambda: verdicts.read(Path("reports/tiny"))),
-        ("reports/tiny/claims.json", lambda: verdicts.read(Path("reports/tiny"))),
+        ("reports/tiny/data/grades.parquet", lambda: graded.read(Path("reports/tiny"))),
+        ("reports/tiny/claims.json", lambda: graded.read(Path("reports/tiny"))),
     ]
 
 

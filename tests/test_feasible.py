@@ -8,15 +8,18 @@ import pytest
 import torch
 from conftest import ROOT
 from expanded import CONFIG
-from regrade import cells, datasets, feasible, params, references, reported
-from regrade.cells import Configuration
-from regrade.datasets.options import Form
-from regrade.errors import UserError
-from regrade.reporting import ASSETS, tables
-from regrade.statistics import stated
+from regrade.cells import expansion, feasible
+from regrade.cells.configuration import Configuration
+from regrade.config import params, reported
+from regrade.core.errors import UserError
+from regrade.datasets import registry
+from regrade.datasets.form import Form
+from regrade.reporting import ASSETS
+from regrade.reporting.tables import comparisons
+from regrade.statistics import comparison, references
 from regrade.training import job
-from regrade.training.pack import Data
 from regrade.training.state import RunState
+from regrade.training.trainer import Data
 from runs import configuration
 from test_fuzz import WORDS
 
@@ -31,9 +34,9 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", datasets.NAMES)
+@pytest.mark.parametrize("name", registry.NAMES)
 def test_datasets_are_what_they_say_beforehand(name: str):
-    module = datasets.module(name)
+    module = registry.module(name)
     options = module.Options(**{k: v for k, v in OPTIONS.get(name, {}).items() if k in module.Options.model_fields})
     form, prepared = module.form(options), module.stand_in(options)
     inputs = prepared.test_inputs
@@ -78,7 +81,7 @@ def data(form: Form) -> Data:
 def works(this: Configuration, form: Form) -> bool:
     """Whether the network can be built and takes a step."""
     try:
-        job._pack(this, [RunState(0)], data(form)).advance()
+        job.make_trainer(this, [RunState(0)], data(form)).advance()
     except Exception:
         return False
     return True
@@ -93,7 +96,7 @@ def test_what_is_refused_cannot_be_trained_and_what_is_not_can(monkeypatch: pyte
         if form.values in first and layers[0]["kind"] not in first[form.values] and rng.random() < 0.9:
             continue  # hardly any of these can be trained
         this = configuration(layers, loss=rng.choice(["cross_entropy", "squared_error"]), epochs=1, batch_size=5)
-        monkeypatch.setattr(datasets, "form", lambda _, form=form: form)
+        monkeypatch.setattr(registry, "form", lambda _, form=form: form)
         try:
             feasible.check(this)
             allowed = True
@@ -116,13 +119,18 @@ def test_a_row_alone_in_its_batch_is_said_before_training():
             feasible.check(this)
     five = data(Form((2,), 2))
     with pytest.raises(UserError, match="has batch_normalization, which needs more than one row in a batch, but 5"):
-        job._pack(configuration(layers), [RunState(0)], five)
+        job.make_trainer(configuration(layers), [RunState(0)], five)
 
 
 def test_which_layers_can_be_trained():
     for kind in references._LAYERS.values():
-        module = __import__(f"regrade.models.{kind.module}", fromlist=[kind.__name__])
-        source = Path(module.__file__).read_text().split(f"class {kind.__name__}(")[1].split("\nclass ")[0]
+        module = __import__(f"regrade.models.{kind.module}", fromlist=["layers"])
+        source = (
+            Path(module.__file__)
+            .read_text()
+            .split(f"class {kind.__name__.removesuffix('Spec')}(")[1]
+            .split("\nclass ")[0]
+        )
         assert kind.trainable == ("Parameter(" in source), kind
 
 
@@ -130,27 +138,27 @@ def test_histories_have_the_columns_that_claims_may_name():
     for classes in (2, 3):
         this = configuration([{"kind": "dense", "units": classes}], epochs=1)
         state = RunState(0)
-        job._pack(this, [state], data(Form((2,), classes))).advance()
-        every = cells.expand(params.parse(CONFIG))
-        cell = next(cell for cell in every if cell.data["dataset"] == "moons")
+        job.make_trainer(this, [state], data(Form((2,), classes))).advance()
+        every = expansion.expand(params.parse(CONFIG))
+        cell = next(cell for cell in every if cell.data.dataset == "moons")
         columns = set(references._history(cell, "test"))
         assert columns - set(state.history[0]) == ({"test_f1"} if classes == 3 else set())
         assert set(state.history[0]) <= columns
 
 
 def test_metrics_of_reported_numbers_are_those_of_the_code():
-    measured = {*stated._TEXTS, *stated._SPECIAL, "test_accuracy_min"}
-    assert set(reported.SPECIAL) == measured and set(reported.TEXTS) == set(stated._TEXTS)
+    measured = {*comparison._TEXTS, *comparison._SPECIAL, "test_accuracy_min"}
+    assert set(reported.SPECIAL) == measured and set(reported.TEXTS) == set(comparison._TEXTS)
 
 
 def test_names_that_are_taken_are_those_of_rules_folders_and_columns():
     rules = {
         line.split()[1].strip(":")
-        for path in ROOT.glob("workflow/**/*")
+        for path in [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*")]
         if path.suffix == ".smk" or path.name == "Snakefile"
         for line in path.read_text().splitlines()
         if line.startswith("rule ")
     }
     studies = {name.removeprefix("train_") for name in rules if name.startswith("train_")} | {ASSETS}
     assert studies == set(params.NOT_STUDIES)
-    assert {*tables.COLUMNS, *reported.SELECTORS, "experiment", "winner"} <= cells.NOT_SETTINGS
+    assert {*comparisons.COLUMNS, *reported.SELECTORS, "experiment", "winner"} <= expansion.NOT_SETTINGS

@@ -1,5 +1,6 @@
 """Figures: legible whatever the data, the same bytes for the same data, and nothing of matplotlib changed by them."""
 
+import re
 import subprocess
 import sys
 from itertools import combinations, pairwise
@@ -16,9 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from regrade.errors import UserError
-from regrade.reporting import page, registry
-from regrade.reporting.figures import accuracies, curves, files, noise, style
+from regrade.core.errors import UserError
+from regrade.reporting import template_functions
+from regrade.reporting.figures import accuracies, curves, files, repeated, style
+from regrade.reporting.pages import study_page
 
 
 def cells(settings: list[dict]) -> list[SimpleNamespace]:
@@ -90,7 +92,7 @@ FIGURES = {
     "bars": lambda: accuracies.best_accuracies(
         Evidence(grid(4, 1)), "sizes", ["SGD", "SGD with momentum 0.9", "Adam", "a very long name " * 5]
     ),
-    "noise": lambda: noise.noise(REPEATED),
+    "noise": lambda: repeated.noise(REPEATED),
 }
 
 
@@ -139,7 +141,7 @@ def test_nothing_to_draw_is_none():
     assert curves.curves(nothing, None, "loss") is None
     assert curves.curves(nothing, [], "loss", unit="step") is None
     assert accuracies.best_accuracies(Evidence([]), "sizes") is None
-    assert noise.noise([]) is None
+    assert repeated.noise([]) is None
 
 
 def test_lines_are_told_apart_without_colour_and_things_keep_their_colour():
@@ -171,18 +173,30 @@ def test_equal_data_give_equal_files_whatever_the_user_has_set(tmp_path: Path, m
         before = dict(matplotlib.rcParams)
     assert written[0] == written[1]
     assert [content[:4] for content in written[0]] == [b"<?xm", b"\x89PNG", b"%PDF"]
-    code = "import sys; import regrade.reporting.site; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys; import regrade.reporting.pages.site; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow/scripts").returncode == 0
 
 
+def test_what_a_figure_says_is_not_shortened_with_its_positions(tmp_path: Path):
+    figure = drawn(1, FALLING)
+    figure.axes[0].set_title("0.123456 <b> -0.98765")
+    files.write(figure, tmp_path, "figure")
+    svg = (tmp_path / "figure.svg").read_text()
+    assert ">0.123456 &lt;b&gt; -0.98765</text>" in svg
+    tags = "".join(re.findall("<[^>]+>", svg))
+    assert not re.search(r"\.\d{3}", tags) and re.search(r"\.\d\d", tags)
+
+
 def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("regrade.study_code.STUDIES", tmp_path)
-    study = page.StudyPage(Evidence([]), tmp_path)
+    monkeypatch.setattr("regrade.reporting.study_code.STUDIES", tmp_path)
+    study = study_page.StudyPage(Evidence([]), tmp_path)
     (tmp_path / "none").mkdir()
     code = tmp_path / "none/figures.py"
-    code.write_text("from regrade.reporting.registry import value\n\n\n@value\ndef curves(evidence):\n    return 1\n")
+    code.write_text(
+        "from regrade.reporting.template_functions import value\n\n\n@value\ndef curves(evidence):\n    return 1\n"
+    )
     with pytest.raises(UserError, match=r"'curves' is there already; give the function in .*figures\.py another name"):
-        page.StudyPage(SimpleNamespace(name="none", find=None, cell=None, best=None), tmp_path).functions()
+        study_page.StudyPage(SimpleNamespace(name="none", find=None, cell=None, best=None), tmp_path).functions()
     for text, said in (("def f(:\n", "invalid syntax"), ("import no_such_module\n", "no_such_module")):
         code.write_text(text)
         with pytest.raises(UserError, match=rf"figures\.py cannot be imported: .*{said}"):
@@ -190,5 +204,5 @@ def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypat
 
 
 def test_what_a_module_imports_is_not_its_own():
-    assert set(registry.entries(curves)) == {"curves", "steps_per_epoch"}
-    assert set(registry.entries(accuracies)) == {"best_accuracies"}
+    assert set(template_functions.entries(curves)) == {"curves", "steps_per_epoch"}
+    assert set(template_functions.entries(accuracies)) == {"best_accuracies"}

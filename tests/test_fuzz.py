@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import traceback
@@ -22,20 +23,23 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, merged
-from regrade import cells, claims, datasets, params, references, reported
-from regrade.cells import Cell
-from regrade.datasets import word_vectors
-from regrade.errors import UserError
-from regrade.files import write_json
-from regrade.jobs import explain
-from regrade.statistics import accuracy, grading, measurements, stated
+from regrade.cells import expansion, layout
+from regrade.cells.cell import Cell
+from regrade.config import claims, params, reported
+from regrade.core.errors import UserError
+from regrade.core.files import write_json
+from regrade.datasets import registry
+from regrade.datasets.text import word_vectors
+from regrade.runtime.logs import explain
+from regrade.statistics import accuracy, comparison, grading, measurements, references
 from regrade.statistics.measurements import Measurements
 from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState
 
-CHANGES = int(os.environ.get("REGRADE_FUZZ", 3000))
-TRAINED = CHANGES // 50
+CHANGES = int(os.environ.get("REGRADE_FUZZ", 2600))
+TRAINED = CHANGES // 100
+MEMORY = 16 * 2**30  # bytes of addresses for one change
 SECONDS = 20  # for one change: more is a hang
 STUDIES = ROOT / "workflow/studies"
 WORDS, LANGUAGE = (
@@ -140,7 +144,7 @@ def misspelt(text: str, rng: random.Random) -> str:
 def plan(config: dict) -> list[Cell]:
     """What the workflow asks of params.yaml before any job starts."""
     parameters = params.parse(config)
-    every = cells.expand(parameters)
+    every = expansion.expand(parameters)
     references.check(parameters, every)
     assert all(cell.folder for cell in every)  # named now, as the workflow does
     return every
@@ -154,6 +158,8 @@ def outcome(attempt, *arguments: object) -> tuple[str, object]:
 
     signal.signal(signal.SIGALRM, hang)
     signal.alarm(SECONDS)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limits[1]))
     try:
         return "plan", attempt(*arguments)
     except Exception as error:
@@ -163,6 +169,7 @@ def outcome(attempt, *arguments: object) -> tuple[str, object]:
         return "sentence", sentence
     finally:
         signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def shown(faults: list[tuple[str, object]]) -> str:
@@ -228,17 +235,15 @@ def train(cell: Cell) -> None:
     """One epoch of one run of the cell, on its stand-in data."""
     configuration = cell.configuration()
     identity = configuration.data
-    folder = datasets.folder(identity)
+    folder = identity.folder
     if not folder.exists():
-        module = datasets.module(identity["dataset"])
-        module.stand_in(module.Options(**identity.get("options", {}))).save(
-            folder, datasets.prepared_identity(identity)
-        )
-    if "word_vectors" in identity and not datasets.word_vectors_folder(identity).exists():
+        module = registry.module(identity.dataset)
+        module.stand_in(registry.options(identity)).save(folder, identity.prepared.parts)
+    if identity.word_vectors_folder and not identity.word_vectors_folder.exists():
         fitted = word_vectors.fit(folder, word_vectors.WordVectors(**CONFIG["datasets"]["imdb"]["word_vectors"]))
-        word_vectors.save(fitted, datasets.word_vectors_folder(identity), datasets.fitted_identity(identity))
+        word_vectors.save(fitted, identity.word_vectors_folder, identity.fitted.parts)
     states = [RunState(seed) for seed in cell.seeds[:1]]
-    job.make_pack(configuration, states, load(configuration, torch.device("cpu"))).advance()
+    job.make_trainer(configuration, states, load(configuration, torch.device("cpu"))).advance()
     assert states[0].history
 
 
@@ -247,7 +252,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A folder with the files that grading reads, and made-up runs of every study's cells."""
     folder, random_numbers, found = tmp_path_factory.mktemp("measured"), np.random.default_rng(15), {}
     for study in CONFIG["studies"]:
-        every, runs, histories = cells.expand(params.parse(of_study(CONFIG, study))), [], []
+        every, runs, histories = expansion.expand(params.parse(of_study(CONFIG, study))), [], []
         for cell in every:
             configuration = cell.configuration()
             split = configuration.settings.evaluated
@@ -264,10 +269,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
                 histories.append(history.assign(experiment=cell.experiment, cell=cell.name))
             if cell.selection:
                 write_json(folder / cell.selection.path, {"settings": dict.fromkeys(cell.selection.settings, 1)})
-            if datasets.task(cell.data["dataset"]) == "language":
+            if registry.task(cell.data.dataset) == "language":
                 (folder / cell.folder).mkdir(parents=True)
                 written = {"seed": [0], "epoch": [1.0], "kind": ["prompted"], "prompt": ["s"], "first_error": [None]}
-                pd.DataFrame(written).to_parquet(folder / cell.folder / cells.PREDICTIONS)
+                pd.DataFrame(written).to_parquet(folder / cell.folder / layout.PREDICTIONS)
+                write_json(folder / cell.folder / layout.RECORD, {})
         found[study] = Measurements(every, pd.DataFrame(runs), pd.concat(histories, ignore_index=True))
     return folder, found
 
@@ -277,7 +283,7 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """What planning and grading do with a study of which a file has this content."""
     folder, found = measured
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(stated, "_activations", lambda cell: {})
+    monkeypatch.setattr(comparison, "_activations", lambda cell: {})
     monkeypatch.setattr(measurements, "_answers", lambda *_: None)
     for module in (reported, claims):
         monkeypatch.setattr(module, "STUDIES", folder / "studies")

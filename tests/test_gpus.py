@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from conftest import ROOT
-from regrade import gpus
+from regrade.runtime import gpus
 
 # Takes a share, says which GPU it sees, and keeps it until its standard input is closed
 JOB = """
 import os, sys
 from pathlib import Path
-from regrade import gpus
+from regrade.runtime import gpus
 with gpus.one(int(sys.argv[1]), Path(sys.argv[2])):
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.read()

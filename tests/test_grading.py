@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, Project
-from regrade import cells, params
-from regrade.files import read_json
-from regrade.statistics import grades, stated, verdicts
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.core.files import read_json
+from regrade.statistics import comparison, grades, verdicts
 from regrade.statistics.bootstrap import means, probability_of_best
 from regrade.statistics.estimate import Estimate, estimate
+from regrade.statistics.hypotheses import Part
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.parts import Part
 from scipy import stats
 from simulation import LEAST_WORLDS, World, false_verdicts, study_errors
 
@@ -126,7 +127,7 @@ def test_a_reduced_run_is_graded_as_reduced(finished: Project):
 def untrained() -> dict[str, Measurements]:
     """All studies of params.yaml, with nothing trained."""
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
-    every = cells.expand(params.parse(config | {"scale": "paper"}))
+    every = expansion.expand(params.parse(config | {"scale": "paper"}))
     found = {}
     for study in config["studies"]:
         mine = [cell for cell in every if cell.study == study]
@@ -139,7 +140,7 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
     for study, measurements in untrained.items():
         first = {cell.experiment: cell for cell in reversed(measurements.cells)}
         few = Measurements(list(first.values()), measurements.runs, measurements.curves)
-        compared = stated.comparisons(study, few)
+        compared = comparison.comparisons(study, few)
         assert any(one.cell is None for one in compared)
         judged = verdicts.judge(study, few, compared, lambda cell: False)
         assert {one.verdict for one in judged} == {"not run"}
@@ -148,7 +149,7 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
 def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(untrained: dict[str, Measurements]):
     numbers = judged = 0
     for study, measurements in untrained.items():
-        compared = stated.comparisons(study, measurements)
+        compared = comparison.comparisons(study, measurements)
         assert [one.row for one in compared if one.cell is None] == []
         assert len(grades.table(compared, lambda cell: False)) == len(compared)
         for one in verdicts.judge(study, measurements, compared, lambda cell: False):

@@ -15,13 +15,15 @@ import test_cifar10
 import test_imdb
 import yaml
 from conftest import Project, merged
-from regrade import __main__, cells, claims, params, prune, reported
-from regrade.datasets import imdb
+from regrade import cli
+from regrade.cells import expansion, layout, prune
+from regrade.config import claims, params, reported
+from regrade.config.dataset import DataFile
+from regrade.core.errors import UserError
 from regrade.datasets.fetch import fetch
-from regrade.errors import UserError
-from regrade.params import DataFile
-from regrade.reporting import page
+from regrade.datasets.sources import imdb
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.pages import study_page
 from regrade.reporting.tables import table_format
 from tiny import PARAMS, STUDY, sweep, tiny
 
@@ -103,7 +105,7 @@ def test_names_that_become_paths_are_plain(name: str):
 
 
 def cells_of(config: dict) -> list:
-    return cells.expand(params.parse(config))
+    return expansion.expand(params.parse(config))
 
 
 @pytest.mark.parametrize("value", [COMMANDS, MARKUP, "../../up"], ids=["commands", "markup", "path"])
@@ -246,7 +248,7 @@ TEMPLATES = {
     "{{ 1 / 0 }}": "line 2: ZeroDivisionError: division by zero",
     '{{ table("1") }}': "line 2: TypeError: ",
     '{{ find("sweep")[7].folder }}': "line 2: UndefinedError: ",
-    '{{ curves("sweep", "accuracy") }}': "line 2 (by figures.py, line ",
+    '{{ curves("sweep", "accuracy") }}': "line 2 (by curves.py, line ",
     "{% if %}": "line 2: Expected an expression",
     '{% include "part.md.j2" %}': "part.md.j2 is missing",
     "{{ missing }}": "line 2: UndefinedError: 'missing' is undefined",
@@ -255,13 +257,13 @@ TEMPLATES = {
 
 def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(page, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_page, "STUDIES", tmp_path)
     of_study = Evidence(cells_of(PARAMS), pd.DataFrame(), pd.DataFrame(), STUDY, params.parse(PARAMS))
     (tmp_path / STUDY).mkdir()
     for text, complaint in TEMPLATES.items():
-        (tmp_path / STUDY / page.TEMPLATE).write_text(f"# A page\n{text}\n")
+        (tmp_path / STUDY / study_page.TEMPLATE).write_text(f"# A page\n{text}\n")
         with pytest.raises(UserError) as raised:
-            page.body(of_study, tmp_path)
+            study_page.body(of_study, tmp_path)
         assert complaint in str(raised.value) and "\n" not in str(raised.value), text
 
 
@@ -275,11 +277,11 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
         def refused(*_, number=number, **__):
             raise OSError(number, os.strerror(number), "a/file")
 
-        monkeypatch.setattr(__main__, "write_json", refused)
+        monkeypatch.setattr(cli, "write_json", refused)
         monkeypatch.setattr(prune, "unnamed", refused)
         monkeypatch.setattr("regrade.reporting.report.write_all", refused)
         for command in ("schema", "prune", "report"):
-            assert __main__.main([command]) == 1
+            assert cli.main([command]) == 1
             said = capsys.readouterr().err
             assert words in said and "a/file" in said and said.count("\n") == 1
 
@@ -289,7 +291,7 @@ def test_a_damaged_record_hides_no_other_cell(tmp_path: Path):
     listing = project.run(sys.executable, "-m", "regrade", "cells")
     folder = re.findall(r"results/\S+", listing.stdout)[0]
     (project.folder / folder).mkdir(parents=True)
-    for name in cells.FILES:
+    for name in layout.FILES:
         (project.folder / folder / name).write_text("{")
     answer = project.run(sys.executable, "-m", "regrade", "cells")
     assert answer.returncode == 1

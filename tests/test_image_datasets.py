@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, Project, merged
-from regrade import datasets
-from regrade.datasets import mnist, prepared, tiny_mnist, tiny_toy
-from regrade.errors import UserError
-from regrade.files import read_json, sha256
-from regrade.params import Dataset
+from regrade.config.dataset import Dataset
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, sha256
+from regrade.datasets import prepared, registry
+from regrade.datasets.sources import mnist, tiny_mnist, tiny_toy
 
 NAMES = mnist.TRAIN + mnist.TEST
 ARRAYS = ("train_inputs", "train_targets", "test_inputs", "test_targets")
@@ -76,7 +76,7 @@ def test_mnist_fetched_and_prepared_as_published(project: Project, tmp_path: Pat
         },
     )
     given = {"mnist": Dataset.model_validate({"files": addresses})}
-    folder = datasets.folder(datasets.identity("mnist", "real", {}, given, "here"))
+    folder = registry.identity("mnist", "real", {}, given, "here").folder
     answer = project.snakemake(str(folder), overlay=overlay)
     assert answer.returncode == 0, answer.stdout
     for split, seed in (("train", 1), ("test", 2)):

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import yaml
 from pyarrow import parquet
-from regrade import datasets
-from regrade.datasets import imdb, prepared, reading, reviews, word_vectors
-from regrade.datasets.ragged import Ragged
-from regrade.datasets.reading import Reading
-from regrade.datasets.word_vectors import WordVectors
-from regrade.errors import UserError
-from regrade.files import sha256
+from regrade.core.errors import UserError
+from regrade.core.files import sha256
+from regrade.datasets import prepared, registry
+from regrade.datasets.sources import imdb
+from regrade.datasets.standins import reviews
+from regrade.datasets.text import reading, word_vectors
+from regrade.datasets.text.ragged import Ragged
+from regrade.datasets.text.reading import Reading
+from regrade.datasets.text.word_vectors import WordVectors
 from safetensors.numpy import save_file
 
 # Words by frequency in training: good 4, film 3, not 3, a 2, bad 2, don't 1
@@ -301,7 +303,7 @@ def ngrams(words: list[str], longest: int) -> list[tuple[str, ...]]:
 def test_the_workflow_knows_it():
     params = yaml.safe_load((Path(__file__).resolve().parents[1] / "params.yaml").read_text())
     assert list(params["datasets"]["imdb"]["files"]) == [imdb.ARCHIVE]
-    assert datasets.identity("imdb", "stand_in", {}, {}, "here")["dataset"] == "imdb"
+    assert registry.identity("imdb", "stand_in", {}, {}, "here").dataset == "imdb"
 
 
 @pytest.mark.skipif("REGRADE_MIRROR" not in os.environ, reason="REGRADE_MIRROR does not name a folder with the archive")

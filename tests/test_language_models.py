@@ -5,20 +5,21 @@ import math
 import numpy as np
 import pytest
 import torch
-from regrade import datasets
-from regrade.cells import HISTORY, PREDICTIONS, RECORD, Configuration
-from regrade.datasets import prepared
-from regrade.errors import UserError
+from regrade.cells.configuration import Configuration
+from regrade.cells.layout import HISTORY, PREDICTIONS, RECORD
+from regrade.core.errors import UserError
+from regrade.datasets import prepared, registry
+from regrade.datasets.identity import DataIdentity
 from regrade.languages.language import END as NOTHING
 from regrade.languages.language import Language
 from regrade.models.network import Network
 from regrade.training import job, results
 from regrade.training.loading import load
-from regrade.training.pack import Data
 from regrade.training.sampling import continued
 from regrade.training.state import RunState
 from regrade.training.store import Store
 from regrade.training.streams import stream
+from regrade.training.trainer import Data
 from runs import CPU, advanced, network, timeless, watched
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "double")
@@ -47,9 +48,10 @@ def made(name: str, train: int = 40, tested: int = 30, network: list[dict] | Non
     """A configuration on texts that are prepared here; `changes`: of settings, or of what is asked to be written."""
     options = {"train_texts": train, "test_texts": tested, "draw_seed": 1, **PROBABILITIES[name]}
     reading = {key: changes.pop(key, value) for key, value in READING.items()}
-    identity = {"dataset": name, "data": "real", "options": options} | datasets.reading_of(name, reading, "here")
-    module = datasets.module(name)
-    module.prepare({}, module.Options(**options)).save(datasets.folder(identity), {})
+    how = registry.reading_of(name, reading, "here")
+    identity = DataIdentity(dataset=name, data="real", options=options, reading=how)
+    module = registry.module(name)
+    module.prepare({}, module.Options(**options)).save(identity.folder, {})
     settings = {"dataset": name, "network": "n", "optimizer": "adam", "lr": 0.01, "batch_tokens": 120, "epochs": 5}
     return Configuration(
         conventions="torch",
@@ -61,13 +63,13 @@ def made(name: str, train: int = 40, tested: int = 30, network: list[dict] | Non
 
 def texts(this: Configuration, split: str) -> list[list[int]]:
     """The token ids of a split, from the start to the end."""
-    rows, _ = prepared.load(datasets.folder(this.data), split)
+    rows, _ = prepared.load(this.data.folder, split)
     return [[START, *(FIRST + int(number) for number in row), END] for row in rows]
 
 
 def language_of(this: Configuration) -> Language:
-    module = datasets.module(this.data["dataset"])
-    return module.language(module.Options(**this.data["options"]))
+    module = registry.module(this.data.dataset)
+    return module.language(registry.options(this.data))
 
 
 def alone(this: Configuration, state: RunState, times: int, data: Data | None = None) -> RunState:
@@ -129,12 +131,12 @@ def test_loss_and_accuracy_per_token_equal_those_counted_text_by_text(name: str)
 def compared_with_plain(this: Configuration) -> tuple[dict, list[torch.Tensor]]:
     """Train one epoch, and the plain model on the same batches: the row of numbers, and the batches."""
     state = RunState(0)
-    pack = job.make_pack(this, [state], load(this, CPU))
-    pack.save()
+    trainer = job.make_trainer(this, [state], load(this, CPU))
+    trainer.save()
     plain = Plain(state.tensors)
-    seen = watched(pack, "embedding1")
-    pack.advance()
-    pack.save()
+    seen = watched(trainer, "embedding1")
+    trainer.advance()
+    trainer.save()
     ends = {tuple(text[:-1]): text[1:] for text in texts(this, "train")}
     optimizer = torch.optim.Adam(plain.parameters(), lr=this.settings.lr)
     norms, lost, count = [], 0.0, 0
@@ -365,7 +367,7 @@ def test_other_cells_than_the_lstm_are_refused_before_training(cell: str):
     with pytest.raises(
         UserError, match=f"the network 'n' cannot be built: texts are continued by an LSTM only, not by {cell};"
     ):
-        job.make_pack(this, [RunState(0)], load(this, CPU))
+        job.make_trainer(this, [RunState(0)], load(this, CPU))
 
 
 def test_a_network_that_gives_its_last_state_only_is_refused():
@@ -373,24 +375,26 @@ def test_a_network_that_gives_its_last_state_only_is_refused():
     layers[1]["output"] = "last"
     this = made("ndfa", network=layers)
     with pytest.raises(UserError, match="ends with shape"):
-        job.make_pack(this, [RunState(0)], load(this, CPU))
+        job.make_trainer(this, [RunState(0)], load(this, CPU))
 
 
 def test_a_run_that_diverges_ends_with_what_it_wrote(tmp_path):
     this, data = made("ndfa", epochs=1), load(made("ndfa"), CPU)
     states = [RunState(0), RunState(1)]
     for state in states:
-        pack = job.make_pack(this, [state], data)
+        trainer = job.make_trainer(this, [state], data)
         if state.seed:
             with torch.no_grad():
-                pack.learner.network.dense1.bias.fill_(math.nan)
-        pack.advance()
-        pack.save()
+                trainer.learner.network.dense1.bias.fill_(math.nan)
+        trainer.advance()
+        trainer.save()
     assert [state.diverged for state in states] == [False, True]
     samples = [sample for sample in states[1].samples if sample["kind"] == "prompted"]
     assert all(sample["text"] == sample["prompt"] for sample in samples)
     cell = type(
-        "Cell", (), {"study": "s", "experiment": "e", "name": "n", "varying": {}, "scale": "t", "seeds": (0, 1)}
+        "Cell",
+        (),
+        {"study": "s", "experiment": "e", "name": "n", "varying": {}, "scale": "t", "seeds": (0, 1), "code": "c"},
     )
     results.write(tmp_path / "cell", cell, this, states, data.evaluation_targets.numpy(), [])
     assert all((tmp_path / "cell" / name).exists() for name in (HISTORY, PREDICTIONS, RECORD))

@@ -7,15 +7,15 @@ import re
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from regrade.languages import brackets, ndfa
-from regrade.languages.brackets import Brackets
+from regrade.languages import automaton, dyck
+from regrade.languages.automaton import WORDS, Ndfa
+from regrade.languages.dyck import Brackets
 from regrade.languages.language import END, Language
-from regrade.languages.ndfa import WORDS, Ndfa
 
 LANGUAGES = {
-    "ndfa": Ndfa(ndfa.Options(another_word=0.7)),
-    "brackets": Brackets(brackets.Options(pair_inside=0.4, pair_after=0.3)),
-    "one outermost pair": Brackets(brackets.Options(pair_inside=0.4, pair_after=0)),
+    "ndfa": Ndfa(automaton.Options(another_word=0.7)),
+    "brackets": Brackets(dyck.Options(pair_inside=0.4, pair_after=0.3)),
+    "one outermost pair": Brackets(dyck.Options(pair_inside=0.4, pair_after=0)),
 }
 every_language = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES.keys())
 NDFA, BRACKETS, ONE_PAIR = LANGUAGES.values()
@@ -112,7 +112,7 @@ def test_ndfa_probabilities_by_enumeration():
 def test_brackets_probabilities_by_enumeration(after: float):
     """All texts of up to 16 brackets: for each length, their mass is that of the derivations, counted by recursion."""
     inside = 0.4
-    language = Brackets(brackets.Options(pair_inside=inside, pair_after=after))
+    language = Brackets(dyck.Options(pair_inside=inside, pair_after=after))
     # Mass of what T and S of the grammar make, by number of pairs
     t = [1 - inside]
     for n in range(1, 9):
@@ -129,7 +129,7 @@ def test_brackets_probabilities_by_enumeration(after: float):
 @pytest.mark.parametrize("probability", [0.1, 0.49])
 def test_brackets_of_all_lengths_have_mass_entropy_and_length(probability: float):
     """One outermost pair of n pairs: a Catalan number of texts, equally likely. Summed far beyond what is ever drawn."""
-    language = Brackets(brackets.Options(pair_inside=probability, pair_after=0))
+    language = Brackets(dyck.Options(pair_inside=probability, pair_after=0))
     mass = entropy = length = 0.0
     texts = 1.0  # the Catalan number of n - 1 times probability^(n - 1) (1 - probability)^n, without overflow
     for n in range(1, 60_000):
@@ -225,12 +225,12 @@ def test_the_automaton_is_deterministic_and_reads_each_word_back_to_its_beginnin
 @pytest.mark.parametrize(
     ("options", "values"),
     [
-        (ndfa.Options, {"another_word": 1.0}),
-        (ndfa.Options, {"another_word": 0.0}),
-        (ndfa.Options, {}),
-        (brackets.Options, {"pair_inside": 0.5, "pair_after": 0.0}),
-        (brackets.Options, {"pair_inside": 0.4, "pair_after": 1.0}),
-        (brackets.Options, {"pair_inside": 0.4}),
+        (automaton.Options, {"another_word": 1.0}),
+        (automaton.Options, {"another_word": 0.0}),
+        (automaton.Options, {}),
+        (dyck.Options, {"pair_inside": 0.5, "pair_after": 0.0}),
+        (dyck.Options, {"pair_inside": 0.4, "pair_after": 1.0}),
+        (dyck.Options, {"pair_inside": 0.4}),
     ],
 )
 def test_probabilities_without_finite_texts_are_refused(options: type, values: dict):

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 from conftest import ROOT, Project, copy_workflow
-from regrade.files import read_json
+from regrade.core.files import read_json
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,7 @@ def test_mistakes_are_named(added: Project):
             ("sizes,hidden_size=2,", "size,hidden_size=2,", "line 2", "no experiment 'size'"),
             ("epoch,0.88,", "epoch,88 %,", "line 2", "'88 %' is no number"),
         ],
+        "figures.py": [("def seeds(evidence, experiment):", "def seeds(evidence, experiment:", "line 7", "mend it")],
     }
     for name, mistakes in wrong.items():
         before = (folder / name).read_text()

@@ -5,16 +5,16 @@ import math
 
 import pytest
 import torch
-from regrade import datasets
-from regrade.cells import Configuration
-from regrade.datasets import palindromes
-from regrade.errors import UserError
+from regrade.cells.configuration import Configuration
+from regrade.core.errors import UserError
+from regrade.datasets.identity import DataIdentity
+from regrade.datasets.sources import palindromes
 from regrade.models.network import Network
 from regrade.training import job
+from regrade.training.learners.torch import Learner
 from regrade.training.loading import load
-from regrade.training.pack import Data
 from regrade.training.state import RunState
-from regrade.training.torch_learner import Learner
+from regrade.training.trainer import Data
 from runs import CPU, advanced, configuration, context, timeless, watched
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "double")
@@ -24,14 +24,14 @@ RNN = [
 ]
 
 
-def palindromes_on_disk(length: int = 5) -> dict:
+def palindromes_on_disk(length: int = 5) -> DataIdentity:
     options = {"sequence_length": length, "test_draws": 30}
-    identity = {"dataset": "palindromes", "data": "real", "options": options}
-    palindromes.prepare({}, palindromes.Options(**options)).save(datasets.folder(identity), {})
+    identity = DataIdentity(dataset="palindromes", data="real", options=options)
+    palindromes.prepare({}, palindromes.Options(**options)).save(identity.folder, {})
     return identity
 
 
-def on_palindromes(identity: dict, **settings) -> Configuration:
+def on_palindromes(identity: DataIdentity, **settings) -> Configuration:
     settings = {"train_rows": 24, "optimizer": "rmsprop", "lr": 0.01, "batch_size": 8, "clip_norm": 1.0} | settings
     return configuration(RNN, identity, dataset="palindromes", **settings)
 
@@ -54,10 +54,10 @@ def test_every_epoch_has_new_palindromes_and_they_are_those_of_the_seed():
     data = doubled(load(this, CPU))
 
     def batches(seeds: list[int]) -> torch.Tensor:
-        pack = job.make_pack(this, [RunState(seed) for seed in seeds], data)
-        seen = watched(pack, "recurrent1")
+        trainer = job.make_trainer(this, [RunState(seed) for seed in seeds], data)
+        seen = watched(trainer, "recurrent1")
         for _ in range(3):
-            pack.advance()
+            trainer.advance()
         assert [batch.shape[1] for batch in seen] == [8] * 9
         return torch.cat(seen, dim=1)
 

@@ -2,7 +2,8 @@
 
 import keras
 from expanded import expanded
-from regrade import cells, reported
+from regrade.cells.cell import Cell
+from regrade.config import reported
 from regrade.models.network import Network
 from runs import context
 
@@ -12,12 +13,12 @@ def test_parameter_counts_of_every_cell_equal_keras():
     layers = keras.layers
     steps, words = 100, 700
 
-    def text(cell: cells.Cell, level: str) -> list:
+    def text(cell: Cell, level: str) -> list:
         return (
             [layers.Embedding(words, 20)] if level == "word" else [layers.Lambda(lambda x: keras.ops.one_hot(x, 256))]
         )
 
-    def expected(cell: cells.Cell) -> int:
+    def expected(cell: Cell) -> int:
         s = cell.settings
         if s["network"] == "image_cnn":
             filters1, filters2 = (s.get(name, value) for name, value in (("filters1", 10), ("filters2", 20)))

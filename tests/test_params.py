@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, SMALL, Project, merged
-from regrade import cells, overlays, params, yaml_files
-from regrade.errors import UserError
-from regrade.files import read_json
+from regrade.cells import expansion
+from regrade.config import overlays, params
+from regrade.core import yaml_files
+from regrade.core.errors import UserError
+from regrade.core.files import read_json
 from snakemake.cli import parse_config
 from tiny import PARAMS, sweep, tiny
 
@@ -60,7 +62,7 @@ MISTAKES = {
     "unknown dataset": (
         f"{BASELINE}.settings.dataset",
         "cifar",
-        f"{BASELINE}: dataset 'cifar' is none of cifar10, dbpedia, ",
+        f"{BASELINE}: there is no dataset 'cifar' (did you mean 'cifar10'?)",
     ),
     "unknown network": (
         f"{BASELINE}.settings.network",
@@ -147,8 +149,8 @@ MISTAKES |= {
     ),
     "tokens to a layer of pixels": (
         f"{STUDY}.networks.gru.0",
-        "flatten",
-        f"{STUDY}.networks.gru.0.flatten: cannot take ids of shape (100)",
+        {"dropout": {"rate": 0.1}},
+        f"{STUDY}.networks.gru.0.dropout: cannot take ids of shape (100)",
     ),
     "rows of whole texts": (
         "studies.vudl.experiments.q1_tuning.settings",
@@ -196,7 +198,7 @@ def changed(path: str, value: object) -> dict:
 def test_mistakes_are_one_sentence_with_the_path(mistake: str):
     path, value, expected = MISTAKES[mistake]
     with pytest.raises(UserError) as raised:
-        cells.expand(params.parse(changed(path, value)))
+        expansion.expand(params.parse(changed(path, value)))
     sentence = str(raised.value)
     assert sentence.startswith("params.yaml: ")
     assert expected in sentence
@@ -238,7 +240,7 @@ def test_a_cell_has_one_name_however_its_numbers_are_written(tmp_path: Path, mon
     def names(lr: str, epochs: str) -> set[str]:
         text = yaml.safe_dump(merged(PARAMS, sweep(grid={"lr": ["LR", 1], "epochs": ["EPOCHS"], "width": [2]})))
         Path("params.yaml").write_text(text.replace("EPOCHS", epochs).replace("LR", lr))
-        return {cell.name for cell in cells.expand(params.parse(overlays.merged()))}
+        return {cell.name for cell in expansion.expand(params.parse(overlays.merged()))}
 
     monkeypatch.chdir(tmp_path)
     assert len(names("0.00001", "10")) == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT
-from regrade.training import device, process
+from regrade.runtime import device, process
 
 PROGRAM = Path(__file__).parent / "alone_or_stacked.py"
 AS_IS: dict[str, str] = {}
@@ -53,7 +53,8 @@ def test_alone_as_among_others_and_resumed(name: str):
 
 SHOW = """
 import torch
-from regrade.training import process, stacking
+from regrade.runtime import process
+from regrade.training import stacking
 from runs import CPU, MLP, configuration
 process.set_up({threads})
 print(stacking.stacked(configuration(MLP), CPU))

@@ -5,11 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from regrade import datasets
-from regrade.datasets import word_vectors
-from regrade.datasets.ngrams import Ngrams
+from regrade.datasets import registry
+from regrade.datasets.identity import DataIdentity
 from regrade.datasets.prepared import Prepared
-from regrade.datasets.ragged import Ragged
+from regrade.datasets.text import word_vectors
+from regrade.datasets.text.ngrams import Ngrams
+from regrade.datasets.text.ragged import Ragged
 from regrade.models.network import Network
 from regrade.training.loading import load
 from runs import CPU, configuration, context
@@ -17,13 +18,11 @@ from runs import CPU, configuration, context
 pytestmark = pytest.mark.usefixtures("elsewhere", "double")
 
 
-def reviews_on_disk(reading: dict, vectors: np.ndarray | None = None) -> dict:
+def reviews_on_disk(reading: dict, vectors: np.ndarray | None = None) -> DataIdentity:
     """Three reviews of a vocabulary of five words to train on, one to test on."""
-    identity = {
-        "dataset": "imdb",
-        "data": "stand_in",
-        "reading": datasets.reading_of("imdb", reading, "here")["reading"],
-    }
+    fitted = {"size": vectors.shape[1]} if vectors is not None else None
+    how = registry.reading_of("imdb", reading, "here")
+    identity = DataIdentity(dataset="imdb", data="stand_in", reading=how, word_vectors=fitted)
     Prepared(
         train_inputs=Ragged.of([[0, 1, 2, 0, 1], [4, 0, 1, 3], [3, 2]]),
         train_targets=np.array([0, 1, 0]),
@@ -32,11 +31,10 @@ def reviews_on_disk(reading: dict, vectors: np.ndarray | None = None) -> dict:
         classes=["negative", "positive"],
         source="five words",
         vocabulary=["the", "film", "is", "so", "bad"],
-    ).save(datasets.folder(identity), {})
+    ).save(identity.folder, {})
     if vectors is not None:
-        identity["word_vectors"] = {"size": vectors.shape[1]}
         fitted = word_vectors.Fitted(vectors, len(vectors), "made up")
-        word_vectors.save(fitted, datasets.word_vectors_folder(identity), {})
+        word_vectors.save(fitted, identity.word_vectors_folder, {})
     return identity
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from expanded import expanded, experiment, of
-from regrade.cells import HISTORY, MODEL, PREDICTIONS, RECORD, Cell
-from regrade.errors import UserError
-from regrade.files import write_json
+from regrade.cells.cell import Cell
+from regrade.cells.layout import HISTORY, MODEL, PREDICTIONS, RECORD
+from regrade.core.errors import UserError
+from regrade.core.files import write_json
 from regrade.statistics import selection
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -58,7 +59,7 @@ def test_the_best_candidate_is_trained_for_as_long_as_it_took_to_be_at_its_best(
     resolved = best.configuration(choice["settings"])
     assert resolved.settings.epochs == 4
     assert resolved.settings.validation_rows == 0
-    assert resolved.data["reading"]["ngrams"] == 1
+    assert resolved.data.reading["ngrams"] == 1
     assert [layer.kind for layer in resolved.network] == ["bag", "dense"]
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from regrade.training import stacking
-from regrade.training.pack import Data
+from regrade.training.learners.torch import Learner
 from regrade.training.state import RunState
-from regrade.training.torch_learner import Learner
+from regrade.training.trainer import Data
 from runs import CPU, MLP, advanced, configuration, context, points, timeless
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "double")

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, Project, copy_workflow
-from regrade import cells, params, reported
-from regrade.errors import UserError
-from regrade.files import read_json, sha256, write_json
+from regrade.cells import expansion
+from regrade.config import params, reported
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, sha256, write_json
 from regrade.training import scoring
 from safetensors.numpy import save_file
 
@@ -278,7 +279,7 @@ def test_language_models_have_their_floor_and_show_what_they_wrote(whole: Projec
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_reported_numbers_are_of_cells_in_params_yaml(study: str):
-    every = [cell for cell in cells.expand(params.parse(CONFIG | {"scale": "paper"})) if cell.study == study]
+    every = [cell for cell in expansion.expand(params.parse(CONFIG | {"scale": "paper"})) if cell.study == study]
     rows = reported.rows(study)
     assert rows
     for row in rows:

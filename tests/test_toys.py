@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import SMALL, Project, merged
-from regrade import datasets
-from regrade.datasets import circles, classification, moons, palindromes, prepared, tiny_toy
-from regrade.errors import UserError
-from regrade.files import read_json
+from regrade.core.errors import UserError
+from regrade.core.files import read_json
+from regrade.datasets import prepared, registry
+from regrade.datasets.sources import circles, classification, moons, palindromes, tiny_toy
 from safetensors.numpy import load_file
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -69,20 +69,22 @@ def test_flipped_labels_cannot_be_learned():
 @pytest.mark.parametrize("name", ["moons", "circles", "classification", "palindromes"])
 def test_no_number_is_taken_for_granted(name: str):
     with pytest.raises(UserError, match=r"^e\.settings\.\w+: this key is missing; add it"):
-        datasets.identity(name, "real", {}, {}, "e")
+        registry.identity(name, "real", {}, {}, "e")
 
 
 def test_real_and_built_in_points_need_no_files(project: Project):
     settings = {"dataset": "moons", "rows": 20, "draw": 3, "noise": 0.1}
-    experiments = {"a1_baseline": {"settings": settings}}
-    overlay = merged(
-        SMALL, {"scales": {"small": {"data": "real"}}, "studies": {"ce4042": {"experiments": experiments}}}
-    )
-    folder = datasets.folder(datasets.identity("moons", "real", settings, {}, "here"))
+    layers = [{"dense": {"units": unit}} for unit in ("$filters1", "$filters2", "classes")]
+    study = {
+        "experiments": {"a1_baseline": {"settings": settings}},
+        "networks": {"image_cnn": [*layers, {"dropout": {"rate": "$dropout"}}]},
+    }
+    overlay = merged(SMALL, {"scales": {"small": {"data": "real"}}, "studies": {"ce4042": study}})
+    folder = registry.identity("moons", "real", settings, {}, "here").folder
     answer = project.snakemake(str(folder), overlay=overlay)
     assert answer.returncode == 0, answer.stdout
     card = read_json(project.folder / folder / "card.json")
-    assert card["files"] == {}
+    assert "files" not in card
     assert card["options"] == {"rows": 20, "draw": 3, "noise": 0.1}
     assert sum(card["rows_per_class"]["test"]) == 4
 

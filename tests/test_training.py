@@ -10,12 +10,13 @@ import pytest
 import runs
 import torch
 from conftest import Project
-from regrade.cells import Configuration
-from regrade.training import device, job, stacking
-from regrade.training.classification import ClassificationPack
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.runtime import device
+from regrade.training import job, stacking
+from regrade.training.classification import ClassificationTrainer
 from regrade.training.state import RunState
 from regrade.training.store import Store
+from regrade.training.trainer import Data
 from runs import CPU, timeless, watched
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -135,9 +136,9 @@ def test_texts_the_same_alone_as_among_five_and_resumed(name: str, texts: Data):
     assert same(five[3], alone[0])
     store = Store("stopped", "code")
     begun = [RunState(3)]
-    pack = ClassificationPack(this, begun, texts)
-    pack.advance()
-    pack.save()
+    trainer = ClassificationTrainer(this, begun, texts)
+    trainer.advance()
+    trainer.save()
     store.write(begun[0])
     assert same(five[3], train(this, [3], texts, store)[0])
 
@@ -151,10 +152,10 @@ def test_resumed_equals_uninterrupted(network: list, conventions: str, data: Dat
         store = Store("stopped", "code")
         begun = [RunState(0), RunState(1)]
         for state, epochs in zip(begun, (1, 3), strict=True):  # stopped at different epochs
-            pack = ClassificationPack(this, [state], data)
+            trainer = ClassificationTrainer(this, [state], data)
             for _ in range(epochs):
-                pack.advance()
-            pack.save()
+                trainer.advance()
+            trainer.save()
             store.write(state)
         resumed = train(this, [0, 1], data, store)
         assert all(map(same, whole, resumed)), optimizer
@@ -165,15 +166,15 @@ def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
     this = configuration(MLP, optimizer="sgd")
     store = Store("diverging", "code")
     poisoned = RunState(0)
-    pack = ClassificationPack(this, [poisoned], data)
-    pack.advance()
-    pack.save()
+    trainer = ClassificationTrainer(this, [poisoned], data)
+    trainer.advance()
+    trainer.save()
     poisoned.tensors["network/dense1.kernel"].fill_(float("inf"))
     store.write(poisoned)
     other = RunState(1)
-    pack = ClassificationPack(this, [other], data)
-    pack.advance()
-    pack.save()
+    trainer = ClassificationTrainer(this, [other], data)
+    trainer.advance()
+    trainer.save()
     store.write(other)
     states = train(this, [0, 1], data, store)
     assert states[0].diverged
@@ -184,9 +185,9 @@ def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
 def test_a_state_from_another_kind_of_processor_is_used_and_noted(data: Data, capsys):
     this, store = configuration(MLP), Store("moved", "code")
     begun = RunState(0)
-    pack = ClassificationPack(this, [begun], data)
-    pack.advance()
-    pack.save()
+    trainer = ClassificationTrainer(this, [begun], data)
+    trainer.advance()
+    trainer.save()
     there = device.processor(CPU) | {"device": "CPU (another, 1 thread)", "capability": "AVX2"}
     begun.processors.append(there)
     store.write(begun)
@@ -222,20 +223,20 @@ def test_every_row_is_seen_once_per_epoch(data: Data):
         data.evaluation_targets,
         10,
     )
-    pack = ClassificationPack(
+    trainer = ClassificationTrainer(
         configuration([{"kind": "rescale", "divisor": 1}, {"kind": "dense", "units": 10}]),
         [RunState(0), RunState(1)],
         numbered,
     )
-    seen = watched(pack)
-    pack.advance()
+    seen = watched(trainer)
+    trainer.advance()
     orders = torch.cat(seen, dim=1)[:, :, 0]
     assert [len(batch[0]) for batch in seen] == [16, 16, 16, 16, 6]
     assert all(sorted(order.tolist()) == list(range(70)) for order in orders)
     assert orders[0].tolist() != orders[1].tolist(), "each run shuffles for itself"
     first = orders.clone()
     seen.clear()
-    pack.advance()
+    trainer.advance()
     assert torch.cat(seen, dim=1)[0, :, 0].tolist() != first[0].tolist(), "every epoch has a fresh order"
 
 
@@ -258,13 +259,15 @@ def test_same_results_through_the_front_door(project: Project, finished: Project
 
 TRAIN_ONE = """
 import sys, yaml
-from regrade import cells, params
-from regrade.overlays import merge
-from regrade.training import device, job, stacking
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.config.overlays import merge
+from regrade.runtime import device
+from regrade.training import job, stacking
 config = yaml.safe_load(open("params.yaml"))
 merge(config, yaml.safe_load(open("overlay.yaml")))
 parameters = params.parse(config)
-cell = next(cell for cell in cells.expand(parameters) if cell.experiment == "b1_b5_models")
+cell = next(cell for cell in expansion.expand(parameters) if cell.experiment == "b1_b5_models")
 job.train(cell, parameters)
 assert (cell.folder / "run.json").exists()
 print("imported:", *{name.split(".")[0] for name in sys.modules} & {"pandas", "sympy", "scipy", "sklearn"})

@@ -3,6 +3,7 @@
 import re
 import shutil
 from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,9 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import SMALL, Project, merged
-from regrade import cells, params
-from regrade.errors import UserError
-from regrade.files import read_json
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.core.errors import UserError
+from regrade.core.files import read_json
 from safetensors import safe_open
 
 EXPERIMENTS = ["studies", "ce4042", "experiments"]
@@ -119,7 +123,7 @@ def test_reruns_follow_what_code_means(finished: Project, tmp_path: Path):
     copy = Project(tmp_path / "copy")
     shutil.copytree(finished.folder, copy.folder, copy_function=shutil.copy2)
     models = copy.folder / "workflow/scripts/regrade/models"
-    recurrent, convolutional = models / "recurrent.py", models / "convolutional.py"
+    recurrent, convolutional = models / "recurrent/layer.py", models / "convolutional.py"
     pictures = copy.folder / "workflow/scripts/regrade/reporting/figures/pictures.py"
 
     # What a reader sees differs: dates of data, comments, docstrings, line breaks
@@ -154,7 +158,7 @@ def test_a_damaged_winner_is_chosen_again(finished: Project, tmp_path: Path, mon
     (path,) = copy.find("results/ce4042/a2_filters/selected-*.json")
     path.write_text(path.read_text().replace('"filters1": ', '"filters1": 1'))
     config = merged(yaml.safe_load((copy.folder / "params.yaml").read_text()), SMALL)
-    cell = next(cell for cell in cells.expand(params.parse(config)) if cell.selection)
+    cell = next(cell for cell in expansion.expand(params.parse(config)) if cell.selection)
     monkeypatch.chdir(copy.folder)
     with pytest.raises(UserError, match=r"selected-\w+\.json: damaged or missing; what is left of it was deleted"):
         cell.selection.taken_over()
@@ -174,33 +178,19 @@ def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
 
 
 def test_the_profile_for_slurm_is_taken_as_it_is_shipped(project: Project):
-    answer = project.snakemake(options=("-n", "--workflow-profile", "workflow/profiles/slurm"))
+    answer = project.snakemake(options=("-n", "--workflow-profile", "profiles/slurm"))
     assert answer.returncode == 0 and "This was a dry-run" in answer.stdout, answer.stdout
 
 
 def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
-    kernels = {"grid": {"filters1": [2, 3], "filters2": [4], "kernel": [5, 40]}}
-    layer = {
-        "networks": {
-            "image_cnn": [{"rescale": {"divisor": 255}}, {"convolution": {"filters": "$filters1", "kernel": "$kernel"}}]
-        }
-    }
-    layer["networks"]["image_cnn"] += [
-        "flatten",
-        {"dropout": {"rate": "$dropout"}},
-        {"dense": {"units": "$filters2"}},
-        {"dense": {"units": 10}},
-    ]
-    baseline = {"settings": {"kernel": 5}}
-    overlay = merged(
-        SMALL, {"studies": {"ce4042": layer | {"experiments": {"a1_baseline": baseline, "a2_filters": kernels}}}}
-    )
+    filters = {"grid": {"filters1": [2, 3], "filters2": [4, 10**14]}}
+    overlay = merged(SMALL, {"studies": {"ce4042": {"experiments": {"a2_filters": filters}}}})
     answer = project.snakemake(overlay=overlay)
     assert answer.returncode == 1
     assert "The report of what is there: reports/index.html" in answer.stdout
     assert len(project.find("results/ce4042/*/*/run.json")) == 6
     text = Links(project.folder / "reports/ce4042/index.html").text
-    assert text.count(": failed – params.yaml: the network 'image_cnn' cannot be built") == 2
+    assert text.count(": failed – there is not enough memory") == 2
     assert "6 of 10 trained, 2 failed, 2 missing" in text
     listed = project.regrade("cells", overlay=overlay).stdout
     assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [6, 2, 2]
@@ -223,3 +213,25 @@ def test_pins_are_the_same_everywhere():
     assert len(pins) > 10
     for path in (root / "workflow/envs").glob("*.yaml"):
         assert set(re.findall(r"[\w.-]+==[\w.]+", path.read_text())) <= set(pins), path
+
+
+def test_the_lock_has_all_that_the_pins_pull_in():
+    """At the versions that are installed here, which `make setup` took from it."""
+    root = Path(__file__).resolve().parents[1]
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (root / "requirements.lock").read_text(), re.M))
+    locked = {canonicalize_name(name): version for name, version in locked.items()}
+    pins = [Requirement(line) for line in (root / "requirements.txt").read_text().splitlines() if line[:1].isalpha()]
+    waiting, seen = [(pin, "") for pin in pins], set()
+    while waiting:
+        requirement, extra = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        assert name in locked, f"{requirement}: run make lock"
+        assert requirement.specifier.contains(locked[name], prereleases=True), f"{requirement}: run make lock"
+        for inner in {"", *requirement.extras} - {done for other, done in seen if other == name}:
+            seen.add((name, inner))
+            waiting += [(Requirement(line), inner) for line in metadata.requires(name) or []]
+    assert len(seen) > len(pins)
+    installed = {name: metadata.version(name).split("+")[0] for name, _ in seen}
+    assert installed == {name: locked[name] for name in installed}

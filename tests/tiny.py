@@ -1,10 +1,9 @@
 """A working copy with the smallest study there is: points in the plane, MLPs of a few units, a page of three lines."""
 
-import shutil
 from pathlib import Path
 
 import yaml
-from conftest import ROOT, Project, merged
+from conftest import Project, copy_code, merged
 
 STUDY = "tiny"
 PARAMS = {
@@ -57,11 +56,9 @@ def sweep(**changes: dict) -> dict:
 
 def tiny(folder: Path, *changes: dict) -> Project:
     """The working copy in `folder`, its params.yaml changed by overlays."""
-    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__", "studies"))
+    copy_code(folder, "studies")
     layout = folder / "workflow/studies" / STUDY
     layout.mkdir(parents=True)
     (layout / "report.md.j2").write_text(PAGE)
-    for name in ("CITATION.cff", "LICENSE"):
-        shutil.copy2(ROOT / name, folder)
     (folder / "params.yaml").write_text(yaml.safe_dump(merged(PARAMS, *changes), sort_keys=False))
     return Project(folder)

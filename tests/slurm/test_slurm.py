@@ -13,7 +13,7 @@ import pytest
 import yaml
 from cluster import Cluster
 from conftest import Project, copy_workflow, merged
-from regrade.files import read_json
+from regrade.core.files import read_json
 
 SMALL = {
     "scale": "small",
@@ -52,7 +52,7 @@ class Users(Project):
 
     def submit(self, *targets: str, overlay: dict = SMALL, settings: dict = SETTINGS) -> subprocess.Popen:
         """Start Snakemake with the profile for SLURM, in a process group of its own."""
-        shipped = yaml.safe_load((self.folder / "workflow/profiles/slurm/config.yaml").read_text())
+        shipped = yaml.safe_load((self.folder / "profiles/slurm/config.yaml").read_text())
         profile = self.folder / "profile"
         profile.mkdir(exist_ok=True)
         (profile / "config.yaml").write_text(yaml.safe_dump(merged(shipped, settings)))

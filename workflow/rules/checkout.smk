@@ -4,16 +4,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-PROJECT = Path(workflow.basedir).parent
-SCRIPTS = Path(workflow.basedir) / "scripts"
+PROJECT = Path(workflow.basedir)
+SCRIPTS = PROJECT / "workflow" / "scripts"
 # Paths are relative to the project, and the RO-Crate describes only what lies in one folder with it
 if not Path.cwd().samefile(PROJECT):
     raise WorkflowError(f"run this in {PROJECT}, without --directory; for results elsewhere, work in a clone there")
 # Before an installed one
 sys.path.insert(0, str(SCRIPTS))
 
-from regrade import checkout, plan
-from regrade.errors import UserError
+from regrade.core import checkout
+from regrade.jobs import plan
+from regrade.core.errors import UserError
 
 try:
     checkout.prefer(SCRIPTS)

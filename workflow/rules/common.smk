@@ -4,22 +4,32 @@ import os
 from functools import cache
 from pathlib import Path
 
-from snakemake.io import IOFile
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
 # A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
 gc.set_threshold(100_000)
 
-from regrade import batching, cells, datasets, digest, gpus, overlays, params, references, reporting, study_code
+from regrade.cells import batching
+from regrade.cells import expansion, layout
+from regrade.datasets import registry
+from regrade.datasets.identity import PREPARED, RAW
+from regrade.core import fingerprints
+from regrade.runtime import gpus
+from regrade.config import overlays, params
+from regrade.statistics import references
+from regrade import reporting
+from regrade.reporting import study_code
 
 try:
     # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
     # keys; overlays come in the order of the command line, keys in that of params.yaml
     given = workflow.config_settings
     PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
-    CELLS = {cell.folder.as_posix(): cell for cell in cells.expand(PARAMS)}
+    CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
+    for study in PARAMS.studies:
+        fingerprints.code(*(study_code.path(study, name) for name in (study_code.FIGURES, study_code.MEASURE)))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -33,11 +43,11 @@ config.clear()
 config.update(PARAMS.model_dump(by_alias=True, exclude_unset=True))
 validate(config, params.schema_path(), set_default=False)
 
-IDENTITIES = {datasets.folder(cell.data).as_posix(): cell.data for cell in CELLS.values()}
+IDENTITIES = {cell.data.folder.as_posix(): cell.data for cell in CELLS.values()}
 WORD_VECTORS = {
-    datasets.word_vectors_folder(cell.identity).as_posix(): datasets.fitted_identity(cell.identity)
+    cell.needed_data.word_vectors_folder.as_posix(): cell.needed_data.fitted
     for cell in CELLS.values()
-    if "word_vectors" in cell.identity
+    if cell.needed_data.word_vectors
 }
 GPUS_HERE = gpus.count()
 BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
@@ -59,7 +69,7 @@ wildcard_constraints:
 
 def cell_of(wildcards):
     """The cell that a training job's folder belongs to."""
-    folder = f"{cells.RESULTS}/{wildcards.study}/{wildcards.experiment}/{wildcards.cell}"
+    folder = f"{layout.RESULTS}/{wildcards.study}/{wildcards.experiment}/{wildcards.cell}"
     if folder not in CELLS:
         raise WorkflowError(f"{folder} is no cell of params.yaml; `python -m regrade cells` lists them")
     return CELLS[folder]
@@ -82,157 +92,20 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+@cache
+def code_of(script):
+    """Digest of a script in workflow/scripts/ and of all that it imports."""
+    return plan.code(SCRIPTS / script)
+
+
 def identity(wildcards):
     """What the prepared dataset in this folder is made of."""
-    return IDENTITIES[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
-
-
-@cache
-def recorded(path):
-    """Whether Snakemake has a record of how this file was made."""
-    return bool(workflow.persistence.metadata(IOFile(str(path), rule=None)))
-
-
-@cache
-def retrained(folder):
-    """Whether the cell in this folder is to be trained again in this run, though it is there.
-
-    That is so if the user says so by --forcerun train, and if it came from elsewhere, trained there by other code.
-    """
-    if folder not in CELLS:
-        return False
-    record = f"{folder}/{cells.RECORD}"
-    of_other_code = os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
-    return of_other_code or workflow.get_rule("train") in workflow.dag.forcerules
-
-
-@cache
-def from_elsewhere(path):
-    """Whether this file is there without a record of Snakemake, as the planning begins, and may stay."""
-    return os.path.exists(path) and not recorded(path) and not retrained(os.path.dirname(path))
-
-
-@cache
-def complete_plan():
-    """Add to the plan, while Snakemake looks for its jobs, what Snakemake would leave out."""
-    make_whole(workflow.dag)
-    include_batches(workflow.dag)
-
-
-def make_whole(dag):
-    """Have made what is missing on the way to a file that is there, and cells trained again where that is due.
-
-    Of itself, Snakemake makes a file that is missing only when it is asked for, or when what needs it is to be made.
-    """
-    files = [f"{folder}/{name}" for folder in CELLS for name in cells.FILES]
-    files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
-    for made in (rules.collect, rules.grade, rules.report, rules.best_models):
-        files += expand(made.output, study=PARAMS.studies)
-    files += [file for study in PARAMS.studies for file in measurements(study)]
-    dag.forcefiles.update(file for file in files if not os.path.exists(file) or retrained(os.path.dirname(file)))
-
-
-def include_batches(dag):
-    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for all training, in batches or not."""
-    if "train" in dag.omitrules:
-        dag.omitrules.update(BATCHES)
-    for chosen in (dag.forcerules, dag.priorityrules):
-        if workflow.get_rule("train") in chosen:
-            chosen.update(map(workflow.get_rule, BATCHES))
-    if "train" in dag.untilrules:
-        # Snakemake would end at the first training, before that of the cells that follow its winner
-        dag.untilrules.remove("train")
-        followed = {cell.folder for selection in SELECTIONS.values() for cell in selection.candidates}
-        before_others = {batch for batch, members in BATCHES.items() if followed & {cell.folder for cell in members}}
-        together = {cell.folder: batch for batch, members in BATCHES.items() for cell in members}
-        dag.untilfiles.update(
-            f"{cell.folder}/{cells.RECORD}"
-            for cell in CELLS.values()
-            if cell.folder not in followed and together.get(cell.folder) not in before_others
-        )
-
-
-def dated(paths, made_of=()):
-    """Files as inputs whose dates count, unless they, and all that they were made of, came from elsewhere.
-
-    DVC gives all that it pulls the date of the pull, in any order. A file that has come so is `ancient` as long as
-    nothing before it on the way has been made here or is missing: else it is made again itself, and what depends on it
-    must follow in the same run, which it does not for an `ancient` input.
-    """
-    moved = all(from_elsewhere(path) for path in (*paths, *made_of))
-    return [ancient(path) if moved else path for path in paths]
-
-
-def of_cells(study, *names):
-    """These files of every cell of a study, each with a date of its own."""
-    return [
-        file
-        for folder, cell in CELLS.items()
-        if cell.study == study
-        for name in names
-        for file in dated([f"{folder}/{name}"])
-    ]
-
-
-def before_tables(study):
-    """What the tables of a study are collected from: its cells, and its winners.
-
-    Snakemake does not look at the reasons that a job has of its own when one before it is to run, though its own inputs
-    are `ancient`: after a candidate has been trained again, its winner is chosen again, and the tables must follow.
-    """
-    chosen = [path for path, selection in SELECTIONS.items() if selection.study == study]
-    winners = [file for path in chosen for file in dated([path], candidates(path))]
-    return of_cells(study, cells.RECORD, cells.HISTORY) + winners
-
-
-def measurements(study):
-    """The file of what a study measures apart from its cells, if it measures anything."""
-    return [study_code.measured(study).as_posix()] if study_code.path(study, study_code.MEASURE).exists() else []
-
-
-def candidates(path):
-    """The histories that a winner is chosen by."""
-    return [f"{cell.folder}/{cells.HISTORY}" for cell in SELECTIONS[path].candidates]
-
-
-def before_pages(study):
-    """What the pages of a study are made of, in the order of making."""
-    made = (rules.collect.output, rules.grade.output)
-    return before_tables(study), *(expand(outputs, study=study) for outputs in made)
-
-
-def collected(wildcards):
-    """The collected tables of a study."""
-    files, tables, _ = before_pages(wildcards.study)
-    return dated(tables, files)
-
-
-def graded(wildcards):
-    """The grades and verdicts of a study."""
-    files, tables, grades = before_pages(wildcards.study)
-    return dated(grades, [*files, *tables])
-
-
-def pages(study):
-    """What the report of a study consists of."""
-    files, tables, grades = before_pages(study)
-    return dated(expand(rules.report.output, study=study), [*files, *tables, *grades, *measurements(study)])
-
-
-def front_page(_):
-    """The front page, which is made of all studies' reports."""
-    made_of = [
-        file
-        for study in PARAMS.studies
-        for files in (*before_pages(study), measurements(study), expand(rules.report.output, study=study))
-        for file in files
-    ]
-    return dated(rules.front_page.output, [*made_of, *rules.assets.output])
+    return IDENTITIES[f"{PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
 
 
 def raw_files(wildcards):
     """The raw files of a real dataset; a stand-in needs none."""
-    return dated([f"{datasets.RAW}/{file}" for file in identity(wildcards).get("files", [])])
+    return dated_unless_pulled([f"{RAW}/{file}" for file in identity(wildcards).files])
 
 
 # Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
@@ -240,17 +113,13 @@ def prepared_data(cell):
     """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
     # Asked for in each plan with a training job, finished or not, so in each that the completion is about
     complete_plan()
-    identity = cell.identity
-    folders = [datasets.folder(identity)]
-    if "word_vectors" in identity:
-        folders.append(datasets.word_vectors_folder(identity))
-    return [ancient(folder.as_posix()) for folder in folders]
+    return [ancient(folder.as_posix()) for folder in cell.needed_data.folders]
 
 
 def fitted_on(wildcards):
     """The prepared dataset that word vectors are fitted on."""
-    identity = WORD_VECTORS[f"{datasets.PREPARED}/{wildcards.dataset}/{wildcards.vectors}"]
-    return ancient(datasets.folder(identity).as_posix())
+    identity = WORD_VECTORS[f"{PREPARED}/{wildcards.dataset}/{wildcards.vectors}"]
+    return ancient(identity.folder.as_posix())
 
 
 def winner(cell):

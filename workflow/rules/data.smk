@@ -1,5 +1,4 @@
 # Raw files from their publishers, and the tensors made of them.
-RAW, PREPARED = datasets.RAW, datasets.PREPARED
 
 
 # Compute nodes of a cluster often have no way out
@@ -42,7 +41,7 @@ rule prepare:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        identity=identity,
+        identity=lambda w: identity(w).parts,
     script:
         "../scripts/prepare.py"
 
@@ -63,6 +62,6 @@ rule fit_word_vectors:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        identity=lambda w: WORD_VECTORS[f"{PREPARED}/{w.dataset}/{w.vectors}"],
+        identity=lambda w: WORD_VECTORS[f"{PREPARED}/{w.dataset}/{w.vectors}"].parts,
     script:
         "../scripts/fit_word_vectors.py"

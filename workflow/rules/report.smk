@@ -1,8 +1,9 @@
 # From the cells' folders to reports/: the collected tables of each study, its pages, and the front page.
-from regrade import reported
-from regrade.reporting import assets
+from regrade import statistics
+from regrade.config import reported
+from regrade.reporting.pages import assets
 
-REPORTS, MODELS = reporting.REPORTS, reporting.MODELS
+REPORTS, MODELS = statistics.REPORTS, reporting.MODELS
 
 
 # A few seconds each: not worth a place in a cluster's queue
@@ -18,9 +19,9 @@ rule collect:
     input:
         lambda w: before_tables(w.study),
     output:
-        f"{REPORTS}/{{study}}/{reporting.RUNS}",
-        f"{REPORTS}/{{study}}/{reporting.CURVES}",
-        f"{REPORTS}/{{study}}/{reporting.MANIFEST}",
+        f"{REPORTS}/{{study}}/{statistics.RUNS}",
+        f"{REPORTS}/{{study}}/{statistics.CURVES}",
+        f"{REPORTS}/{{study}}/{statistics.MANIFEST}",
     log:
         f"logs/{REPORTS}/{{study}}/collect.log",
     benchmark:
@@ -32,7 +33,7 @@ rule collect:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=digest.code("regrade.statistics.collect"),
+        code=code_of("collect.py"),
         # Dates alone do not tell that a cell was trained anew when the clock was set back in the meantime
         trained_by=lambda w: [cell.code for cell in CELLS.values() if cell.study == w.study],
     script:
@@ -43,8 +44,8 @@ rule grade:
     input:
         collected,
     output:
-        f"{REPORTS}/{{study}}/{reporting.CLAIMS}",
-        f"{REPORTS}/{{study}}/{reporting.GRADES}",
+        f"{REPORTS}/{{study}}/{statistics.CLAIMS}",
+        f"{REPORTS}/{{study}}/{statistics.GRADES}",
     log:
         f"logs/{REPORTS}/{{study}}/grade.log",
     benchmark:
@@ -56,8 +57,8 @@ rule grade:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=digest.code("regrade.statistics.grading"),
-        stated=lambda w: digest.content(reported.STUDIES / w.study),
+        code=code_of("grade.py"),
+        stated=lambda w: fingerprints.content(reported.STUDIES / w.study),
     script:
         "../scripts/grade.py"
 
@@ -66,7 +67,7 @@ rule report:
     input:
         collected,
         graded,
-        lambda w: dated(measurements(w.study)),
+        lambda w: dated_unless_pulled(measurements(w.study)),
     output:
         metrics=f"{REPORTS}/{{study}}/{reporting.METRICS}",
         plots=[f"{REPORTS}/{{study}}/{name}" for name in (reporting.PLOTTED_CURVES, reporting.PLOTTED_CELLS)],
@@ -99,12 +100,9 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=lambda w: digest.code(
-            "regrade.reporting.site",
-            "regrade.reporting.metrics",
-            study_code.path(w.study, study_code.FIGURES),
-        ),
-        layout=lambda w: digest.content(reporting.TEMPLATES, reported.STUDIES / w.study),
+        code=code_of("report.py"),
+        own_code=lambda w: fingerprints.code(study_code.path(w.study, study_code.FIGURES)),
+        layout=lambda w: fingerprints.content(reporting.TEMPLATES, reported.STUDIES / w.study),
         text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
     script:
         "../scripts/report.py"
@@ -113,7 +111,7 @@ rule report:
 rule best_models:
     input:
         collected,
-        lambda w: of_cells(w.study, cells.MODEL, cells.RECORD),
+        lambda w: of_cells(w.study, layout.MODEL, layout.RECORD),
     output:
         directory(f"{MODELS}/{{study}}"),
     log:
@@ -127,7 +125,7 @@ rule best_models:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest.code("regrade.reporting.best_models"),
+        code=code_of("best_models.py"),
     script:
         "../scripts/best_models.py"
 
@@ -146,8 +144,8 @@ rule assets:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=digest.code("regrade.reporting.assets"),
-        files=digest.content(assets.FOLDER),
+        code=code_of("assets.py"),
+        files=fingerprints.content(assets.FOLDER),
     script:
         "../scripts/assets.py"
 
@@ -155,7 +153,7 @@ rule assets:
 rule front_page:
     input:
         lambda w: [path for study in PARAMS.studies for path in pages(study)],
-        lambda w: dated(rules.assets.output),
+        lambda w: dated_unless_pulled(rules.assets.output),
     output:
         f"{REPORTS}/{reporting.PAGE}",
     log:
@@ -169,15 +167,15 @@ rule front_page:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=digest.code("regrade.reporting.site"),
-        layout=digest.content(reporting.TEMPLATES),
+        code=code_of("front_page.py"),
+        layout=fingerprints.content(reporting.TEMPLATES),
     script:
         "../scripts/front_page.py"
 
 
 rule crate:
     input:
-        lambda w: [file for study in PARAMS.studies for file in of_cells(study, cells.RECORD)],
+        lambda w: [file for study in PARAMS.studies for file in of_cells(study, layout.RECORD)],
         front_page,
         "CITATION.cff",
         "LICENSE",
@@ -194,7 +192,7 @@ rule crate:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code=digest.code("regrade.reporting.crate"),
+        code=code_of("crate.py"),
         snakemake=snakemake.__version__,
     script:
         "../scripts/crate.py"

@@ -9,11 +9,11 @@ rule train:
         data=lambda w: prepared_data(cell_of(w)),
         winner=lambda w: winner(cell_of(w)),
     output:
-        [f"{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{name}" for name in cells.FILES],
+        [f"{layout.RESULTS}/{{study}}/{{experiment}}/{{cell}}/{name}" for name in layout.FILES],
     log:
-        f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}.log",
+        f"logs/{layout.RESULTS}/{{study}}/{{experiment}}/{{cell}}.log",
     benchmark:
-        f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/{{cell}}.benchmark.tsv"
+        f"logs/{layout.RESULTS}/{{study}}/{{experiment}}/{{cell}}.benchmark.tsv"
     conda:
         "../envs/train.yaml"
     threads: PARAMS.threads
@@ -37,7 +37,7 @@ for batch, members in BATCHES.items():
             data=lambda w, first=members[0]: prepared_data(first),
             winner=lambda w, first=members[0]: winner(first),
         output:
-            [f"{cell.folder}/{name}" for cell in members for name in cells.FILES],
+            [f"{cell.folder}/{name}" for cell in members for name in layout.FILES],
         log:
             f"logs/batches/{batch}.log",
         benchmark:
@@ -57,13 +57,13 @@ for batch, members in BATCHES.items():
 
 rule select_winner:
     input:
-        lambda w: dated(candidates(f"{cells.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json")),
+        lambda w: dated_unless_pulled(candidates(f"{layout.RESULTS}/{w.study}/{w.experiment}/selected-{w.hash}.json")),
     output:
-        f"{cells.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.json",
+        f"{layout.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.json",
     log:
-        f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.log",
+        f"logs/{layout.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.log",
     benchmark:
-        f"logs/{cells.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.benchmark.tsv"
+        f"logs/{layout.RESULTS}/{{study}}/{{experiment}}/selected-{{hash}}.benchmark.tsv"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -76,11 +76,11 @@ rule select_winner:
 
 rule measure:
     output:
-        f"{cells.RESULTS}/{{study}}/{study_code.MEASUREMENTS}",
+        f"{layout.RESULTS}/{{study}}/{study_code.MEASUREMENTS}",
     log:
-        f"logs/{cells.RESULTS}/{{study}}/measure.log",
+        f"logs/{layout.RESULTS}/{{study}}/measure.log",
     benchmark:
-        f"logs/{cells.RESULTS}/{{study}}/measure.benchmark.tsv"
+        f"logs/{layout.RESULTS}/{{study}}/measure.benchmark.tsv"
     conda:
         "../envs/train.yaml"
     threads: 1
@@ -88,6 +88,6 @@ rule measure:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        code=lambda w: digest.code(study_code.path(w.study, study_code.MEASURE)),
+        code=lambda w: fingerprints.code(study_code.path(w.study, study_code.MEASURE)),
     script:
         "../scripts/measure.py"

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade.reporting import assets
+    from regrade.reporting.pages import assets
 
     assets.write(Path(snakemake.output[0]))

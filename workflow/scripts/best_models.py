@@ -1,13 +1,15 @@
 """Copies the best model of each experiment of one study to a name that stays."""
 
-from pathlib import Path
-
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import best_models, report
+    from pathlib import Path
 
-    parameters = params.parse(snakemake.config)
-    evidence = report.evidence(parameters, snakemake.wildcards.study, cells.expand(parameters))
-    best_models.write(evidence, Path(snakemake.output[0]))
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.reporting.exports import best_models
+    from regrade.statistics import measurements
+
+    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
+    measured = measurements.measured(study, expansion.expand(parameters))
+    best_models.write(measured, parameters.studies[study], Path(snakemake.output[0]))

@@ -1,9 +1,10 @@
 """Collects the runs and curves of one study."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import report
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.statistics import collect
 
-    report.write_data(snakemake.wildcards.study, cells.expand(params.parse(snakemake.config)))
+    collect.write(snakemake.wildcards.study, expansion.expand(params.parse(snakemake.config)))

@@ -1,10 +1,11 @@
 """Writes the description of the run as an RO-Crate."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import crate
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.reporting.exports import crate
 
     parameters = params.parse(snakemake.config)
-    crate.write(parameters, cells.expand(parameters), snakemake.params.snakemake)
+    crate.write(parameters, expansion.expand(parameters), snakemake.params.snakemake)

@@ -1,11 +1,11 @@
 """Fetches one raw file of a dataset."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from regrade import params
+    from regrade.config import params
     from regrade.datasets.fetch import fetch
 
     file = params.parse(snakemake.config).datasets[snakemake.wildcards.dataset].files[snakemake.wildcards.file]

@@ -1,13 +1,13 @@
 """Fits word vectors on the training texts of one prepared dataset."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.datasets import word_vectors
+    from regrade.core.integrity import verify
     from regrade.datasets.prepared import CARD
-    from regrade.integrity import verify
+    from regrade.datasets.text import word_vectors
 
     verify([Path(snakemake.input[0])], CARD)
     made_of = snakemake.params.identity["word_vectors"]

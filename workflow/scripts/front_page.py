@@ -1,15 +1,16 @@
 """Writes the front page over all studies."""
 
-from pathlib import Path
-
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import report, site
+    from pathlib import Path
+
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.reporting import evidence
+    from regrade.reporting.pages import site
 
     parameters = params.parse(snakemake.config)
-    every = cells.expand(parameters)
-    site.write_front(
-        [report.evidence(parameters, study, every) for study in parameters.studies], Path(snakemake.output[0])
-    )
+    every = expansion.expand(parameters)
+    studies = [evidence.read(parameters, study, every) for study in parameters.studies]
+    site.write_front(studies, Path(snakemake.output[0]))

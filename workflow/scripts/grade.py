@@ -1,10 +1,12 @@
 """Grades one study: its reported numbers and its claims."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import report
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.statistics import grading, measurements
 
-    parameters = params.parse(snakemake.config)
-    report.write_grading(parameters, snakemake.wildcards.study, cells.expand(parameters))
+    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
+    measured = measurements.measured(study, expansion.expand(parameters))
+    grading.write(study, grading.grade(study, parameters, measured))

@@ -1,10 +1,10 @@
 """Measures what a study compares apart from its cells: runs measure() of its measure.py."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import study_code
-    from regrade.files import write_json
+    from regrade.core.files import write_json
+    from regrade.reporting import study_code
 
     module = study_code.load(snakemake.wildcards.study, study_code.MEASURE)
     write_json(snakemake.output[0], module.measure())

@@ -1,13 +1,16 @@
 """Writes the pages of one study, its tables and figures."""
 
-from regrade.entry import job
+from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade import cells, params
-    from regrade.reporting import metrics, report, site
+    from regrade.cells import expansion
+    from regrade.config import params
+    from regrade.reporting import evidence
+    from regrade.reporting.exports import dvc
+    from regrade.reporting.pages import site
+    from regrade.statistics import REPORTS
 
-    study = snakemake.wildcards.study
-    parameters = params.parse(snakemake.config)
-    evidence, folder = report.evidence(parameters, study, cells.expand(parameters)), report.REPORTS / study
-    site.write_study(evidence, folder)
-    metrics.write(evidence, folder)
+    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
+    of_study = evidence.read(parameters, study, expansion.expand(parameters))
+    site.write_study(of_study, REPORTS / study)
+    dvc.write(of_study, REPORTS / study)

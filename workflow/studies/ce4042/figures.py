@@ -2,10 +2,10 @@
 
 import torch
 from matplotlib.figure import Figure
-from regrade.cells import Cell
+from regrade.cells.cell import Cell
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures.pictures import channels_last, levels, mosaic, panels
-from regrade.reporting.registry import figure
+from regrade.reporting.template_functions import figure
 from regrade.training import trained
 
 COLUMNS, MAP_PIXELS, IMAGE_PIXELS = 16, 36, 96

@@ -9,16 +9,16 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from regrade.cells import Cell
-from regrade.errors import UserError
+from regrade.cells.cell import Cell
+from regrade.core.errors import UserError
 from regrade.models.inspect.activations import statistics, strongest
 from regrade.models.inspect.deconvolution import project, receptive_field
 from regrade.models.inspect.occlusion import occlusion, recognised
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.pictures import channels_last, heat_map, levels, mosaic, panels, show
-from regrade.reporting.registry import figure, table
 from regrade.reporting.tables import table_format
+from regrade.reporting.template_functions import figure, table
 from regrade.training import trained
 
 KERNEL_COLUMNS, KERNEL_PIXELS = 16, 36

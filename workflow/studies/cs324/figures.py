@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from regrade import datasets
-from regrade.cells import Cell
+from regrade.cells.cell import Cell
 from regrade.datasets import prepared
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.registry import figure, table
 from regrade.reporting.tables import table_format
+from regrade.reporting.template_functions import figure, table
 from regrade.statistics import collect
 
 # As many points as can be told apart
@@ -25,7 +24,7 @@ def scatter(evidence: Evidence, cell: Cell | None) -> Figure | None:
 
     None where it is not prepared.
     """
-    folder = datasets.folder(cell.data) if cell else None
+    folder = cell.data.folder if cell else None
     if not (folder and folder.exists()):
         return None
     points = {split: [part[:MOST] for part in prepared.load(folder, split)] for split in ("train", "test")}

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
-from regrade.cells import Cell
+from regrade.cells.cell import Cell
 from regrade.reporting.evidence import ACCURACIES, Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.accuracies import LEGEND, TITLE, with_intervals
-from regrade.reporting.registry import figure, table
 from regrade.reporting.tables import table_format
+from regrade.reporting.template_functions import figure, table
 from regrade.statistics.intervals import mean_interval
 
 PANEL = 150

@@ -8,18 +8,19 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
-from regrade import datasets
-from regrade.cells import PREDICTIONS, RECORD, Cell
-from regrade.integrity import checked
-from regrade.languages import ndfa
+from regrade.cells.cell import Cell
+from regrade.cells.layout import PREDICTIONS, RECORD
+from regrade.core.integrity import checked
+from regrade.datasets import registry
+from regrade.languages.automaton import CLOSED, START, Ndfa
 from regrade.languages.language import Language
-from regrade.reporting import registry
+from regrade.reporting import template_functions
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.numerals import four
+from regrade.reporting.number_format import four
+from regrade.reporting.study_code import measurements
 from regrade.reporting.tables.table_format import Shown, with_interval
 from regrade.statistics.intervals import mean_interval
-from regrade.study_code import measurements
 
 KINDS = ("prompted", "free", "long")
 # Of the automaton: pixels from row to row, and a column's width in rows
@@ -28,11 +29,11 @@ SCALE, COLUMN = 82, 1.3
 
 def _language(cell: Cell) -> Language:
     """The formal language that a cell's texts are of."""
-    module = datasets.module(cell.data["dataset"])
-    return module.language(module.Options(**cell.data["options"]))
+    module = registry.module(cell.data.dataset)
+    return module.language(registry.options(cell.data))
 
 
-@registry.value
+@template_functions.value
 def floor(evidence: Evidence, cell: Cell | None) -> float | None:
     """The least possible loss on a cell's texts, their entropy per token."""
     return _language(cell).entropy_per_token() if cell else None
@@ -49,7 +50,7 @@ def shown_languages(languages: pd.DataFrame) -> Shown:
     return Shown(pd.DataFrame(columns), dict.fromkeys([*measured, *shares, "Seeds"], languages["folder"]))
 
 
-@registry.table(shown_languages)
+@template_functions.table(shown_languages)
 def languages(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
     """One row per cell, (text, cell): loss on further texts, its floor, the gap, shares of valid texts, seeds.
 
@@ -82,7 +83,7 @@ def _stated_share(evidence: Evidence, cell: Cell) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
-@registry.value
+@template_functions.value
 def samples(evidence: Evidence, cell: Cell | None, epoch: int | None = None, kind: str = KINDS[0]) -> Markup:
     """What the network of the first seed wrote after an epoch (the last where None), the first wrong symbol marked.
 
@@ -116,10 +117,10 @@ def _marked(text: str, error: float | None) -> Markup:
     return Markup("✗ {}<mark>{}</mark>{}").format(text[:place], text[place : place + 1] or "…", text[place + 1 :])
 
 
-@registry.figure
+@template_functions.figure
 def automaton(evidence: Evidence) -> Figure:
     """The finite automaton of the language ndfa: states in columns by their distance from the start."""
-    edges = ndfa.Ndfa.describe()
+    edges = Ndfa.describe()
     places = _places(edges)
     (left, right), (low, high) = (-0.4, max(x for x, _ in places.values()) + 0.4), (-2.5, 1.8)
     made, (axes,) = style.grid(
@@ -134,22 +135,22 @@ def automaton(evidence: Evidence) -> Figure:
         axes.plot(x, y, **circle, markersize=31, markerfacecolor="white", zorder=2)
         axes.text(x, y, state, ha="center", va="center", fontsize=7, zorder=4)
     # A second circle says that a text may end there
-    axes.plot(*places[ndfa.CLOSED], **circle, markersize=28, markerfacecolor="none", zorder=3)
+    axes.plot(*places[CLOSED], **circle, markersize=28, markerfacecolor="none", zorder=3)
     return made
 
 
 def _places(edges: list[tuple[str, str, str]]) -> dict[str, tuple[float, float]]:
     """Where each state is drawn."""
-    depths = {ndfa.START: 0}
+    depths = {START: 0}
     for _ in edges:
         for source, _, target in edges:
             if source in depths and target not in depths:
                 depths[target] = depths[source] + 1
     places: dict[str, tuple[float, float]] = {}
     for depth in sorted(set(depths.values())):
-        states = [state for state in depths if depths[state] == depth and state != ndfa.CLOSED]
+        states = [state for state in depths if depths[state] == depth and state != CLOSED]
         places |= {state: (COLUMN * depth, (len(states) - 1) / 2 - row) for row, state in enumerate(states)}
-    return places | {ndfa.CLOSED: (COLUMN * (max(depths.values()) + 1), 0)}
+    return places | {CLOSED: (COLUMN * (max(depths.values()) + 1), 0)}
 
 
 def _edge(axes: Axes, symbol: str, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -168,7 +169,7 @@ def shown_parity(parity: pd.DataFrame) -> Shown:
     return Shown(parity)
 
 
-@registry.table(shown_parity)
+@template_functions.table(shown_parity)
 def elman_parity(evidence: Evidence) -> pd.DataFrame:
     """How far the Elman layer written out is from PyTorch's, and how much slower, as measure.py of this study found."""
     measured = measurements(evidence.name)

@@ -8,9 +8,9 @@ from urllib.parse import unquote, urlparse
 
 import pooch
 
-from regrade.errors import UserError
-from regrade.files import whole
-from regrade.params import DataFile
+from regrade.config.dataset import DataFile
+from regrade.core.errors import UserError
+from regrade.core.files import atomic_write
 
 
 def fetch(file: DataFile, target: Path) -> None:
@@ -22,7 +22,7 @@ def fetch(file: DataFile, target: Path) -> None:
     failures = []
     for url in file.urls:
         try:
-            with whole(target) as partial:
+            with atomic_write(target) as partial:
                 pooch.retrieve(
                     url,
                     known_hash=f"sha256:{file.sha256}",

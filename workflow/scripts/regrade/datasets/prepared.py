@@ -1,6 +1,5 @@
 """Prepared datasets: a folder with the tensors, texts if there are any, and a card that says what they are."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from regrade.datasets.ragged import Ragged
-from regrade.errors import UserError
-from regrade.files import sha256, whole, write_json
-from regrade.integrity import read_card
+from regrade.core.errors import UserError
+from regrade.core.files import atomic_folder, atomic_write, sha256, write_json
+from regrade.core.integrity import read_card
+from regrade.datasets.text.ragged import Ragged
 
 TENSORS = "tensors.safetensors"
 TEXTS = "texts.parquet"
@@ -49,8 +48,8 @@ class Prepared:
 
         What was in `folder` before is gone.
         """
-        with whole_folder(folder) as partial:
-            with whole(partial / TENSORS) as file:
+        with atomic_folder(folder) as partial:
+            with atomic_write(partial / TENSORS) as file:
                 save_file(self._tensors, file)
             if self.texts is not None:
                 parquet.write_table(self.texts, partial / TEXTS)
@@ -101,21 +100,6 @@ def _flat(split: str, inputs: np.ndarray | Ragged) -> dict[str, np.ndarray]:
     if isinstance(inputs, Ragged):
         return {f"{split}_values": inputs.values, f"{split}_offsets": inputs.offsets}
     return {f"{split}_inputs": inputs}
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside `folder`, renamed to `folder` only when the block ends without an error."""
-    partial = folder.with_name(f".{folder.name}.part")
-    # There from an attempt that was killed
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def load(

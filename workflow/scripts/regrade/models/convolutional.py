@@ -9,7 +9,7 @@ from regrade.models import initialisers
 from regrade.models.layer import Context, Layer, each_run
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
 
 
 FEW_POSITIONS = 16
@@ -18,7 +18,7 @@ FEW_POSITIONS = 16
 class Convolution(Layer):
     """Cross-correlation with square kernels and stride 1; the kernel (runs, filters, channels, size, size)."""
 
-    def __init__(self, spec: "layers.Convolution", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.ConvolutionSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         channels, height, width = shape
         size, filters = spec.kernel, spec.filters
@@ -49,7 +49,7 @@ class MaxPooling(Layer):
 
     commutes_with_activation = True
 
-    def __init__(self, spec: "layers.MaxPooling", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.MaxPoolingSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         channels, height, width = shape
         self.size, self.stride, self.padding = spec.size, spec.stride or spec.size, spec.padding

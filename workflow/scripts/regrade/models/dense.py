@@ -10,13 +10,13 @@ from regrade.models.layer import Context, Layer
 from regrade.models.products import product
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
 
 
 class Dense(Layer):
     """x · kernel + bias, the kernel (runs, inputs, units); for each step of a sequence."""
 
-    def __init__(self, spec: "layers.Dense", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.DenseSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         *steps, inputs = shape
         if len(steps) > 1:
@@ -38,7 +38,7 @@ class Dense(Layer):
 class Flatten(Layer):
     """One vector per example, in the order channel, row, column."""
 
-    def __init__(self, spec: "layers.Flatten", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.FlattenSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         self.output_shape = (math.prod(shape),)
 
@@ -50,7 +50,7 @@ class Flatten(Layer):
 class Dropout(Layer):
     """Inverted dropout (Srivastava et al. 2014), each run's mask from its own stream."""
 
-    def __init__(self, spec: "layers.Dropout", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.DropoutSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         self.rate, self.streams, self.output_shape = spec.rate, context.dropout, shape
 
@@ -82,7 +82,7 @@ def _mask(x: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor
 class Rescale(Layer):
     """Division by a constant; whole numbers become float32."""
 
-    def __init__(self, spec: "layers.Rescale", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.RescaleSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         self.divisor, self.output_shape = spec.divisor, shape
 

@@ -9,13 +9,13 @@ from regrade.models import initialisers
 from regrade.models.layer import Context, Layer, each_run
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
 
 
 class Embedding(Layer):
     """A row of the table (runs, ids, units) for each token id."""
 
-    def __init__(self, spec: "layers.Embedding", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.EmbeddingSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         (steps,) = shape
         table = initialisers.embedding(context, (context.vocabulary_size, spec.units))
@@ -34,7 +34,7 @@ class Embedding(Layer):
 class Bag(Layer):
     """The mean of the table's rows that an example's ids name, without those of id 0, padding (Joulin et al. 2016)."""
 
-    def __init__(self, spec: "layers.Bag", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.BagSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         (_,) = shape
         self.table = torch.nn.Parameter(initialisers.embedding(context, (context.vocabulary_size, spec.units)))

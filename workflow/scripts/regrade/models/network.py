@@ -8,7 +8,7 @@ import torch
 from regrade.models.layer import Activation, Context
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
 
 
 class Network(torch.nn.Module):
@@ -17,14 +17,16 @@ class Network(torch.nn.Module):
     Layers are named by kind and position within the kind: convolution1, max_pooling1, convolution2, …
     """
 
-    def __init__(self, specs: "list[layers.Layer]", shape: tuple[int, ...], context: Context):
+    def __init__(self, specs: "list[layer_specs.Layer]", shape: tuple[int, ...], context: Context):
         """Build the layers for examples of `shape`. ValueError when a layer gets an input it cannot take."""
         super().__init__()
         counts: dict[str, int] = {}
         for spec in specs:
             counts[spec.kind] = counts.get(spec.kind, 0) + 1
             # By name, not by import: a cell depends on the modules of its own layers only
-            made = getattr(importlib.import_module(f"regrade.models.{spec.module}"), type(spec).__name__)
+            made = getattr(
+                importlib.import_module(f"regrade.models.{spec.module}"), type(spec).__name__.removesuffix("Spec")
+            )
             try:
                 layer = made(spec, shape, context)
             except ValueError:

@@ -8,7 +8,8 @@ from torch.nn import functional
 from regrade.models.layer import Context, Layer
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
+
 
 # Share of the old value in the running statistics, epsilon, and what the running variance divides by: rows - this
 CONSTANTS = {"torch": (0.9, 1e-5, 1), "keras": (0.99, 1e-3, 0)}
@@ -20,7 +21,7 @@ class BatchNormalization(Layer):
     Outside training, the running mean and variance take the place of the batch's (Ioffe and Szegedy 2015).
     """
 
-    def __init__(self, spec: "layers.BatchNormalization", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.BatchNormalizationSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         runs, channels = len(context.initial), shape[0]
         self.keep, self.epsilon, self.correction = CONSTANTS[context.conventions]

@@ -2,7 +2,7 @@
 
 A library picks its method by the shape of a product, and each method adds up in an order of its own. For stacked runs
 of equal shapes, MKL's method depends on neither their number nor their place in memory (see
-`regrade.training.process`), with one exception: a single product with a dimension of 1 is done as a product of a matrix
+`regrade.runtime.process`), with one exception: a single product with a dimension of 1 is done as a product of a matrix
 and a vector. `tests/test_processors.py` tries this on the code paths of several processors.
 """
 

@@ -11,7 +11,7 @@ from regrade.models.layer import Context, Layer
 from regrade.models.products import product
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
 
 
 class Tokens(Layer):
@@ -21,7 +21,7 @@ class Tokens(Layer):
     is what a product with one-hot vectors would give.
     """
 
-    def __init__(self, spec: "layers.Tokens", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.TokensSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         (steps,) = shape
         self.level = spec.level
@@ -45,7 +45,7 @@ class SequenceConvolution(Layer):
     The kernel is (runs, size, features, filters).
     """
 
-    def __init__(self, spec: "layers.SequenceConvolution", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.SequenceConvolutionSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         steps, features = shape
         size, filters = spec.kernel, spec.filters
@@ -94,7 +94,7 @@ class SequencePooling(Layer):
 
     commutes_with_activation = True
 
-    def __init__(self, spec: "layers.SequencePooling", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.SequencePoolingSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         steps, features = shape
         self.size, self.stride = spec.size, spec.stride
@@ -114,7 +114,7 @@ class MaximumOverSteps(Layer):
 
     commutes_with_activation = True
 
-    def __init__(self, spec: "layers.MaximumOverSteps", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.MaximumOverStepsSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         _, features = shape
         self.output_shape = (features,)
@@ -127,7 +127,7 @@ class MaximumOverSteps(Layer):
 class ImageRows(Layer):
     """Images as sequences of their rows, from the top, the channels of a row one after the other."""
 
-    def __init__(self, spec: "layers.ImageRows", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.ImageRowsSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         channels, height, width = shape
         self.output_shape = (height, channels * width)

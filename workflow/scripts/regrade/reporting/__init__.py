@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-REPORTS = Path("reports")
 # Beside the front page: the style sheet and scripts that all pages share
 ASSETS = "assets"
-# Within a study's folder: its page, the collected tables, its verdicts, and what is drawn and written from them
-PAGE, RUNS, CURVES, TABLES, FIGURES = "index.html", "data/runs.parquet", "data/curves.parquet", "tables", "figures"
-# The checksums of the collected tables; claims.json has that of the grades
-MANIFEST = "data/manifest.json"
-CLAIMS, GRADES = "claims.json", "data/grades.parquet"
-CELLS, HISTORIES = "cells", "histories"
+# Within a study's folder, beside what statistics write there: its page, and what is drawn and written for it
+PAGE, TABLES, FIGURES, CELLS, HISTORIES = "index.html", "tables", "figures", "cells", "histories"
 # The description of a run, in the folder that it is about
 CRATE = "ro-crate-metadata.json"
 # For `dvc metrics` and `dvc plots`

@@ -1,15 +1,19 @@
 """All that a study's report is made of: what the source stated, what was run, what came out."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from regrade import datasets, reported
-from regrade.cells import RECORD, Cell
+from regrade.cells.cell import Cell
+from regrade.cells.layout import RECORD
+from regrade.config import reported
+from regrade.config.params import Params
+from regrade.config.study import Study
+from regrade.config.types import Value
 from regrade.datasets import prepared
-from regrade.params import Params, Study, Value
+from regrade.datasets.identity import DataIdentity
+from regrade.statistics import collect
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 
 ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
@@ -104,7 +108,7 @@ class Evidence(Measurements):
         """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
         finished = self.runs[self.runs["status"].isin(FINISHED)]
         dirty = finished["dirty"].fillna(False).astype(bool) if "dirty" in finished else pd.Series(dtype=bool)
-        every = {json.dumps(cell.data): cell.data for cell in self.cells}
+        every = {cell.data.folder: cell.data for cell in self.cells}
         states = self.runs.drop_duplicates("folder")["status"].value_counts()
         return {
             "scale": self.params.scale,
@@ -130,17 +134,22 @@ class Evidence(Measurements):
                 found[name] = found[experiment.like]
         return found
 
-    def _source(self, data: dict) -> str:
+    def _source(self, data: DataIdentity) -> str:
         try:
-            return prepared.card(datasets.folder(data))["source"]
+            return prepared.card(data.folder)["source"]
         except OSError:
-            return f"{data['dataset']}, {'real' if data['data'] == 'real' else 'stand-in'} (not prepared)"
+            return f"{data.dataset}, {'real' if data.data == 'real' else 'stand-in'} (not prepared)"
 
     def resolved(self, cell: Cell) -> dict[str, Value]:
         """The settings that a trained cell took over from a winner, by name; empty without a selection."""
         if not cell.selection or not (cell.folder / RECORD).exists():
             return {}
         return cell.selection.taken_over()
+
+
+def read(params: Params, study: str, every: list[Cell]) -> Evidence:
+    """The evidence of a study, from what was collected. UserError when that is damaged; it is deleted then."""
+    return Evidence([cell for cell in every if cell.study == study], *collect.tables(study), study, params)
 
 
 def _names(stated: dict[str, Value], varying: dict[str, Value]) -> bool:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from regrade import integrity
-from regrade.cells import HISTORY, RECORD, Cell
-from regrade.errors import UserError
-from regrade.files import read_json
+from regrade.cells.cell import Cell
+from regrade.cells.layout import HISTORY, RECORD
+from regrade.core import integrity
+from regrade.core.errors import UserError
+from regrade.core.files import atomic_write, read_json, sha256, write_json
+from regrade.statistics import CURVES, MANIFEST, REPORTS, RUNS
 from regrade.statistics.accuracy import epochs_to, summarise
 
 
@@ -20,7 +22,7 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Runs: study, experiment, cell, folder, varying (JSON), status, error, and for a finished cell one row per seed with
     its metrics (see `summarise`) and its environment; an unfinished cell has one row without a seed.
     Curves: experiment, cell, and the columns of history.parquet.
-    UserError when a file of a cell is damaged; see `regrade.integrity`.
+    UserError when a file of a cell is damaged; see `regrade.core.integrity`.
     """
     cells, rows, curves = list(cells), [], []
     integrity.verify((cell.folder for cell in cells if (cell.folder / RECORD).exists()), RECORD)
@@ -44,6 +46,30 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(
         {"experiment": [], "cell": []}
     )
+
+
+def write(study: str, cells: Iterable[Cell]) -> None:
+    """Collect a study's runs and curves into two Parquet files of its report, with a manifest of their checksums."""
+    of_runs, of_curves = runs(cell for cell in cells if cell.study == study)
+    # Counts, seconds, and a loss's digits beyond the seventh are in the cells' own files: a third of the bytes is left
+    apart = [name for name in of_curves if name == "seconds" or name.endswith(("_correct_even", "_correct_odd"))]
+    losses = {name: "float32" for name in of_curves if name.endswith("_loss")}
+    for name, table in ((RUNS, of_runs), (CURVES, of_curves.drop(columns=apart).astype(losses))):
+        # Losses hardly ever repeat: they are smaller byte by byte than in a dictionary
+        unlike = [column for column in table if column in losses]
+        others = [column for column in table if column not in losses]
+        encodings = dict.fromkeys(unlike, "BYTE_STREAM_SPLIT") or None
+        with atomic_write(REPORTS / study / name) as partial:
+            table.to_parquet(partial, index=False, compression="zstd", use_dictionary=others, column_encoding=encodings)
+    checksums = {Path(name).name: sha256(REPORTS / study / name) for name in (RUNS, CURVES)}
+    write_json(REPORTS / study / MANIFEST, {"sha256": checksums})
+
+
+def tables(study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The runs and curves that `write` collected. UserError on damage; they are deleted then."""
+    manifest = REPORTS / study / MANIFEST
+    integrity.verify([manifest.parent], manifest.name)
+    return pd.read_parquet(REPORTS / study / RUNS), pd.read_parquet(REPORTS / study / CURVES)
 
 
 def read(folder: Path) -> tuple[dict, pd.DataFrame]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from regrade.cells import Cell
-from regrade.statistics.stated import Comparison
+from regrade.cells.cell import Cell
+from regrade.statistics.comparison import Comparison
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 # Of texts and counts, which do not vary from run to run
@@ -75,7 +75,7 @@ def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
 
 def _prediction(one: Comparison) -> tuple[float, float]:
     """Where one more run lies. Of generated data the source drew rows of its own."""
-    return one.prediction or one.estimate.prediction(own_rows=not one.cell.data.get("files"))
+    return one.prediction or one.estimate.prediction(own_rows=not one.cell.data.files)
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:

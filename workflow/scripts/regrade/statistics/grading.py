@@ -3,17 +3,16 @@
 import functools
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from regrade import claims
-from regrade.files import sha256, whole, write_json
-from regrade.params import Params
-from regrade.statistics import grades, noise, stated, verdicts
+from regrade.config import claims
+from regrade.config.params import Params
+from regrade.core.files import atomic_write, sha256, write_json
+from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, verdicts
 from regrade.statistics.estimate import Estimate
+from regrade.statistics.hypotheses import Part
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.parts import Part
 from regrade.statistics.protocol import reduced
 from regrade.statistics.verdicts import Judged
 
@@ -28,11 +27,11 @@ class Grading:
 
 def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
-    compared = stated.comparisons(study, measurements)
+    compared = comparison.comparisons(study, measurements)
     at_less = functools.partial(reduced, params)
     judged = verdicts.judge(study, measurements, compared, at_less)
     numbers = grades.table(compared, at_less)
-    price = noise.peeking(measurements.runs)
+    price = repeatability.peeking(measurements.runs)
     return Grading(
         numbers,
         {
@@ -50,19 +49,19 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
                     "stated": one.stated,
                     "measured": one.measured,
                 }
-                for one in noise.repeated(compared, measurements)
+                for one in repeatability.repeated(compared, measurements)
             ],
             "discrepancies": claims.read(study).discrepancies,
         },
     )
 
 
-def write(graded: Grading, numbers: Path, claims: Path) -> None:
+def write(study: str, graded: Grading) -> None:
     """Write the numbers as Parquet, then the claims as JSON, with the checksum of the numbers."""
-    with whole(numbers) as partial:
+    folder = REPORTS / study
+    with atomic_write(folder / GRADES) as partial:
         graded.numbers.to_parquet(partial, index=False)
-    checksums = {numbers.relative_to(claims.parent).as_posix(): sha256(numbers)}
-    write_json(claims, graded.claims | {"sha256": checksums})
+    write_json(folder / CLAIMS, graded.claims | {"sha256": {GRADES: sha256(folder / GRADES)}})
 
 
 def _claim(one: Judged) -> dict:

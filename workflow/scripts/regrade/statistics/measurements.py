@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from regrade.cells import PREDICTIONS, RECORD, Cell
-from regrade.errors import UserError
-from regrade.integrity import checked
-from regrade.params import Value
-from regrade.statistics import curves
+from regrade.cells.cell import Cell
+from regrade.cells.layout import PREDICTIONS, RECORD
+from regrade.config.types import Value
+from regrade.core.errors import UserError
+from regrade.core.integrity import checked
+from regrade.statistics import collect, curves
 from regrade.statistics.estimate import Estimate, estimate
 
 FINISHED = ("done", "diverged")
@@ -152,9 +153,14 @@ def _answers(cell: Cell, column: str) -> Correct | None:
     right = labels == table[column].to_numpy()
     every = pd.unique(seeds)
     rows = {int(seed): right[seeds == seed] for seed in every}
-    return Correct(cell.data["dataset"], labels[seeds == every[0]], rows)
+    return Correct(cell.data.dataset, labels[seeds == every[0]], rows)
 
 
 def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
     """Whether `varying` has all of these settings with these values."""
     return all(key in varying and varying[key] == value for key, value in settings.items())
+
+
+def measured(study: str, every: list[Cell]) -> Measurements:
+    """What was collected of a study's cells. UserError when it is damaged; it is deleted then."""
+    return Measurements([cell for cell in every if cell.study == study], *collect.tables(study))

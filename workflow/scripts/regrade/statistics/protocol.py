@@ -1,7 +1,7 @@
 """Whether a cell is run as its source says."""
 
-from regrade.cells import Cell
-from regrade.params import Params
+from regrade.cells.cell import Cell
+from regrade.config.params import Params
 
 
 def reduced(params: Params, cell: Cell) -> bool:

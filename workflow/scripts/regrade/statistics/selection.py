@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 
-from regrade.cells import Cell, Selection
-from regrade.files import write_json
+from regrade.cells.cell import Cell, Selection
+from regrade.core.files import write_json
 from regrade.statistics import collect
 
 

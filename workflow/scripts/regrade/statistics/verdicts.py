@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regrade import claims
-from regrade.cells import Cell
-from regrade.claims import Best, Claim
+from regrade.cells.cell import Cell
+from regrade.config import claims
+from regrade.config.claims import Best, Claim
 from regrade.statistics.bootstrap import probability_of_best
+from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import LEVEL
+from regrade.statistics.hypotheses import Part, Parts
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.parts import Part, Parts
-from regrade.statistics.stated import Comparison
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
 NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"

@@ -6,14 +6,14 @@ import torch
 
 from regrade.training import batches
 from regrade.training.losses import classes, losses
-from regrade.training.pack import Pack
 from regrade.training.state import RunState
+from regrade.training.trainer import Trainer
 
 PREDICTIONS = ("last", "best", "best_even", "best_odd")
 EVALUATION_ROWS = 500
 
 
-class ClassificationPack(Pack):
+class ClassificationTrainer(Trainer):
     """Runs of a classifier."""
 
     def begin(self) -> None:

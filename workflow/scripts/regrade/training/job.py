@@ -6,17 +6,19 @@ import time
 
 import torch
 
-from regrade import provenance
-from regrade.cells import Cell, Configuration
-from regrade.errors import UserError
-from regrade.files import write_json
-from regrade.jobs import explain, sentence, written
-from regrade.params import Params
-from regrade.training import device, process, results, stacking
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import Configuration
+from regrade.config.params import Params
+from regrade.core import provenance
+from regrade.core.errors import UserError
+from regrade.core.files import write_json
+from regrade.runtime import device, process
+from regrade.runtime.logs import explain, sentence, written
+from regrade.training import results, stacking
 from regrade.training.loading import load
-from regrade.training.pack import Data, Pack
 from regrade.training.state import RunState
 from regrade.training.store import Store
+from regrade.training.trainer import Data, Trainer
 
 SAY_EVERY_SECONDS = 10
 
@@ -84,17 +86,17 @@ def _finish(
     here = device.processor(where)
     for state in states:
         _note_processor(state, here)
-    pack = make_pack(configuration, states, data)
+    trainer = make_trainer(configuration, states, data)
     while states:
         if states[0].epoch < epochs and not states[0].diverged:
-            pack.advance()
+            trainer.advance()
         ended = [state for state in states if state.diverged or state.epoch == epochs]
         now = time.monotonic()
         if ended or now - said >= SAY_EVERY_SECONDS:
             _say(states, epochs)
             said = now
         if ended or now - saved >= checkpoint_seconds:
-            pack.save()
+            trainer.save()
             for state in states:
                 if state in ended:
                     _close(state, resumed, where)
@@ -102,7 +104,7 @@ def _finish(
             saved = time.monotonic()
         if ended:
             states = [state for state in states if state not in ended]
-            pack = make_pack(configuration, states, data) if states else None
+            trainer = make_trainer(configuration, states, data) if states else None
 
 
 def _note_processor(state: RunState, here: dict) -> None:
@@ -117,17 +119,17 @@ def _note_processor(state: RunState, here: dict) -> None:
         state.processors.append(here)
 
 
-def make_pack(configuration: Configuration, states: list[RunState], data: Data) -> Pack:
-    """The runs as one pack. UserError when the network does not fit the data."""
+def make_trainer(configuration: Configuration, states: list[RunState], data: Data) -> Trainer:
+    """The runs as one trainer. UserError when the network does not fit the data."""
     network = f"params.yaml: the network {configuration.settings.network!r}"
     # By name, not by import: a cell depends on the code of its own task only
     task = "language" if data.language else "classification"
-    kind = getattr(importlib.import_module(f"regrade.training.{task}"), f"{task.title()}Pack")
+    kind = getattr(importlib.import_module(f"regrade.training.{task}"), f"{task.title()}Trainer")
     try:
-        pack = kind(configuration, states, data)
+        trainer = kind(configuration, states, data)
     except ValueError as error:
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
-    shape, classes = pack.learner.output_shape, data.classes
+    shape, classes = trainer.learner.output_shape, data.classes
     dimensions = 2 if data.language else 1
     # One output is enough for two classes: the logit of the second
     needed = 1 if classes == 2 and configuration.settings.loss == "cross_entropy" else classes
@@ -136,22 +138,22 @@ def make_pack(configuration: Configuration, states: list[RunState], data: Data) 
             f"{network} ends with shape {shape}, but there are {classes} classes; end with a dense layer of {classes}"
         )
     rows, size = len(data.train_targets), configuration.settings.batch_size
-    if size and rows and (size == 1 or rows % size == 1) and _normalises_rows(pack):
+    if size and rows and (size == 1 or rows % size == 1) and _normalises_rows(trainer):
         raise UserError(
             f"{network} has batch_normalization, which needs more than one row in a batch, but {rows} rows in batches "
             f"of {size} leave one alone; change batch_size or train_rows"
         )
-    return pack
+    return trainer
 
 
-def _normalises_rows(pack: Pack) -> bool:
+def _normalises_rows(trainer: Trainer) -> bool:
     """Whether a value is normalised over the rows of a batch alone, not over positions in them, too."""
-    if pack.settings.backend == "numpy":
+    if trainer.settings.backend == "numpy":
         return False
-    layers = [layer for name, layer in pack.learner.network.named_children() if not name.endswith("_activation")]
+    layers = [layer for name, layer in trainer.learner.network.named_children() if not name.endswith("_activation")]
     return any(
         spec.kind == "batch_normalization" and math.prod(layer.output_shape[1:]) == 1
-        for spec, layer in zip(pack.configuration.network, layers, strict=True)
+        for spec, layer in zip(trainer.configuration.network, layers, strict=True)
     )
 
 

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from regrade.datasets.reading import END, FIRST_WORD, START
+from regrade.datasets.text.reading import END, FIRST_WORD, START
 from regrade.languages.language import long_prefix
 from regrade.training import batches
 from regrade.training.losses import classes, losses
-from regrade.training.pack import Pack
 from regrade.training.sampling import continued
 from regrade.training.state import RunState
+from regrade.training.trainer import Trainer
 
 
-class LanguagePack(Pack):
+class LanguageTrainer(Trainer):
     """One run of a language model; its batches are of texts of equal length, so runs cannot be stacked."""
 
-    PURPOSES = (*Pack.PURPOSES, "prompts", "samples")
+    PURPOSES = (*Trainer.PURPOSES, "prompts", "samples")
 
     def begin(self) -> None:
         """The batches of evaluation, and the prompts that are longer than any training text.
@@ -30,7 +30,7 @@ class LanguagePack(Pack):
         self.evaluated = batches.similar(self.data.evaluation_lengths, self.settings.batch_tokens, equal=True)
         self.symbols = dict(enumerate(self.data.language.symbols, FIRST_WORD))
         self.ids = {symbol: number for number, symbol in self.symbols.items()}
-        self.asked = self.configuration.data["reading"]
+        self.asked = self.configuration.data.reading
         longest = int(self.data.train_lengths.max())
         random = np.random.default_rng([self.states[0].seed, longest])
         self.long_prompts = [

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from regrade import datasets
-from regrade.cells import Configuration
-from regrade.datasets import prepared, reading, word_vectors
-from regrade.datasets.ngrams import Ngrams
-from regrade.datasets.ragged import Ragged
-from regrade.datasets.reading import Reading
-from regrade.errors import UserError
-from regrade.training.pack import Data
+from regrade.cells.configuration import Configuration
+from regrade.core.errors import UserError
+from regrade.datasets import prepared, registry
+from regrade.datasets.identity import DataIdentity
+from regrade.datasets.text import reading, word_vectors
+from regrade.datasets.text.ngrams import Ngrams
+from regrade.datasets.text.ragged import Ragged
+from regrade.datasets.text.reading import Reading
+from regrade.training.trainer import Data
 
 
 @dataclass(frozen=True)
@@ -41,42 +42,42 @@ class Rows:
 def load(configuration: Configuration, where: torch.device) -> Data:
     """The rows that a configuration uses, on the device. UserError when there are fewer."""
     settings, identity = configuration.settings, configuration.data
-    card = prepared.card(datasets.folder(identity))
-    module = datasets.module(identity["dataset"])
+    card = prepared.card(identity.folder)
+    module = registry.module(identity.dataset)
     draw, size, held = _drawing(identity), card.get("vocabulary_size"), settings.validation_rows
     if draw and (held or not settings.train_rows):
         raise UserError(
-            f"params.yaml: the training rows of {identity['dataset']} are drawn anew in each epoch: say how many by "
+            f"params.yaml: the training rows of {identity.dataset} are drawn anew in each epoch: say how many by "
             "train_rows, and hold out none of them by validation_rows"
         )
     train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
     test = None if held else _read(identity, "test", settings.test_rows, settings.test_rows_cap)
-    if "reading" in identity:
+    if identity.reading:
         train, test, size = _tokens(
-            train, test, Reading(**{key: identity["reading"][key] for key in Reading.model_fields}), size
+            train, test, Reading(**{key: identity.reading[key] for key in Reading.model_fields}), size
         )
     train, evaluated = _held_out(train, held) if held else (train or test.part(slice(0)), test)
     # A CPU's convolutions want the channels last; all else would have to be put in order again
     convolved = any(layer.kind == "convolution" for layer in configuration.network)
     order = torch.channels_last if convolved else torch.contiguous_format
     (x, y, lengths), (x_test, y_test, lengths_test) = (rows.tensors(where, order) for rows in (train, evaluated))
-    language = module.language(module.Options(**identity["options"])) if hasattr(module, "language") else None
+    language = module.language(registry.options(identity)) if hasattr(module, "language") else None
     vectors = _word_vectors(identity, size)
     classes = len(card["classes"])
     return Data(x, y, x_test, y_test, classes, lengths, lengths_test, draw, language, size, vectors)
 
 
-def _drawing(identity: dict) -> Callable | None:
+def _drawing(identity: DataIdentity) -> Callable | None:
     """What draws training examples of a dataset that has no training rows of its own."""
-    module = datasets.module(identity["dataset"])
+    module = registry.module(identity.dataset)
     if not hasattr(module, "draw"):
         return None
-    options = module.Options(**identity["options"])
+    options = registry.options(identity)
     return lambda rows, generator: module.draw(rows, options.sequence_length, generator)
 
 
-def _read(identity: dict, split: str, rows: int | None, at_most: int | None) -> Rows:
-    return Rows(*prepared.load(datasets.folder(identity), split, rows, at_most))
+def _read(identity: DataIdentity, split: str, rows: int | None, at_most: int | None) -> Rows:
+    return Rows(*prepared.load(identity.folder, split, rows, at_most))
 
 
 def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
@@ -110,9 +111,9 @@ def _tokens(train: Rows, test: Rows | None, how: Reading, words: int) -> tuple[R
     return made[0], made[1] if test else None, size
 
 
-def _word_vectors(identity: dict, ids: int | None) -> torch.Tensor | None:
+def _word_vectors(identity: DataIdentity, ids: int | None) -> torch.Tensor | None:
     """The fitted vector of each id (ids, units), NaN for ids that stand for no word; None where none are asked for."""
-    if "word_vectors" not in identity:
+    if identity.word_vectors_folder is None:
         return None
-    fitted = word_vectors.load(datasets.word_vectors_folder(identity), ids - reading.FIRST_WORD)
+    fitted = word_vectors.load(identity.word_vectors_folder, ids - reading.FIRST_WORD)
     return torch.from_numpy(np.pad(fitted, ((reading.FIRST_WORD, 0), (0, 0)), constant_values=np.nan))

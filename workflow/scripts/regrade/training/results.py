@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.torch import save_file
 
-from regrade.cells import HISTORY, MODEL, PREDICTIONS, RECORD, Cell, Configuration
-from regrade.files import sha256, whole, write_json
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import Configuration
+from regrade.cells.layout import HISTORY, MODEL, PREDICTIONS, RECORD
+from regrade.core.files import atomic_write, sha256, write_json
 from regrade.training.state import RunState
 
 
@@ -29,7 +31,7 @@ def write(
         for name, tensor in state.tensors.items()
         if state.seed in keep and name.startswith(("network/", "buffers/"))
     }
-    with whole(folder / MODEL) as partial:
+    with atomic_write(folder / MODEL) as partial:
         save_file(weights, partial)
     record = {
         "study": cell.study,
@@ -48,7 +50,7 @@ def write(
 
 
 def _write_table(path: Path, tables: list[pa.Table]) -> None:
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         pq.write_table(pa.concat_tables(tables), partial, compression="zstd")
 
 

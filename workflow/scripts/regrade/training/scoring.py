@@ -9,17 +9,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from regrade.cells import HISTORY, MODEL, RECORD, RESULTS, Configuration
-from regrade.errors import UserError
-from regrade.files import read_json
-from regrade.integrity import damaged, verify
-from regrade.params import Params
-from regrade.training import device, process
-from regrade.training.job import make_pack
+from regrade.cells.configuration import Configuration
+from regrade.cells.layout import HISTORY, MODEL, RECORD, RESULTS
+from regrade.config.params import Params
+from regrade.core.errors import UserError
+from regrade.core.files import read_json
+from regrade.core.integrity import damaged, verify
+from regrade.runtime import device, process
+from regrade.training.job import make_trainer
 from regrade.training.loading import load
-from regrade.training.pack import Data
 from regrade.training.state import RunState
 from regrade.training.trained import verify_data
+from regrade.training.trainer import Data
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ def _evaluate(
     configuration: Configuration, seed: int, weights: dict[str, torch.Tensor], data: Data
 ) -> dict[str, torch.Tensor]:
     """What training measures at an evaluation, of a run with these weights."""
-    pack = make_pack(configuration, [RunState(seed)], data)
+    trainer = make_trainer(configuration, [RunState(seed)], data)
     # A learner has the runs first; here there is one. A name is either a parameter's or a buffer's
     kinds = ("network", "buffers")
-    pack.learner.restore({f"{kind}/{name}": tensor[None] for kind in kinds for name, tensor in weights.items()})
-    return pack.evaluate()
+    trainer.learner.load_state_dict(
+        {f"{kind}/{name}": tensor[None] for kind in kinds for name, tensor in weights.items()}
+    )
+    return trainer.evaluate()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from regrade.training import process
+from regrade.runtime import process
 from regrade.training.state import RunState
 
 if TYPE_CHECKING:
-    from regrade.cells import Configuration
+    from regrade.cells.configuration import Configuration
 
 # PyTorch rounds these by an element's position in a tensor of all runs
 ROUNDED_BY_POSITION = {"sigmoid", "elu"}

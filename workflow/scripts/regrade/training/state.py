@@ -15,7 +15,7 @@ class RunState:
     with the most correct rows, and at those with the most correct among the even and the odd rows.
     `samples`: what a language model wrote: epoch, kind, prompt, text, first_error (None where it is valid).
     `environment`: where the run was finished (commit, versions, device, …). `processors`: the kinds of processors that
-    trained it, in turn (see `regrade.training.device.processor`); one, unless it was resumed on another.
+    trained it, in turn (see `regrade.runtime.device.processor`); one, unless it was resumed on another.
     """
 
     seed: int

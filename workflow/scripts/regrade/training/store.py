@@ -18,8 +18,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from regrade.cells import STATES
-from regrade.files import read_sealed, write_sealed
+from regrade.cells.layout import STATES
+from regrade.core.files import read_sealed, write_sealed
 from regrade.training.state import RunState
 
 

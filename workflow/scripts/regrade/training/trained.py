@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from regrade import datasets
-from regrade.cells import MODEL, RECORD, Cell, Configuration
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import Configuration
+from regrade.cells.layout import MODEL, RECORD
+from regrade.core.integrity import checked, verify
 from regrade.datasets import prepared
-from regrade.integrity import checked, verify
+from regrade.datasets.identity import DataIdentity
 from regrade.models.layer import Context
 from regrade.models.network import Network
 
@@ -28,7 +30,7 @@ class Trained:
         UserError when there are fewer.
         """
         settings = self.configuration.settings
-        folder = datasets.folder(self.configuration.data)
+        folder = self.configuration.data.folder
         return prepared.load(folder, "test", rows or settings.test_rows, settings.test_rows_cap)
 
 
@@ -42,7 +44,7 @@ def load(cell: Cell) -> Trained | None:
         return None
     configuration = cell.configuration(cell.selection.taken_over() if cell.selection else None)
     verify_data(configuration.data)
-    card = prepared.card(datasets.folder(configuration.data))
+    card = prepared.card(configuration.data.folder)
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
     network = Network(configuration.network, tuple(card["tensors"]["test_inputs"]["shape"][1:]), context)
     # A network has the runs first; here there is one
@@ -50,15 +52,12 @@ def load(cell: Cell) -> Trained | None:
     return Trained(network.eval(), configuration, card["classes"])
 
 
-def verify_data(identity: dict) -> None:
-    """Compare prepared data, and word vectors where there are any, with their checksums; see `regrade.integrity`.
+def verify_data(identity: DataIdentity) -> None:
+    """Compare prepared data, and word vectors where there are any, with their checksums; see `regrade.core.integrity`.
 
     Finished cells do not have them made again, so UserError names what does.
     """
-    folders = [datasets.folder(identity)]
-    if "word_vectors" in identity:
-        folders.append(datasets.word_vectors_folder(identity))
-    verify(folders, prepared.CARD, restored_by=f"snakemake prepare_{identity['dataset']}")
+    verify(identity.folders, prepared.CARD, restored_by=f"snakemake prepare_{identity.dataset}")
 
 
 def _weights(cell: Cell) -> dict[str, torch.Tensor]:

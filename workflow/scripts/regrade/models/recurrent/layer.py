@@ -14,7 +14,8 @@ from regrade.models.recurrent.steps import Project
 from regrade.models.recurrent.vanilla import Vanilla
 
 if TYPE_CHECKING:
-    from regrade import layers
+    from regrade.config import layer_specs
+
 
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 # PyTorch's CPU kernels work on blocks of this many numbers and treat the rest of a tensor by other code, which rounds
@@ -25,7 +26,7 @@ BLOCK = 32
 class Recurrent(Layer):
     """One or more recurrent layers, from a state of zeros; the top layer's last state, or all of them."""
 
-    def __init__(self, spec: "layers.Recurrent", shape: tuple[int, ...], context: Context):
+    def __init__(self, spec: "layer_specs.RecurrentSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         steps, inputs = shape
         self.spec, self.stackable = spec, context.stackable

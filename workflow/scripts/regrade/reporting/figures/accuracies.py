@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from regrade.cells import Cell, label
+from regrade.cells.cell import Cell
+from regrade.cells.layout import label
 from regrade.reporting.evidence import ACCURACIES, Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.registry import figure
+from regrade.reporting.template_functions import figure
 
 TITLE = "test accuracy, best epoch"
 PANELS_IN_A_ROW = 6

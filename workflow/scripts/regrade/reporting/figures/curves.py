@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from regrade.cells import Cell, label
-from regrade.reporting import thinning
+from regrade.cells.cell import Cell
+from regrade.cells.layout import label
+from regrade.reporting import downsample
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.registry import figure, value
+from regrade.reporting.template_functions import figure, value
 
-# Up to so many evaluations are drawn as points, and have a tick each
+# Up to so many evaluations are drawn as points
 FEW = 20
 # Of longer curves, every so many evaluations have a marker
 MARKED = 12
@@ -72,6 +73,7 @@ def curves(
         axes.axhline(floor, color="black", linestyle=":", linewidth=1)
     axes.set_xlabel(unit)
     axes.set_ylabel(" ".join(([splits[0]] if splits[0] and len(splits) == 1 else []) + [metric.replace("_", " ")]))
+    # Where there are few epochs, each has its tick
     if len(epochs) <= FEW and (epochs % 1 == 0).all() and epochs[-1] < 100:
         axes.set_xticks(epochs)
     else:
@@ -87,7 +89,7 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -
     rows = evidence.curve(cell)
     if not len(rows):
         return {}
-    rows = rows[rows["epoch"].isin(thinning.kept(rows["epoch"]))]
+    rows = rows[rows["epoch"].isin(downsample.kept(rows["epoch"]))]
     by_epoch = rows.groupby("epoch")
     return {
         split: by_epoch[f"{split}_{metric}" if split else metric].agg(["mean", "min", "max"]).astype(float)

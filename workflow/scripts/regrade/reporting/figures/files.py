@@ -12,15 +12,15 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-from regrade.files import write_bytes
+from regrade.core.files import write_bytes
 from regrade.reporting.figures.style import look
 
 KINDS = ("svg", "png", "pdf")
 # Most colours of a chart are from smooth edges: it needs few of them
 PALETTE, ALMOST_WHITE = 64, 248
-FRACTION = re.compile(rb"(\.\d\d)\d+")
-# Comments on what each group is, and the identifiers of groups: nothing refers to them
-IDLE = re.compile(rb'<!--.*?-->|(?<=<g) id="[a-zA-Z]+_\d+"', re.DOTALL)
+TAG, FRACTION = re.compile(rb"<[^>]+>"), re.compile(rb"(\.\d\d)\d+")
+# What changes nothing in an image: comments, identifiers of groups, indentation, turns by nothing
+IDLE = re.compile(rb'<!--.*?-->|(?<=<g) id="[\w.]+"|(?<=\n) +| transform="rotate\(-?0 [^"]*"', re.DOTALL)
 
 
 def write(figure: Figure, folder: Path, stem: str) -> None:
@@ -35,8 +35,8 @@ def _svg(figure: Figure) -> bytes:
     file = io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     FigureCanvasSVG(figure).print_svg(file, metadata=nothing)
-    # Embedded pictures have no fractions; a hundredth of a point is less than anyone sees
-    return FRACTION.sub(rb"\1", IDLE.sub(b"", file.getvalue()))
+    # Of positions, a hundredth of a point is less than anyone sees; texts between the tags stay as they are
+    return TAG.sub(lambda tag: FRACTION.sub(rb"\1", tag[0]), IDLE.sub(b"", file.getvalue()))
 
 
 def _png(figure: Figure) -> bytes:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from regrade.cells import Cell
-from regrade.reporting import registry
+from regrade.cells.cell import Cell
+from regrade.reporting import template_functions
 from regrade.reporting.evidence import ACCURACIES, Evidence
-from regrade.reporting.numerals import formatted, four, short
+from regrade.reporting.number_format import formatted, four, short
 from regrade.reporting.tables.table_format import Shown, with_headings
 from regrade.statistics.intervals import mean_interval
 
@@ -90,26 +90,26 @@ def shown_times(times: pd.DataFrame) -> Shown:
     )
 
 
-@registry.table(shown_comparison)
+@template_functions.table(shown_comparison)
 def table(evidence: Evidence, experiment: str) -> pd.DataFrame:
     """The comparison of all cells of an experiment."""
     return _comparison(evidence, [(cell.varying, cell, False) for cell in evidence.find(experiment)])
 
 
-@registry.table(shown_comparison)
+@template_functions.table(shown_comparison)
 def entries(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, bool]]) -> pd.DataFrame:
     """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
     return _comparison(evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
 
 
-@registry.table(shown_matrix)
+@template_functions.table(shown_matrix)
 def matrix(evidence: Evidence, rows: Sequence[tuple[str, str, Cell | None]]) -> pd.DataFrame:
     """The comparison of chosen cells in two directions: (row, column, cell)."""
     named = [({"row": row, "column": column}, cell, False) for row, column, cell in rows if cell]
     return _comparison(evidence, named)
 
 
-@registry.table(shown_matrix)
+@template_functions.table(shown_matrix)
 def metrics(
     evidence: Evidence, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def metrics(
     )
 
 
-@registry.table(shown_values)
+@template_functions.table(shown_values)
 def values(evidence: Evidence, rows: Sequence[tuple]) -> pd.DataFrame:
     """Any metrics of chosen cells: (text, cell, metric, the metric's name in reported.csv[, factor]).
 
@@ -131,7 +131,7 @@ def values(evidence: Evidence, rows: Sequence[tuple]) -> pd.DataFrame:
     return pd.DataFrame({"cell": text} | _values(evidence, cell, *rest) for text, cell, *rest in rows if cell)
 
 
-@registry.table(shown_times)
+@template_functions.table(shown_times)
 def times(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
     """Training seconds of a run of chosen cells, (text, cell), reported and reproduced; their ratios to the first."""
     every = [

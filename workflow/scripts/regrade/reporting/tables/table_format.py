@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from regrade.files import write_text
-from regrade.reporting.numerals import formatted, four
-from regrade.reporting.rendering import environment
+from regrade.core.files import write_text
+from regrade.reporting.number_format import formatted, four
+from regrade.reporting.pages.rendering import environment
 
 
 @dataclass(frozen=True)

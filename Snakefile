@@ -1,0 +1,64 @@
+# Regrade: from raw data to graded reports. What is run is decided by params.yaml; see README.md.
+include: "workflow/rules/checkout.smk"
+include: "workflow/rules/common.smk"
+include: "workflow/rules/freshness.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/report.smk"
+
+
+# Snakemake makes nothing anew that is missing on the way to a page that is there, such as the one that `onerror` wrote;
+# what is listed here is always made.
+rule all:
+    default_target: True
+    input:
+        rules.front_page.output,
+        rules.crate.output,
+        expand([*rules.collect.output, *rules.grade.output, *rules.report.output], study=PARAMS.studies),
+        expand(rules.best_models.output, study=PARAMS.studies),
+        [f"{folder}/{name}" for folder in CELLS for name in layout.FILES],
+
+
+rule fetch_all:
+    input:
+        [f"{RAW}/{file}" for identity in IDENTITIES.values() for file in identity.files],
+
+
+rule prepare_all:
+    input:
+        [*IDENTITIES, *WORD_VECTORS],
+
+
+rule train_all:
+    input:
+        [f"{folder}/{name}" for folder in CELLS for name in layout.FILES],
+        [file for study in PARAMS.studies for file in measurements(study)],
+
+
+# What a stage of dvc.yaml makes, one dataset or one study at a time
+for dataset in registry.NAMES:
+
+    rule:
+        name:
+            f"prepare_{dataset}"
+        input:
+            [folder for folder in (*IDENTITIES, *WORD_VECTORS) if folder.startswith(f"{PREPARED}/{dataset}/")],
+
+
+for study in PARAMS.studies:
+
+    rule:
+        name:
+            f"train_{study}"
+        input:
+            [f"{folder}/{name}" for folder, cell in CELLS.items() if cell.study == study for name in layout.FILES],
+            measurements(study),
+
+
+onstart:
+    workflow.config_settings.configfiles = [plan.keep(config, CELLS.values())]
+    workflow.config_settings.config_args = ""
+
+
+onerror:
+    report_what_is_there()

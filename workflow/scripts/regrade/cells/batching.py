@@ -1,0 +1,26 @@
+"""Which cells share a training job."""
+
+from collections.abc import Iterable
+
+from regrade.cells.cell import Cell
+from regrade.core.files import short_hash
+
+
+def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
+    """Batches of at most `size` cells, but more than one, by the name of the rule that trains them.
+
+    The cells of a batch stand in one experiment and have their data, their winner and their code in common, so that
+    what Snakemake compares to decide on a rerun is the same in batches of any size. What is finished plays no part: the
+    batches must be the same whenever the workflow is read, in each job again. The name says who is in the batch.
+    """
+    alike: dict[tuple, list[Cell]] = {}
+    for cell in every:
+        winner = cell.selection.path if cell.selection else None
+        key = (cell.study, cell.experiment, tuple(cell.needed_data.folders), winner, cell.code)
+        alike.setdefault(key, []).append(cell)
+    chunks = [tuple(group[i : i + size]) for group in alike.values() for i in range(0, len(group), size)]
+    return {_name(chunk): chunk for chunk in chunks if len(chunk) > 1}
+
+
+def _name(batch: tuple[Cell, ...]) -> str:
+    return f"train_{batch[0].study}_{batch[0].experiment}_{short_hash([cell.name for cell in batch])}"

@@ -1,0 +1,210 @@
+"""A cell: one hyperparameter combination of one experiment, trained once per seed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import Template
+
+from pydantic import ValidationError
+
+from regrade.cells.configuration import APART, Configuration
+from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, label
+from regrade.config.messages import first_mistake
+from regrade.config.settings import Settings
+from regrade.config.study import Study
+from regrade.config.types import Value
+from regrade.core.errors import UserError
+from regrade.core.files import read_json, short_hash
+from regrade.core.fingerprints import code
+from regrade.core.integrity import read
+from regrade.datasets import registry
+from regrade.datasets.identity import DataIdentity
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Settings that a cell takes over at run time from the winner among the cells of another experiment."""
+
+    study: str
+    source: str
+    settings: tuple[str, ...]
+    by: str
+    epochs: str | None
+    candidates: tuple["Cell", ...]
+
+    @property
+    def path(self) -> Path:
+        """The file that says who won."""
+        return RESULTS / self.study / self.source / f"selected-{self.hash}.json"
+
+    def taken_over(self) -> dict[str, Value]:
+        """The winner's settings, from the selection's file. UserError when that is damaged; it is deleted then."""
+        return read(self.path)["settings"]
+
+    @cached_property
+    def hash(self) -> str:
+        """Short name; it changes with the candidates and with the code that trains them.
+
+        The code is part of it because Snakemake, when it trains candidates again, does not look whether a cell whose
+        inputs are all `ancient` has reasons of its own: by a new name that cell is trained again, too.
+        """
+        candidates = [(cell.name, cell.code) for cell in self.candidates]
+        return short_hash([self.source, self.settings, self.by, self.epochs, candidates])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One hyperparameter combination of one experiment, trained once per seed."""
+
+    study: str
+    experiment: str
+    scale: str
+    varying: dict[str, Value]
+    seeds: tuple[int, ...]
+    settings: dict[str, Value]
+    template: Study
+    data: DataIdentity
+    word_vectors: dict | None
+    selection: Selection | None
+
+    def configuration(self, winner: dict[str, Value] | None = None) -> Configuration:
+        """The resolved configuration; `winner` gives the selected settings where the cell has a selection.
+
+        Without a winner, the first candidate's settings stand in for it: enough to check and to name the cell.
+        """
+        settings = dict(self.settings)
+        if self.selection:
+            chosen = winner or self.selection.candidates[0].settings
+            taken = (*self.selection.settings, "epochs") if self.selection.epochs else self.selection.settings
+            settings |= {name: chosen[name] for name in taken}
+        settings["network"] = network_name(settings["network"], settings)
+        layers = self.template.networks[settings["network"]]
+        where = f"studies.{self.study}.networks.{settings['network']}"
+        network = [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)]
+        content = {
+            "conventions": self.template.conventions,
+            "data": self.data.model_copy(
+                update={"reading": self._reading(settings), "word_vectors": self._vectors(network, where)}
+            ),
+            "settings": {name: value for name, value in settings.items() if name in Settings.model_fields},
+            "network": network,
+        }
+        try:
+            return Configuration.model_validate(content)
+        except ValidationError as error:
+            path, complaint = first_mistake(error)
+            experiment = f"studies.{self.study}.experiments.{self.experiment}."
+            path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
+            raise UserError(f"params.yaml: {path}: {complaint}") from None
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.
+
+        States of runs are kept by the first alone, so a change in how the files are written trains nothing.
+        """
+        return short_hash([self.configuration().code, code("regrade.training.results", apart=APART)])
+
+    @cached_property
+    def needed_data(self) -> DataIdentity:
+        """What the cell's data are made of, with word vectors if it, or a candidate that it may follow, needs any."""
+        candidates = self.selection.candidates if self.selection else ()
+        own = self.configuration().data
+        vectors = [own.word_vectors, *(cell.needed_data.word_vectors for cell in candidates)]
+        return own.model_copy(update={"word_vectors": next(filter(None, vectors), None)})
+
+    def _reading(self, settings: dict[str, Value]) -> dict:
+        """How the rows are read, which may depend on a winner's settings."""
+        where = f"params.yaml: studies.{self.study}.experiments.{self.experiment}"
+        return registry.reading_of(self.data.dataset, settings, where)
+
+    def _vectors(self, network: list[dict], where: str) -> dict | None:
+        """What the word vectors are made of, where an embedding starts from them; else None."""
+        for number, layer in enumerate(network):
+            if layer.get("initial") == "word_vectors":
+                if self.word_vectors is None:
+                    raise UserError(
+                        f"params.yaml: datasets.{self.data.dataset}.word_vectors is missing, but {where}.{number} "
+                        "starts from word vectors; add it"
+                    )
+                if layer.get("units") != self.word_vectors["size"]:
+                    raise UserError(
+                        f"params.yaml: {where}.{number}.embedding.units is {layer.get('units')}, but datasets."
+                        f"{self.data.dataset}.word_vectors.size is {self.word_vectors['size']}; make them equal"
+                    )
+                return self.word_vectors
+        return None
+
+    @cached_property
+    def hash(self) -> str:
+        """First 8 hexadecimal digits of the SHA-256 of all that decides the cell's result."""
+        selection = self.selection.hash if self.selection else None
+        return short_hash([self.configuration().identity, self.seeds, self.scale, selection])
+
+    @cached_property
+    def name(self) -> str:
+        """The cell's folder name: what varies, readable, then the hash."""
+        return f"{readable(self.varying)}-{self.hash}" if self.varying else self.hash
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the cell's results are, relative to the working directory."""
+        return RESULTS / self.study / self.experiment / self.name
+
+    @property
+    def log(self) -> Path:
+        """What was printed when it was trained."""
+        return Path("logs", f"{self.folder}.log")
+
+    @property
+    def failure(self) -> Path:
+        """Where the error of the cell's last attempt is recorded, if that failed."""
+        return STATES / "failed" / f"{self.hash}.json"
+
+    @property
+    def of_other_code(self) -> bool:
+        """Whether the record of the finished cell names other code than would train it now.
+
+        Records of older versions name none, and what a damaged one says is for those to find that read it.
+        """
+        try:
+            return read_json(self.folder / RECORD).get("code", self.code) != self.code
+        except UserError:
+            return False
+
+    @property
+    def status(self) -> str:
+        """done, diverged (a loss was not finite; a result like any other), failed (its last attempt), or missing."""
+        if all((self.folder / name).exists() for name in FILES):
+            runs = read_json(self.folder / RECORD)["runs"]
+            return "diverged" if any(run["status"] == "diverged" for run in runs) else "done"
+        return "failed" if self.failure.exists() else "missing"
+
+
+def readable(varying: dict[str, Value]) -> str:
+    """The part of a cell's name that says what varies; there are limits to the length of a file's name."""
+    return label(varying, AND)[:200]
+
+
+def network_name(name: Value | None, settings: dict[str, Value]) -> str:
+    """The network that a cell uses; $names in `name` stand for settings: cnn$layers is cnn2 where layers is 2."""
+    return Template(str(name)).safe_substitute(settings)
+
+
+def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict:
+    """A layer of a network template with its kind as a key and its $names replaced by settings."""
+    if isinstance(template, str):
+        return {"kind": template}
+    if len(template) != 1:
+        raise UserError(
+            f"params.yaml: {where}: a layer is one kind with its settings, found {', '.join(template) or 'none'}"
+        )
+    ((kind, body),) = template.items()
+    layer = {"kind": kind}
+    for key, value in body.items():
+        if isinstance(value, str) and value.startswith("$"):
+            if value[1:] not in settings:
+                raise UserError(f"params.yaml: {where}.{kind}.{key}: the experiment has no setting {value[1:]!r}")
+            value = settings[value[1:]]
+        layer[key] = value
+    return layer

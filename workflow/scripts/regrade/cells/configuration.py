@@ -1,0 +1,75 @@
+"""All that decides the result of a run, except its seed; the code that trains it included."""
+
+from functools import cached_property
+
+from regrade.config.layer_specs import Layer
+from regrade.config.settings import Settings
+from regrade.config.types import Section
+from regrade.core.files import short_hash
+from regrade.core.fingerprints import closure, code
+from regrade.datasets import registry
+from regrade.datasets.identity import DataIdentity
+
+# What a training job runs beside the code that its results depend on, packages or modules, and why that is no part of
+# its digest
+WITHOUT_INFLUENCE = {
+    "regrade.core": "how bytes reach the disk, what is recorded about code and machine, the words of an error",
+    "regrade.config": "makes the configuration, which the cell's name covers",
+    "regrade.cells": "makes the configuration, which the cell's name covers",
+    "regrade.datasets.registry": "finds prepared data by what they are made of, which the cell's name covers",
+    "regrade.datasets.identity": "names prepared data by what they are made of, which the cell's name covers",
+    "regrade.runtime.logs": "logs, and the words of an error",
+    "regrade.runtime.device": "chooses and names the device, which is recorded",
+    "regrade.training.store": "keeps the states of runs, byte by byte",
+    "regrade.training.results": "writes the files from the states; has a digest of its own (see Cell.code)",
+}
+APART = frozenset(WITHOUT_INFLUENCE)
+
+
+class Configuration(Section):
+    """All that decides the result of a run, except its seed."""
+
+    conventions: str
+    data: DataIdentity
+    settings: Settings
+    network: list[Layer]
+
+    @cached_property
+    def hash(self) -> str:
+        """Short name; runs of equal configurations have equal results, in whichever experiment they stand."""
+        return short_hash(self.identity)
+
+    @property
+    def identity(self) -> dict:
+        """What is hashed: everything, defaults included, so that another default is another configuration.
+
+        Only what is off (none, false or zero) is left out: a new setting that begins as off renames no old cell.
+        """
+        # The names of network and dataset say nothing that their content does not
+        content = self.model_dump(exclude={"settings": {"network", "dataset"}})
+        return content | {
+            "data": self.data.parts,
+            "settings": _switched_on(content["settings"]),
+            "network": [_switched_on(layer) for layer in content["network"]],
+        }
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that trains a run: the training job, its task and backend, the layers of the network."""
+        return code(*self._code_roots, apart=APART)
+
+    @property
+    def modules(self) -> set[str]:
+        """The modules that `code` covers."""
+        return closure(*self._code_roots, apart=APART)
+
+    @property
+    def _code_roots(self) -> list[str]:
+        parts = ("job", registry.task(self.data.dataset), f"learners.{self.settings.backend}")
+        layers = sorted({f"regrade.models.{layer.module}" for layer in self.network})
+        return [*(f"regrade.training.{part}" for part in parts), *layers]
+
+
+def _switched_on(settings: dict) -> dict:
+    """The settings that are neither None nor False nor zero."""
+    return {name: value for name, value in settings.items() if value}

@@ -1,0 +1,269 @@
+"""Whether a configuration can be trained, as far as that is known before its data are there."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regrade.config import layer_specs
+from regrade.datasets import registry
+
+if TYPE_CHECKING:
+    from regrade.cells.configuration import Configuration
+
+# What a language model may consist of: layers that can go on from symbol to symbol
+SYMBOL_BY_SYMBOL = ("embedding", "dropout", "dense", "recurrent")
+
+
+class Impossible(ValueError):
+    """What is wrong, and what to do; `at` is the key, below the configuration's own (settings, network)."""
+
+    def __init__(self, at: str, complaint: str):
+        super().__init__(complaint)
+        self.at = at
+
+
+def check(configuration: "Configuration") -> None:
+    """Raise Impossible for the first thing that no training job could do."""
+    network, loss = configuration.network, configuration.settings.loss
+    language = registry.task(configuration.data.dataset) == "language"
+    _check_rows(configuration)
+    _check_batches(configuration)
+    if configuration.settings.backend == "numpy":
+        _check_numpy(network)
+    if language:
+        _check_language_model(network, loss)
+    if not any(_trainable(layer) for layer in network):
+        raise Impossible("network", "no layer has anything to train; end with a dense layer")
+    form = registry.form(configuration.data)
+    *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
+    # One output is enough for two classes: the logit of the second
+    needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
+    if outputs.kind != "numbers" or len(outputs.shape) != 1 + language or outputs.shape[-1] < needed:
+        raise Impossible(
+            "network",
+            f"ends with {outputs}, but there are {form.classes} classes; end with a dense layer of {form.classes}",
+        )
+    if rows := configuration.settings.train_rows:
+        check_normalization(configuration, rows - configuration.settings.validation_rows)
+
+
+def _check_rows(configuration: "Configuration") -> None:
+    settings, name = configuration.settings, configuration.data.dataset
+    held, rows = settings.validation_rows, settings.train_rows
+    if registry.draws(name) and (held or not rows):
+        raise Impossible(
+            "settings.validation_rows" if held else "settings.train_rows",
+            f"the training rows of {name} are drawn anew in each epoch: say how many by train_rows, and hold out none "
+            "of them by validation_rows",
+        )
+    known = rows or settings.train_rows_cap
+    if known and held >= known:
+        raise Impossible(
+            "settings.validation_rows", f"{held} of {known} training rows cannot be held out; ask for fewer"
+        )
+
+
+def _check_batches(configuration: "Configuration") -> None:
+    settings, name = configuration.settings, configuration.data.dataset
+    whole = registry.whole_texts(configuration.data)
+    if whole and settings.batch_tokens is None:
+        raise Impossible(
+            "settings.batch_size",
+            f"the texts of {name} are read whole here, so a batch needs batch_tokens in place of batch_size",
+        )
+    if not whole and settings.batch_tokens is not None:
+        raise Impossible(
+            "settings.batch_tokens",
+            f"only texts that are read whole have batches of so many tokens; the rows of {name} need batch_size here",
+        )
+
+
+def _check_numpy(network: list[layer_specs.Layer]) -> None:
+    for number, layer in enumerate(network):
+        if layer.kind != "dense" or layer.activation == "elu":
+            raise Impossible(
+                f"network.{number}", "the numpy backend has dense layers with linear, relu, sigmoid and tanh only"
+            )
+    if network[-1].units == 1:
+        raise Impossible(
+            f"network.{len(network) - 1}.dense.units",
+            "the numpy backend needs an output for each class, not a single one",
+        )
+
+
+def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
+    if loss != "cross_entropy":
+        raise Impossible("settings.loss", "a language model learns by cross_entropy only")
+    for number, layer in enumerate(network):
+        if layer.kind not in SYMBOL_BY_SYMBOL:
+            raise Impossible(
+                f"network.{number}", f"a language model writes symbol by symbol, for which {layer.kind} is of no use"
+            )
+        if layer.kind == "recurrent" and layer.cell != "lstm":
+            raise Impossible(
+                f"network.{number}.recurrent.cell", f"texts are continued by lstm only, not by {layer.cell}"
+            )
+
+
+def _trainable(layer: layer_specs.Layer) -> bool:
+    return layer.trainable and not (layer.kind == "tokens" and layer.level == "char")
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What goes from layer to layer: the shape of an example, None for a length that differs, and what it is made of.
+
+    `kind`: numbers, bytes (pixels before rescale), ids (of tokens), or characters (ids that are one-hot vectors).
+    """
+
+    shape: tuple[int | None, ...]
+    kind: str = "numbers"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of shape ({', '.join('any' if side is None else str(side) for side in self.shape)})"
+
+
+def _between(network: list[layer_specs.Layer], values: _Values, classes: int) -> list[_Values]:
+    """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input."""
+    every = [values]
+    for number, layer in enumerate(network):
+        takes = every[-1].kind in _TAKES.get(layer.kind, ("numbers",))
+        made = _SHAPES[layer.kind](layer, every[-1], classes) if takes else None
+        if made is None:
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}")
+        if any(side is not None and side < 1 for side in made.shape):
+            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {every[-1]}; make it smaller")
+        every.append(made)
+    return every
+
+
+def check_normalization(configuration: "Configuration", rows: int) -> None:
+    """Raise Impossible where, of so many training rows, a single one would have to be normalised by itself."""
+    size, network = configuration.settings.batch_size, configuration.network
+    if size is None or (size > 1 and rows % size != 1):
+        return
+    form = registry.form(configuration.data)
+    every = _between(network, _Values(form.shape, form.values), form.classes)
+    for number, (layer, values) in enumerate(zip(network, every, strict=False)):
+        if layer.kind == "batch_normalization" and math.prod(values.shape[1:]) == 1:
+            raise Impossible(
+                f"network.{number}.batch_normalization",
+                f"needs more than one row in a batch, but {rows} rows in batches of {size} leave one alone; change "
+                "batch_size or train_rows",
+            )
+
+
+# What layers take where that is not numbers only
+_TAKES = {
+    "rescale": ("numbers", "bytes", "ids"),
+    "flatten": ("numbers", "bytes", "ids"),
+    "image_rows": ("numbers", "bytes"),
+    "tokens": ("ids",),
+    "embedding": ("ids",),
+    "bag": ("ids",),
+    "sequence_convolution": ("numbers", "characters"),
+    "recurrent": ("numbers", "characters"),
+}
+
+
+def _convolution(layer: layer_specs.ConvolutionSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(), int(height), int(width)):
+            lost = layer.kernel - 1 - 2 * layer.padding
+            return _Values((layer.filters, height - lost, width - lost))
+
+
+def _max_pooling(layer: layer_specs.MaxPoolingSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(channels), int(height), int(width)):
+            stride, padding = layer.stride or layer.size, 2 * layer.padding - layer.size
+            return _Values((channels, (height + padding) // stride + 1, (width + padding) // stride + 1))
+
+
+def _same(layer: layer_specs.Layer, values: _Values, _: int) -> _Values:
+    return _Values(values.shape)
+
+
+def _batch_normalization(layer: layer_specs.BatchNormalizationSpec, values: _Values, _: int) -> _Values | None:
+    return None if values.shape[0] is None else values
+
+
+def _flatten(layer: layer_specs.FlattenSpec, values: _Values, _: int) -> _Values | None:
+    return None if None in values.shape else _Values((math.prod(values.shape),), values.kind)
+
+
+def _dense(layer: layer_specs.DenseSpec, values: _Values, classes: int) -> _Values | None:
+    *steps, inputs = values.shape
+    units = classes if layer.units == "classes" else layer.units
+    return None if len(steps) > 1 or inputs is None else _Values((*steps, units))
+
+
+def _tokens(layer: layer_specs.TokensSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps,):
+            of_words = layer.level == "word"
+            return (
+                _Values((steps, layer.embedding), "numbers")
+                if of_words
+                else _Values((steps, layer.one_hot), "characters")
+            )
+
+
+def _embedding(layer: layer_specs.EmbeddingSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps,):
+            return _Values((steps, layer.units))
+
+
+def _bag(layer: layer_specs.BagSpec, values: _Values, _: int) -> _Values | None:
+    return _Values((layer.units,)) if len(values.shape) == 1 else None
+
+
+def _sequence_convolution(layer: layer_specs.SequenceConvolutionSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int()):
+            return _Values((None if steps is None else steps - layer.kernel + 1, layer.filters))
+
+
+def _sequence_pooling(layer: layer_specs.SequencePoolingSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int(features)):
+            return _Values((None if steps is None else -(-steps // layer.stride), features))
+
+
+def _maximum_over_steps(layer: layer_specs.MaximumOverStepsSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (_steps, int(features)):
+            return _Values((features,))
+
+
+def _image_rows(layer: layer_specs.ImageRowsSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (int(channels), int(height), int(width)):
+            return _Values((height, channels * width), values.kind)
+
+
+def _recurrent(layer: layer_specs.RecurrentSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (steps, int()):
+            return _Values((layer.units,) if layer.output == "last" else (steps, layer.units))
+
+
+_SHAPES: dict[str, Callable[[layer_specs.Layer, _Values, int], _Values | None]] = {
+    "rescale": _same,
+    "convolution": _convolution,
+    "max_pooling": _max_pooling,
+    "batch_normalization": _batch_normalization,
+    "flatten": _flatten,
+    "dropout": _same,
+    "dense": _dense,
+    "tokens": _tokens,
+    "embedding": _embedding,
+    "bag": _bag,
+    "sequence_convolution": _sequence_convolution,
+    "sequence_pooling": _sequence_pooling,
+    "maximum_over_steps": _maximum_over_steps,
+    "image_rows": _image_rows,
+    "recurrent": _recurrent,
+}

@@ -1,0 +1,25 @@
+"""Where the files of a cell are, and what varies between cells as text."""
+
+import re
+from pathlib import Path
+
+from regrade.config.types import Value
+
+RESULTS = Path("results")
+# What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
+STATES = RESULTS / ".state"
+# Between the settings in a cell's name. Not a comma: a cluster's job takes that for the end of the cell's name
+# (https://github.com/snakemake/snakemake/issues/2366)
+AND = "+"
+# The files of a finished cell
+FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
+    "history.parquet",
+    "predictions.parquet",
+    "model.safetensors",
+    "run.json",
+)
+
+
+def label(varying: dict[str, Value], separator: str = ", ") -> str:
+    """`varying` as text, for example filters1=10, filters2=20."""
+    return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9._-]', '_', f'{value}')}" for key, value in varying.items())

@@ -1,0 +1,58 @@
+"""What lies under results/ and data/prepared/ that no cell of params.yaml needs."""
+
+import re
+import shutil
+from pathlib import Path
+
+from regrade.cells import batching, expansion
+from regrade.cells.cell import Cell
+from regrade.cells.layout import RESULTS, STATES
+from regrade.config.params import Params
+from regrade.datasets.identity import PREPARED
+
+# Only what is named as the workflow names things is ever deleted
+_NAMED_BY_US = re.compile(r"(^|.*-)[0-9a-f]{8}(\.json)?")
+
+
+def unnamed(params: Params) -> list[Path]:
+    """Cell folders, selections, prepared data and states that no cell needs, at whichever scale of params.yaml.
+
+    The states of runs whose cells are finished are needed no more; those of unfinished cells, and of the finished ones
+    in a batch with them, are kept.
+    """
+    every, kept = [], set()
+    for scale in params.scales:
+        at_scale = params.model_copy(update={"scale": scale})
+        present = expansion.expand(at_scale)
+        every += present
+        together = batching.batches(present, at_scale.present_cells_per_job).values()
+        for batch in [*((cell,) for cell in present), *together]:
+            if any(cell.status in ("missing", "failed") for cell in batch):
+                kept |= {path for cell in batch for path in (cell.failure, _states(cell))}
+    kept |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
+    kept |= {folder for cell in every for folder in cell.needed_data.folders}
+    found = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*"), *STATES.glob("failed/*")]
+    return sorted(path for path in found if _NAMED_BY_US.fullmatch(path.name) and path not in kept)
+
+
+def _states(cell: Cell) -> Path:
+    """The folder of the cell's run states; without its winner, that cell cannot have begun."""
+    winner = None
+    if cell.selection and cell.selection.path.exists():
+        winner = cell.selection.taken_over()
+    return STATES / cell.configuration(winner).hash
+
+
+def size(path: Path) -> int:
+    """Bytes in a file or in all files of a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def delete(paths: list[Path]) -> None:
+    """Delete files and folders."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

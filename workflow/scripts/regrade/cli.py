@@ -1,0 +1,109 @@
+"""The command line: python -m regrade cells | model | prune | report | schema. Run it where params.yaml is."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from regrade.cells import expansion, prune
+from regrade.config import overlays, params
+from regrade.config.params import Params
+from regrade.core.errors import UserError
+from regrade.core.files import write_json
+from regrade.runtime.logs import explain
+from regrade.statistics import references
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the process's exit status. Mistakes of the user are one sentence on stderr."""
+    changes = argparse.ArgumentParser(add_help=False)
+    changes.add_argument(
+        "--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml"
+    )
+    changes.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
+    parser = argparse.ArgumentParser(prog="python -m regrade", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    helps = {
+        "cells": "list every cell that the parameters ask for, with its state and folder",
+        "model": "load the weights that a cell keeps, and score them again on the rows that it was evaluated on",
+        "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
+        "report": "make the reports from whatever cells exist, without training any",
+        "schema": "write the JSON schema of params.yaml",
+    }
+    made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
+    made["prune"].add_argument("--yes", action="store_true", help="do not ask")
+    made["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if (sentence := explain(error)) is None:
+            raise
+        print(f"Error: {sentence}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "schema":
+        write_json(params.schema_path(), params.schema(), sealed=False)
+        return 0
+    parameters = params.parse(overlays.merged(options.configfile, options.config))
+    match options.command:
+        case "cells":
+            return _list(parameters)
+        case "model":
+            return _score(options.folders, parameters)
+        case "prune":
+            return _prune(parameters, options.yes)
+        case _:
+            from regrade.reporting import report
+
+            print(f"The report: {report.write_all(parameters)}")
+            return 0
+
+
+def _list(parameters: Params) -> int:
+    every, states, damages = expansion.expand(parameters), Counter(), []
+    references.check(parameters, every)
+    for cell in every:
+        try:
+            state = cell.status
+        except UserError as error:
+            state = "damaged"
+            damages.append(error)
+        states[state] += 1
+        print(f"{state:9s} {cell.folder}")
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    print(f"{len(every)} cells at scale {parameters.scale}: {counts}", file=sys.stderr)
+    for damage in damages:
+        print(f"Error: {damage}", file=sys.stderr)
+    return 1 if damages else 0
+
+
+def _score(folders: list[Path], parameters: Params) -> int:
+    from regrade.training import scoring
+
+    for folder in folders:
+        if len(folders) > 1:
+            print(f"{folder}:")
+        for score in scoring.scores(folder, parameters):
+            print(score)
+    return 0
+
+
+def _prune(parameters: Params, yes: bool) -> int:
+    found = prune.unnamed(parameters)
+    for path in found:
+        print(f"{prune.size(path) / 1e6:9.2f} MB  {path}")
+    if not found:
+        print("Nothing to delete.")
+        return 0
+    print(f"{sum(map(prune.size, found)) / 1e6:9.2f} MB in all")
+    if not yes and (not sys.stdin.isatty() or input("Delete all of these? [y/N] ").strip().lower() != "y"):
+        print("Nothing was deleted; `prune --yes` deletes without asking.")
+        return 0
+    prune.delete(found)
+    print(f"Deleted {len(found)} files and folders.")
+    return 0

@@ -1,0 +1,96 @@
+"""params.yaml as typed objects. Whatever is wrong with it is said in one sentence, before any job starts."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from regrade.config.dataset import Dataset
+from regrade.config.messages import first_mistake
+from regrade.config.scale import Scale
+from regrade.config.study import Study
+from regrade.config.types import Count, Name, NonNegative, Section, Seeds
+from regrade.core.errors import UserError
+
+# Names that studies cannot have: rules and folders are called train_<study> and reports/<study>
+NOT_STUDIES = {"all": "the rule train_all", "assets": "the folder reports/assets"}
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    scale: str
+    seeds: Annotated[Seeds, Field(min_length=1)]
+    device: Literal["auto", "cpu", "cuda"]
+    keep_models: Seeds
+    jobs_per_gpu: Count
+    threads: Count
+    cells_per_job: Count
+    checkpoint_seconds: NonNegative
+    scales: dict[Name, Scale]
+    datasets: dict[Name, Dataset]
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _scale_is_known(self) -> "Params":
+        if self.scale not in self.scales:
+            raise ValueError(f"scale: {self.scale!r} is none of {', '.join(self.scales)}")
+        return self
+
+    @model_validator(mode="after")
+    def _caps_are_of_known_scales(self) -> "Params":
+        for study, content in self.studies.items():
+            for name, experiment in content.experiments.items():
+                for scale in experiment.at_most.keys() - self.scales.keys():
+                    raise ValueError(
+                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is none of {', '.join(self.scales)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _kept_models_are_of_seeds(self) -> "Params":
+        for seed in self.keep_models:
+            if seed not in self.seeds:
+                raise ValueError(f"keep_models: {seed} is none of the seeds, so it is not trained; remove it or add it")
+        return self
+
+    @model_validator(mode="after")
+    def _names_of_studies_are_free(self) -> "Params":
+        for name in self.studies:
+            if name in NOT_STUDIES:
+                raise ValueError(f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study")
+        return self
+
+    @property
+    def present_scale(self) -> Scale:
+        """The scale that `scale` names."""
+        return self.scales[self.scale]
+
+    @property
+    def present_cells_per_job(self) -> int:
+        """How many cells a training job may have at the present scale."""
+        return self.present_scale.cells_per_job or self.cells_per_job
+
+    @property
+    def present_seeds(self) -> list[int]:
+        """The seeds, cut to what the present scale allows."""
+        return self.seeds[: self.present_scale.at_most.seeds]
+
+
+def parse(config: dict[str, Any]) -> Params:
+    """`config` (params.yaml with its overlays) as typed parameters; UserError with the key's path otherwise."""
+    try:
+        return Params.model_validate(config)
+    except ValidationError as error:
+        path, complaint = first_mistake(error)
+        raise UserError(f"params.yaml: {path}: {complaint}" if path else f"params.yaml: {complaint}") from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of params.yaml, for Snakemake's `validate` and for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema(by_alias=True)}
+
+
+def schema_path() -> Path:
+    """Where the generated schema is kept: workflow/schemas/."""
+    return Path(__file__).resolve().parents[3] / "schemas" / "params.schema.json"

@@ -1,0 +1,106 @@
+"""The numbers that a report states: workflow/studies/<study>/reported.csv."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+from regrade.config.types import Value
+from regrade.core import yaml_files
+from regrade.core.errors import UserError
+from regrade.core.yaml_files import number
+
+COLUMNS = ("source", "experiment", "cell", "metric", "value", "note")
+# What a line may say of a cell beyond its settings: which part of its results it means
+SELECTORS = ("layer", "epoch", "prompt", "run")
+# Metrics that are no column of the collected runs: those whose values are no numbers, those of one epoch, all others
+TEXTS = ("layer_sizes", "selected")
+BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+SPECIAL = (
+    *(*TEXTS, *BY_EPOCH, "test_accuracy_min", "steps_to_converge", "steps_above_chance", "trainable_parameters"),
+    *("activation_mean", "activation_std", "valid_samples_of_10", "invalid_samples_of_10"),
+)
+ALIASES = {
+    "test_accuracy_last_step": "test_accuracy_last_epoch",
+    "test_accuracy_max": "test_accuracy_best_epoch",
+}
+# What a line may call a layer that goes by another name here
+LAYERS = {"lstm": "recurrent", "gru": "recurrent"}
+STUDIES = Path(__file__).resolve().parents[3] / "studies"
+
+
+def path(study: str) -> Path:
+    """Where the study's reported numbers are kept."""
+    return STUDIES / study / "reported.csv"
+
+
+def rows(study: str) -> list[dict[str, Any]]:
+    """All reported numbers: source, experiment, cell (dict of settings), metric, value (as text), note.
+
+    A study without a reported.csv has none. UserError names the line that is not as it should be.
+    """
+    return [row for _, row in numbered(study)]
+
+
+def numbered(study: str) -> list[tuple[int, dict[str, Any]]]:
+    """As `rows`, each row with the number of its line."""
+    if not path(study).exists():
+        return []
+    try:
+        # With the mark that spreadsheets put at the beginning, or without
+        with path(study).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            header = reader.fieldnames or ()
+            if missing := [name for name in COLUMNS if name not in header]:
+                raise UserError(f"{path(study)}: the column {missing[0]} is missing; add it to the first line")
+            if twice := [name for name in header if header.count(name) > 1]:
+                raise UserError(f"{path(study)}: the column {twice[0]} is there twice; remove one")
+            return [(reader.line_num, _row(row, f"{path(study)}, line {reader.line_num}")) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path(study)} is not a CSV file in UTF-8 ({error}); save it as one") from error
+    except OSError as error:
+        raise UserError(f"{path(study)} cannot be read ({error.strerror})") from error
+
+
+def _row(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """A row as `rows` gives it. UserError, beginning with `where`, when it is not as it should be."""
+    if None in row or None in row.values():
+        raise UserError(f"{where}: has not as many values as the first line has columns; quote values with a comma")
+    if row["metric"] not in TEXTS and not _is_number(row["value"].removeprefix(">=")):
+        raise UserError(f"{where}: the value {row['value']!r} is no number; write it as 0.5 or >=0.5")
+    return row | {"cell": _cell(row["cell"], where)}
+
+
+def _is_number(text: str) -> bool:
+    value = number(text)
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _cell(text: str, where: str) -> dict[str, Value]:
+    """`filters1=10;filters2=20` as a dict with numbers as numbers."""
+    cell: dict[str, Value] = {}
+    for part in filter(None, text.split(";")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(f"{where}: {part!r} in the column cell has no '='; write key=value;key=value")
+        if key in cell:
+            raise UserError(f"{where}: {key!r} is there twice in the column cell; remove one")
+        try:
+            parsed = yaml_files.parse(value, where)
+        except UserError:
+            parsed = None
+        if not isinstance(parsed, int | float | str | bool):
+            raise UserError(f"{where}: {part!r} in the column cell is neither a number nor a plain text; correct it")
+        cell[key] = parsed
+    return cell
+
+
+def winner(study: str, experiment: str, metric: str) -> dict[str, Value]:
+    """The settings of the cell with the highest reported `metric`. UserError when nothing is reported."""
+    candidates = [row for row in rows(study) if row["experiment"] == experiment and row["metric"] == metric]
+    if not candidates:
+        raise UserError(
+            f"{path(study)}: states no {metric} for {experiment}, so there is no reported winner; use measured"
+        )
+    settings: dict[str, Value] = max(candidates, key=lambda row: float(row["value"]))["cell"]
+    return settings

@@ -1,0 +1,1 @@
+"""What everything else stands on: files, errors, checksums, digests of code. Imports nothing above it."""

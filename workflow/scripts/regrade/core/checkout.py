@@ -1,0 +1,44 @@
+"""Which copy of this package runs: the one of the project at hand, whichever others are installed."""
+
+import os
+import sys
+from pathlib import Path
+
+from regrade.core.errors import UserError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# Where a project has its package
+IN_PROJECT = Path("workflow/scripts/regrade")
+
+
+def require(scripts: Path) -> None:
+    """UserError when this package is not the one in the folder `scripts`."""
+    if (scripts / PACKAGE.name).resolve() != PACKAGE:
+        raise UserError(
+            f"Python imports the package {PACKAGE.name} from {PACKAGE}, not from {scripts}: uninstall the former "
+            f"(pip uninstall {PACKAGE.name}), or install this project's own (pip install --no-deps --editable .)"
+        )
+
+
+def prefer(scripts: Path) -> None:
+    """Have the processes that this one starts import the package from `scripts`, as this one must, else UserError."""
+    require(scripts)
+    _put_first(scripts)
+
+
+def run_own() -> None:
+    """Start the present command again by the package of the project in the working directory, if that is another.
+
+    UserError when Python does not take that one even if it is told to. Elsewhere than in a project nothing happens.
+    """
+    own = IN_PROJECT.resolve()
+    if not own.is_dir() or own == PACKAGE:
+        return
+    if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == str(own.parent):
+        require(own.parent)
+    _put_first(own.parent)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _put_first(scripts: Path) -> None:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(scripts), os.environ.get("PYTHONPATH"))))

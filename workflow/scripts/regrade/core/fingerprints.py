@@ -1,0 +1,100 @@
+"""What a piece of code means, as a short hash: comments, docstrings and formatting do not change it."""
+
+import ast
+import hashlib
+from collections.abc import Set
+from functools import cache
+from pathlib import Path
+
+from regrade.core.checkout import PACKAGE
+from regrade.core.errors import UserError
+
+# How files are written and errors are said is no part of what a result means
+APART = frozenset({"regrade.core"})
+
+
+@cache
+def code(*modules: str | Path, apart: frozenset[str] = APART) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the syntax trees of `closure(*modules, apart)`."""
+    named = {module if isinstance(module, str) else module.name: module for module in closure(*modules, apart=apart)}
+    trees = [f"{name}\n{_parse(named[name])[0]}" for name in sorted(named)]
+    return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
+
+
+def closure(*modules: str | Path, apart: frozenset[str] = APART) -> set[str | Path]:
+    """`modules`, the packages that they are in, and all that they import, except modules and packages `apart`.
+
+    Only modules of this package count, named as in an import (regrade.training.job), and those given as a file, where
+    there is one. An import inside a function counts like any other; what is imported for type checkers only does not.
+    """
+    reached: set[str | Path] = set()
+    waiting = {module for module in modules if isinstance(module, str) or module.exists()}
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        found = (_parse(module)[1] | _packages(module)) - reached
+        waiting |= {name for name in found if not is_within(name, apart)}
+    return reached
+
+
+def is_within(module: str, names: Set[str]) -> bool:
+    """Whether `names` has the module, or a package that it is in."""
+    return module in names or not names.isdisjoint(_packages(module))
+
+
+def content(*folders: Path) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`, those that exist."""
+    total = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.is_file():
+                total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:8]
+
+
+def _packages(module: str | Path) -> set[str]:
+    """The packages that a module is in, whose `__init__` runs before it."""
+    parts = module.split(".") if isinstance(module, str) else []
+    return {".".join(parts[:count]) for count in range(1, len(parts))}
+
+
+@cache
+def _parse(module: str | Path) -> tuple[str, set[str]]:
+    """The syntax tree of a module without docstrings, as text, and the modules of this package that it imports."""
+    path = module if isinstance(module, Path) else _file(module)
+    if path is None:
+        raise ValueError(f"there is no module {module}")
+    try:
+        tree = _Meaning().visit(ast.parse(path.read_text("utf-8")))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; mend it") from error
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names if _file(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= {name if _file(name) else node.module for name in names}
+    return ast.dump(tree), imported
+
+
+def _file(module: str) -> Path | None:
+    """The source of a module of this package; None for any other name."""
+    parts = module.split(".")
+    if parts[0] != PACKAGE.name:
+        return None
+    path = PACKAGE.joinpath(*parts[1:])
+    candidates = [path.with_suffix(".py"), path / "__init__.py"]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+class _Meaning(ast.NodeTransformer):
+    """Drops docstrings and blocks for type checkers."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node

@@ -1,0 +1,1 @@
+"""What several datasets have in common: how they are generated or read."""

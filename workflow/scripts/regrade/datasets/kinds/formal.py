@@ -1,0 +1,61 @@
+"""Texts of a formal language, drawn from its generator: what the datasets ndfa and brackets have in common."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from regrade.config.options import DatasetOptions, Many
+from regrade.datasets.prepared import Prepared
+from regrade.datasets.text import reading
+from regrade.datasets.text.ragged import Ragged
+from regrade.languages.language import Language
+
+SPECIAL = [".pad", ".start", ".unk", ".end"]
+
+
+class FormalOptions(DatasetOptions):
+    """How many texts are drawn to train and to test on, and the random seed that draws them."""
+
+    train_texts: Many
+    test_texts: Many
+    draw_seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class FormalReading(reading.Reading):
+    """What a network that has learnt a language is asked to write after each epoch.
+
+    `prompts`: training texts cut at a random place, each continued `samples` times. `free_samples`: texts from the
+    start. `long_prompts`: beginnings that are longer than any training text, each continued once. `sample_length`: most
+    symbols that are written after a prompt. `temperature`: divides the logits. Texts are read whole, as they are.
+    """
+
+    end_token: Literal[True] = True
+    max_length: None = None
+    vocab_size: None = None
+    ngrams: Literal[1] = 1
+    prompts: Many
+    samples: Many
+    free_samples: Many
+    long_prompts: Many
+    sample_length: Many
+    temperature: Annotated[float, Field(ge=0.001, le=1000)]
+
+
+def generate(language: Language, options: FormalOptions) -> Prepared:
+    """Texts as ragged rows of symbol numbers; the same options always give the same. There are no targets but zeros."""
+    random = np.random.default_rng(options.draw_seed)
+    numbers = {symbol: number for number, symbol in enumerate(language.symbols)}
+    rows = [
+        Ragged.of([numbers[symbol] for symbol in text] for text in language.draw(count, random))
+        for count in (options.train_texts, options.test_texts)
+    ]
+    return Prepared(
+        train_inputs=rows[0],
+        train_targets=np.zeros(len(rows[0]), dtype=np.int64),
+        test_inputs=rows[1],
+        test_targets=np.zeros(len(rows[1]), dtype=np.int64),
+        classes=[*SPECIAL, *language.symbols],
+        source=f"texts drawn from the generator of the formal language {type(language).__name__.lower()}",
+        vocabulary=list(language.symbols),
+    )

@@ -1,0 +1,1 @@
+"""Texts: rows of different lengths, tokens, vocabularies, word vectors."""

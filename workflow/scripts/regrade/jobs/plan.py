@@ -1,0 +1,130 @@
+"""What a run was planned with: its parameters, its code, and the texts of its studies. Its jobs hold to them.
+
+A run may take days, in which somebody edits files. Snakemake keeps the parameters for the jobs that it runs itself, but
+a job on a cluster reads the workflow again. So the plan is a file, which such a job reads instead of params.yaml. Code
+and texts are not kept, only their digests: a job that meets others refuses, for its results would be remembered as
+those of the planned ones.
+"""
+
+import ast
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from regrade.cells.cell import Cell
+from regrade.config.reported import STUDIES
+from regrade.core import files, fingerprints
+from regrade.core.errors import UserError
+from regrade.reporting import TEMPLATES
+
+FOLDER = Path(".snakemake/plans")
+KEY = "planned"
+# Tells a job where its plan is
+VARIABLE = "REGRADE_PLAN"
+SCRIPTS = fingerprints.PACKAGE.parent
+# What every job does around its work is no part of what its results mean
+APART = fingerprints.APART | {"regrade.jobs", "regrade.runtime.logs"}
+
+
+def keep(config: dict, every: Iterable[Cell]) -> Path:
+    """Write the plan of a run with these parameters, which ask for `every` cell; its absolute path.
+
+    The jobs that this process starts find it from now on.
+    """
+    studies = (STUDIES / name for name in config["studies"])
+    plan = {
+        "config": config,
+        "package": _package(),
+        "code": {script.name: code(script) for script in SCRIPTS.glob("*.py")},
+        "cells": sorted({cell.code for cell in every}),
+        "texts": {str(folder): fingerprints.content(folder) for folder in (*studies, TEMPLATES, TEMPLATES / "assets")},
+    }
+    path = FOLDER.resolve() / f"{files.short_hash(plan)}.json"
+    # Its parameters stay in their order, by which cells are named
+    files.write_text(path, json.dumps({KEY: plan}))
+    os.environ[VARIABLE] = str(path)
+    return path
+
+
+def handed_over(config: dict, configfiles: list[Path]) -> dict | None:
+    """The parameters that a run was planned with, in a job of it on a cluster; None where a run is planned.
+
+    `config`: what Snakemake has read from `configfiles`, which is the plan in such a job.
+    """
+    os.environ.pop(VARIABLE, None)
+    if KEY not in config:
+        return None
+    os.environ[VARIABLE] = str(configfiles[0])
+    return config[KEY]["config"]
+
+
+def code(script: Path) -> str:
+    """Digest of a script, and of what the modules mean that it imports: the parameter `code` of its rule."""
+    tree = ast.parse(script.read_text("utf-8"))
+    names = [
+        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    ]
+    own = {_module(*pair) for pair in names if pair[0].split(".")[0] == fingerprints.PACKAGE.name}
+    modules = sorted(module for module in own if not fingerprints.is_within(module, APART))
+    return files.short_hash([ast.dump(tree), fingerprints.code(*modules, apart=APART)])
+
+
+def hold(script: Path, study: str | None) -> None:
+    """UserError when what this script of a job runs or shows, of a study if it is about one, is not as planned."""
+    if plan := _present():
+        for folder in _read_by(script, study):
+            if fingerprints.content(folder) != plan["texts"].get(str(folder)):
+                raise _changed(f"a file in {folder}")
+        # The bytes of all are compared quickly; what they mean counts
+        if _package() != plan["package"] and code(script) != plan["code"].get(script.name):
+            raise _changed(f"code that {script.name} runs")
+
+
+def hold_cells(batch: Iterable[Cell]) -> None:
+    """UserError when the code that trains these cells is not as planned: the modules of layers are named by cells."""
+    if (plan := _present()) and not {cell.code for cell in batch} <= set(plan["cells"]):
+        raise _changed("code that trains this cell")
+
+
+def _present() -> dict | None:
+    """The plan that this process is a job of; None outside of one."""
+    path = os.environ.get(VARIABLE)
+    return json.loads(Path(path).read_text())[KEY] if path else None
+
+
+def _changed(what: str) -> UserError:
+    return UserError(
+        f"{what} has changed since this run was planned, so nothing is made of it: run snakemake again, which plans "
+        "with what is there now"
+    )
+
+
+def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
+    """The folders of texts that a script makes something of."""
+    match script.name:
+        case "grade.py" | "measure.py":
+            return (STUDIES / study,)
+        case "report.py":
+            return STUDIES / study, TEMPLATES
+        case "front_page.py":
+            return (TEMPLATES,)
+        case "assets.py":
+            return (TEMPLATES / "assets",)
+        case _:
+            return ()
+
+
+def _package() -> str:
+    """SHA-256 of all code in `SCRIPTS`."""
+    total = hashlib.sha256()
+    for path in sorted(SCRIPTS.rglob("*.py")):
+        total.update(f"{path.relative_to(SCRIPTS)}\n{files.sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _module(package: str, name: str) -> str:
+    """The module that `from package import name` imports."""
+    path = SCRIPTS.joinpath(*package.split("."), name)
+    return f"{package}.{name}" if path.is_dir() or path.with_suffix(".py").is_file() else package

@@ -1,0 +1,1 @@
+"""What other tools read: metrics for DVC, an RO-Crate, the best models."""

@@ -1,0 +1,39 @@
+"""The best model of each experiment, copied from its cell to a name that does not change with the winner."""
+
+import shutil
+from pathlib import Path
+
+from regrade.cells.cell import Cell
+from regrade.cells.layout import MODEL, RECORD
+from regrade.config.study import Study
+from regrade.core.files import atomic_folder
+from regrade.core.integrity import verify
+from regrade.statistics.measurements import Measurements
+
+
+def write(measurements: Measurements, study: Study, folder: Path) -> None:
+    """Make `folder` with <experiment>.safetensors and <experiment>.json, the weights and the record of the best cell.
+
+    An experiment without a trained cell has none. What was in `folder` before is gone. UserError, and nothing is
+    changed there, when a file of such a cell is damaged.
+    """
+    with atomic_folder(folder) as partial:
+        for experiment in study.experiments:
+            if cell := best(measurements, experiment):
+                verify([cell.folder], RECORD)
+                shutil.copyfile(cell.folder / MODEL, partial / f"{experiment}.safetensors")
+                shutil.copyfile(cell.folder / RECORD, partial / f"{experiment}.json")
+
+
+def best(measurements: Measurements, experiment: str) -> Cell | None:
+    """The cell with the highest accuracy after the last epoch, as its weights are kept, on the rows it is evaluated on.
+
+    The mean over the seeds counts, of equal ones the first in params.yaml. None where no cell is trained.
+    """
+    trained = [cell for cell in measurements.find(experiment) if len(measurements.of(cell))]
+    return max(trained, key=lambda cell: _last_accuracy(measurements, cell), default=None)
+
+
+def _last_accuracy(measurements: Measurements, cell: Cell) -> float:
+    split = cell.configuration().settings.evaluated
+    return measurements.of(cell)[f"{split}_accuracy_last_epoch"].mean()

@@ -1,0 +1,55 @@
+"""What the grading of a study found: its claims with their verdicts, and a grade for each reported number."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from regrade.core import integrity
+from regrade.statistics import CLAIMS, GRADES, grades
+from regrade.statistics.verdicts import VERDICTS
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """`claims` as in claims.json, `grades` as in grades.parquet, a dict per row; both empty where nothing is graded.
+
+    `noise`: what else claims.json says: the price of peeking, repeated configurations, discrepancies.
+    """
+
+    claims: list[dict]
+    grades: list[dict]
+    noise: dict
+
+    @property
+    def by_verdict(self) -> dict[str, int]:
+        """Claims by verdict, every verdict named."""
+        counts = Counter(claim["verdict"] for claim in self.claims)
+        return {verdict: counts[verdict] for verdict in VERDICTS}
+
+    @property
+    def by_grade(self) -> dict[str, int]:
+        """Reported numbers by grade, every grade named."""
+        counts = Counter(row["grade"] for row in self.grades)
+        return {grade: counts[grade] for grade in grades.GRADES}
+
+    def of(self, folder: str) -> "Verdicts":
+        """The claims that rest on the cell in this folder, and the grades of its numbers."""
+        claims = [claim for claim in self.claims if any(folder in part["cells"] for part in claim["parts"])]
+        return Verdicts(claims, [row for row in self.grades if row["folder"] == folder], {})
+
+
+def read(study: Path) -> Verdicts:
+    """The verdicts in a study's folder of the reports. UserError on damage; what is damaged is deleted then."""
+    path, table = study / CLAIMS, study / GRADES
+    found = integrity.read(path) if path.exists() else {"claims": []}
+    integrity.verify_files({study / name: checksum for name, checksum in found.pop("sha256", {}).items()})
+    return Verdicts(found.pop("claims"), _rows(table) if table.exists() else [], found)
+
+
+def _rows(path: Path) -> list[dict]:
+    """The rows of a table; missing texts are empty, missing numbers NaN."""
+    table = pd.read_parquet(path)
+    texts = table.select_dtypes(exclude="number").columns
+    return table.assign(**{name: table[name].fillna("") for name in texts}).to_dict("records")

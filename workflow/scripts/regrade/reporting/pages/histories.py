@@ -1,0 +1,80 @@
+"""The histories of a study as scripts that its pages draw curves from, one script per experiment."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regrade.cells.layout import label
+from regrade.core.files import write_text
+from regrade.reporting import downsample
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.pages.rendering import cell_page
+
+SPLITS = ("train", "test", "validation")
+APART = ("seed", "epoch", "experiment", "cell")
+
+
+def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
+    """Write folder/<experiment>.js of every experiment with a trained cell; name and title of these experiments.
+
+    A script, because a page that is opened from a disk may load scripts, but no data. It calls regradeHistories with
+    the experiment's name and {metrics: {metric: splits}, cells: [{name, label, page, of, epochs, seeds, values}]},
+    where values has by column one list per seed, null where a run has no value (it diverged, or ended earlier), and
+    `of` is the number of evaluations before `thinning`.
+    """
+    written = []
+    for experiment, about in evidence.study.experiments.items():
+        cells = [(cell, evidence.curve(cell)) for cell in evidence.find(experiment)]
+        cells = [(cell, rows.dropna(axis="columns", how="all")) for cell, rows in cells if len(rows)]
+        if not cells:
+            continue
+        columns = list(dict.fromkeys(name for _, rows in cells for name in rows if name not in APART))
+        content = {
+            "metrics": _metrics(columns),
+            "cells": [
+                {
+                    "name": cell.name,
+                    "label": label(cell.varying) or experiment,
+                    "page": cell_page(cell.folder.as_posix()),
+                    **_values(rows, [name for name in columns if name in rows]),
+                }
+                for cell, rows in cells
+            ],
+        }
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+        write_text(folder / f"{experiment}.js", f"regradeHistories({json.dumps(experiment)}, {text});\n")
+        written.append({"name": experiment, "title": about.title})
+    return written
+
+
+def _metrics(columns: list[str]) -> dict[str, list[str]]:
+    """The splits that each metric is known for; "" for a metric of no split."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        split, _, metric = column.partition("_")
+        if split not in SPLITS:
+            split, metric = "", column
+        found.setdefault(metric, []).append(split)
+    return found
+
+
+def _values(rows: pd.DataFrame, columns: list[str]) -> dict:
+    epochs = downsample.kept(rows["epoch"])
+    seeds = sorted(int(seed) for seed in rows["seed"].unique())
+    values = {}
+    for column in columns:
+        table = rows.pivot(index="seed", columns="epoch", values=column).reindex(index=seeds, columns=epochs)
+        values[column] = [[_rounded(value) for value in row] for row in table.to_numpy(dtype=float)]
+    return {
+        "of": rows["epoch"].nunique(),
+        "epochs": [float(f"{epoch:.6g}") for epoch in epochs],
+        "seeds": seeds,
+        "values": values,
+    }
+
+
+def _rounded(value: float) -> float | None:
+    """Four significant digits; None for what is not finite."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None

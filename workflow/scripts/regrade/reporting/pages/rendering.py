@@ -1,0 +1,34 @@
+"""Pages from templates: what all templates know, and the addresses of pages."""
+
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from regrade.cells.layout import label
+from regrade.reporting import CELLS, TEMPLATES, number_format
+from regrade.reporting.figures import style
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates in `folders` and those shared by all pages. Every value is escaped, a missing one is an error."""
+    made = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    made.filters["cell_page"] = cell_page
+    made.filters |= {
+        name: getattr(number_format, name) for name in ("formatted", "short", "interval", "p_value", "size")
+    }
+    made.globals |= {"label": label, "colours": {"cells": style.COLOURS, "splits": style.SPLITS}}
+    return made
+
+
+def render(template: str, root: str, **values: object) -> str:
+    """A whole page. `root`: the way from the page's folder to the folder of the front page, "" or "../" repeated."""
+    return environment().get_template(template).render(root=root, **values)
+
+
+def cell_page(folder: str) -> str:
+    """The address of a cell's page from its study's page; `folder` as in results/<study>/<experiment>/<cell>."""
+    experiment, cell = PurePosixPath(folder).parts[-2:]
+    return quote(f"{CELLS}/{experiment}/{cell}.html", safe="/=,")

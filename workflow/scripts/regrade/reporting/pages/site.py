@@ -1,0 +1,59 @@
+"""The pages of all studies and the front page, each written whole or not at all."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from regrade.core.files import write_text
+from regrade.reporting import CELLS, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.figures import files
+from regrade.reporting.figures.repeated import noise
+from regrade.reporting.pages import cells, histories, study_page
+from regrade.reporting.pages.rendering import render
+
+
+def write_study(evidence: Evidence, target: Path) -> None:
+    """Write a study's pages with all that they show into `target`; what was there stays until all of it is ready.
+
+    What the grading found is read from there. UserError when the study's template is missing or wrong.
+    """
+    found = graded.read(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{evidence.name}.", dir=target.parent) as name:
+        folder = Path(name)
+        parts = (TABLES, FIGURES, HISTORIES, CELLS)
+        for part in parts:
+            (folder / part).mkdir()
+        body = study_page.body(evidence, folder)
+        if repeated := noise(found.noise.get("repeated", [])):
+            files.write(repeated, folder / FIGURES, "figure-noise")
+        trained = histories.write(evidence, folder / HISTORIES)
+        cells.write(evidence, found, trained, folder / CELLS)
+        text = render(
+            "study.html.j2",
+            "../",
+            evidence=evidence,
+            facts=evidence.facts(),
+            verdicts=found,
+            labels={cell.folder.as_posix(): cell for cell in evidence.cells},
+            anchors=set(re.findall(r"id='([^']+)'", body)),
+            explorer={"root": "", "experiments": trained},
+            most=downsample.MOST,
+            body=body,
+        )
+        write_text(folder / PAGE, text)
+        target.mkdir(parents=True, exist_ok=True)
+        for part in (*parts, PAGE):
+            old = target / part
+            if old.is_dir():
+                shutil.rmtree(old)
+            (folder / part).replace(old)
+
+
+def write_front(studies: list[Evidence], target: Path) -> None:
+    """Write the front page over all studies, whose pages are beside it."""
+    rows = [(evidence, evidence.facts(), graded.read(target.parent / evidence.name)) for evidence in studies]
+    total = sum(path.stat().st_size for path in target.parent.rglob("*") if path.is_file() and path != target)
+    write_text(target, render("front.html.j2", "", studies=rows, total=total))

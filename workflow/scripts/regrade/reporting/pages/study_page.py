@@ -1,0 +1,114 @@
+"""The body of a study's page: its Markdown template, filled with tables and figures."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from regrade.cells.layout import label
+from regrade.config.reported import STUDIES
+from regrade.core.errors import UserError
+from regrade.reporting import FIGURES, TABLES, study_code, template_functions
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.figures import accuracies, curves, files
+from regrade.reporting.pages.rendering import environment
+from regrade.reporting.tables import comparisons, table_format
+from regrade.runtime.logs import explain
+
+TEMPLATE = "report.md.j2"
+# Marked functions of these can be called by the templates of all studies
+SHARED = (accuracies, curves, comparisons)
+
+
+class StudyPage:
+    """What a study's template can call. Tables and figures are written beside the page; what is returned is HTML."""
+
+    def __init__(self, evidence: Evidence, folder: Path):
+        self.evidence, self.folder = evidence, folder
+
+    def functions(self) -> dict[str, Callable]:
+        """The functions by the names that templates use. UserError when the study's own cannot be used."""
+        own = study_code.load(self.evidence.name, study_code.FIGURES)
+        try:
+            entries = template_functions.entries(*SHARED, *([own] if own else []))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        return {name: self._call(entry) for name, entry in entries.items()} | {
+            "figure": self.figure,
+            "find": self.evidence.find,
+            "cell": self.evidence.cell,
+            "best": self.evidence.best,
+            "label": lambda cell: (label(cell.varying) or cell.experiment) if cell else "none yet",
+            "evaluated": lambda cell: cell.configuration().settings.evaluated,
+        }
+
+    def _call(self, entry: template_functions.Entry) -> Callable:
+        return partial(self.table, entry) if entry.kind == "table" else partial(entry.function, self.evidence)
+
+    def table(self, entry: template_functions.Entry, name: str, caption: str, *arguments, **options) -> Markup:
+        """A table under the source's number, as CSV, Markdown and LaTeX; a sentence in its place when it is empty."""
+        table, stem = entry.function(self.evidence, *arguments, **options), f"table-{name}"
+        if not len(table):
+            text = Markup("\n\n<p class='missing' id='{}'>Table {} ({}) is missing: {}.</p>\n\n")
+            return text.format(stem, name, caption, "what it shows is not in params.yaml, or not measured yet")
+        html = table_format.write(table, entry.form(table), self.folder / TABLES, stem)
+        links = _links(TABLES, stem, ("csv", "md", "tex"))
+        heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, links)
+        return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(
+            stem, heading, html
+        )
+
+    def figure(self, number: int | str, caption: str, figure: Figure | None) -> Markup:
+        """A figure under the source's number, as SVG, PNG and PDF; a sentence in its place when it is None."""
+        stem = f"figure-{number:0>2}"
+        if figure is None:
+            text = Markup(
+                "\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: nothing of it is trained yet.</p>\n\n"
+            )
+            return text.format(stem, number, caption)
+        files.write(figure, self.folder / FIGURES, stem)
+        links = _links(FIGURES, stem, files.KINDS)
+        return Markup(
+            "\n\n<figure id='{0}'><img src='figures/{0}.svg' alt='{1}' loading='lazy'>"
+            "<figcaption><b>Figure {2}.</b> {1} {3}</figcaption></figure>\n\n"
+        ).format(stem, caption, number, links)
+
+
+def body(evidence: Evidence, folder: Path) -> Markup:
+    """The body of a study's page; its tables and figures are written into `folder`.
+
+    UserError when the study's template or its figures.py is missing or wrong.
+    """
+    path = STUDIES / evidence.name / TEMPLATE
+    try:
+        template = environment(path.parent).get_template(TEMPLATE)
+        text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
+    except TemplateNotFound as error:
+        raise UserError(f"{path.parent / str(error.name)} is missing; add it") from error
+    except TemplateSyntaxError as error:
+        raise UserError(f"{error.filename}, line {error.lineno}: {error}; mend the template") from error
+    except Exception as error:
+        if explain(error):
+            raise
+        raise UserError(f"{_place(error, path)}: {type(error).__name__}: {error}; mend the template") from error
+    return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+
+
+def _place(error: Exception, path: Path) -> str:
+    """The line of a template at which an error arose, and where in our code, if a function that it calls raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    in_templates = [frame for frame in frames if frame.filename.endswith(".j2")]
+    place = f"{in_templates[-1].filename}, line {in_templates[-1].lineno}" if in_templates else str(path)
+    last = frames[-1]
+    ours = Path(last.filename).suffix == ".py" and Path(__file__).parents[1] in Path(last.filename).parents
+    return f"{place} (by {Path(last.filename).name}, line {last.lineno})" if ours and in_templates else place
+
+
+def _links(folder: str, stem: str, kinds: Sequence[str]) -> Markup:
+    links = Markup(" · ").join(Markup("<a href='{0}/{1}.{2}'>{2}</a>").format(folder, stem, kind) for kind in kinds)
+    return Markup("<span class='files'>{}</span>").format(links)

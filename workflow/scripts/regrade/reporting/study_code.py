@@ -1,0 +1,43 @@
+"""Python that belongs to one study, in its folder workflow/studies/<study>/, and what its measurements found."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from regrade.cells.layout import RESULTS
+from regrade.config.reported import STUDIES
+from regrade.core.errors import UserError
+from regrade.core.integrity import read
+
+# What only this study's template calls, and, in a function `measure`, what no cell of the study tells
+FIGURES, MEASURE = "figures.py", "measure.py"
+MEASUREMENTS = "measurements.json"
+
+
+def path(study: str, name: str) -> Path:
+    """Where this code of a study is, if it has any."""
+    return STUDIES / study / name
+
+
+def load(study: str, name: str) -> ModuleType | None:
+    """The module, run anew; None where the study has none. UserError when it cannot be imported."""
+    file = path(study, name)
+    if not file.exists():
+        return None
+    specification = importlib.util.spec_from_file_location(f"study_{study}_{file.stem}", file)
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except (SyntaxError, ImportError) as error:
+        raise UserError(f"{file} cannot be imported: {error}; mend it") from error
+    return module
+
+
+def measured(study: str) -> Path:
+    """The file that `measure` of the study's measure.py goes into."""
+    return RESULTS / study / MEASUREMENTS
+
+
+def measurements(study: str) -> dict:
+    """What `measure` found; empty while it has not been run. UserError when its file is damaged; it is deleted then."""
+    return read(measured(study)) if measured(study).exists() else {}

@@ -1,0 +1,1 @@
+"""What a process is given: logs, a device, settings of the libraries."""

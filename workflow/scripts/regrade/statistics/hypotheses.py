@@ -1,0 +1,277 @@
+"""Tests of claims as statements about one number each: an estimate, and the range in which the claim says it is."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+import numpy as np
+
+from regrade.cells.cell import Cell
+from regrade.cells.layout import label
+from regrade.config.claims import (
+    Best,
+    Claim,
+    Compare,
+    Equivalent,
+    Order,
+    Reference,
+    Stated,
+    Test,
+    Threshold,
+    Trend,
+    path,
+)
+from regrade.config.types import Value
+from regrade.core.errors import UserError
+from regrade.statistics.comparison import Comparison, best
+from regrade.statistics.estimate import Estimate
+from regrade.statistics.measurements import Measurements
+
+# Equal values of fewer seeds say nothing of a spread
+LEAST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """A statement: the true value of `estimate` lies between `low` and `high` (equal bounds: is exactly that).
+
+    `estimate` is None where a cell has no results, or is none of params.yaml.
+    """
+
+    text: str
+    unit: str
+    cells: list[Cell] = field(default_factory=list)
+    estimate: Estimate | None = None
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def holds(self) -> bool:
+        """Whether the statement is true of the estimate itself, uncertainty aside."""
+        value = self.estimate.value
+        return math.isclose(value, self.low) if self.low == self.high else self.low < value < self.high
+
+    @property
+    def _without_doubt(self) -> bool:
+        """Whether there is nothing to test: a number that must be met exactly, or one that all seeds agree in."""
+        return self.low == self.high or (self.estimate.seeds >= LEAST_SEEDS and self.estimate.error == 0)
+
+    @property
+    def p_for(self) -> float:
+        """The p-value of the hypothesis that the statement is false: small speaks for the statement."""
+        if self._without_doubt:
+            return float(not self.holds)
+        sides = [(self.estimate.p_above, self.low), (self.estimate.p_below, self.high)]
+        return max(p(bound) for p, bound in sides if math.isfinite(bound))
+
+    @property
+    def p_against(self) -> float:
+        """The p-value of the hypothesis that the statement is true: small speaks against it."""
+        if self._without_doubt:
+            return float(self.holds)
+        sides = [(self.estimate.p_below, self.low), (self.estimate.p_above, self.high)]
+        found = [p(bound) for p, bound in sides if math.isfinite(bound)]
+        return min(1.0, len(found) * min(found))
+
+    @property
+    def p(self) -> float:
+        """Two-sided p: of no evidence for the statement or against it."""
+        return min(1.0, 2 * min(self.p_for, self.p_against))
+
+    def seeds_to_tell(self, level: float) -> int | None:
+        """Seeds that would settle it at this level, see `Estimate`; of two bounds the nearer one decides."""
+        if self._without_doubt:
+            return None
+        bounds = [bound for bound in (self.low, self.high) if math.isfinite(bound)]
+        return self.estimate.seeds_to_tell(min(bounds, key=lambda bound: abs(self.estimate.value - bound)), level)
+
+
+class Parts:
+    """Makes the parts of a claim from what was measured. UserError where it names what the study does not have."""
+
+    def __init__(self, study: str, claim: Claim, measurements: Measurements, comparisons: list[Comparison]):
+        self.study, self.claim, self.measurements, self.comparisons = study, claim, measurements, comparisons
+        self._where = f"{path(study)}: {claim.id}"
+
+    def all(self) -> list[Part]:
+        """All parts, in the order of the claim's tests."""
+        tests = self.claim.tests
+        return [part for test in tests for each in self.combinations(test) for part in self._parts(test, each)]
+
+    @staticmethod
+    def combinations(test: Test) -> Iterator[dict[str, Value]]:
+        """Every combination of the values that a test is made for each of."""
+        for values in itertools.product(*test.each.values()):
+            yield dict(zip(test.each, values, strict=True))
+
+    @singledispatchmethod
+    def _parts(self, test: Test, each: dict[str, Value]) -> list[Part]:
+        raise TypeError(test)
+
+    @_parts.register
+    def _(self, test: Compare, each: dict[str, Value]) -> list[Part]:
+        bounds = {"greater": (test.margin, math.inf), "less": (-math.inf, -test.margin)}
+        return [
+            self._difference(test, test.cell | each, test.than | each, *bounds.get(test.kind, (-math.inf, test.margin)))
+        ]
+
+    @_parts.register
+    def _(self, test: Order, each: dict[str, Value]) -> list[Part]:
+        return [
+            self._difference(test, first | each, second | each, 0.0, math.inf)
+            for first, second in itertools.pairwise(test.cells)
+        ]
+
+    @_parts.register
+    def _(self, test: Best, each: dict[str, Value]) -> list[Part]:
+        claimed = self._one(test, test.cell | each)
+        if claimed is None:
+            return [self._missing(test, test.cell | each)]
+        bounds = (0.0, math.inf) if test.goal == "highest" else (-math.inf, 0.0)
+        others = [cell for cell in self.several(test, test.among | each) if cell is not claimed]
+        return [self._between(test, claimed, other, *bounds) for other in others]
+
+    @_parts.register
+    def _(self, test: Trend, each: dict[str, Value]) -> list[Part]:
+        cells = self.several(test, test.cells | each, test.at_least, test.at_most)
+        for key in test.over:
+            if any(not isinstance(cell.varying.get(key), int | float) for cell in cells):
+                raise UserError(f"{self._where}: {key!r} is no number that varies in {test.experiment}; correct over")
+        if len(cells) <= len(test.over):
+            return [self._missing(test, test.cells | each)]
+        scaled = [
+            [(math.log2 if test.scale == "log" else float)(cell.varying[key]) for key in test.over] for cell in cells
+        ]
+        # Least squares as a weighted sum of the cells' metrics, so that it has seeds and rows like any other
+        design = np.column_stack([np.ones(len(cells)), scaled])
+        weights = np.linalg.pinv(design)[1:]
+        bounds = (0.0, math.inf) if test.direction == "up" else (-math.inf, 0.0)
+        per = {"log": "doubling of", "linear": "unit of"}[test.scale]
+        return [
+            self._contrast(
+                test,
+                f"slope of {_name(test)} per {per} {key}{_suffix(test.cells | each)}",
+                list(zip(cells, row, strict=True)),
+                *bounds,
+            )
+            for key, row in zip(test.over, weights, strict=True)
+        ]
+
+    @_parts.register
+    def _(self, test: Threshold, each: dict[str, Value]) -> list[Part]:
+        low = -math.inf if test.at_least is None else test.at_least
+        high = math.inf if test.at_most is None else test.at_most
+        return [
+            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], low, high)
+            for cell in self.several(test, test.cells | each)
+        ] or [self._missing(test, test.cells | each)]
+
+    @_parts.register
+    def _(self, test: Equivalent, each: dict[str, Value]) -> list[Part]:
+        if test.cell is not None:
+            return [self._difference(test, test.cell | each, test.than | each, -test.margin, test.margin)]
+        cells = self.several(test, test.cells | each, test.at_least)
+        pairs = [self._between(test, *pair, -test.margin, test.margin) for pair in itertools.combinations(cells, 2)]
+        return pairs or [self._missing(test, test.cells | each)]
+
+    @_parts.register
+    def _(self, test: Stated, each: dict[str, Value]) -> list[Part]:
+        cells, parts = self.several(test, test.cells | each), []
+        for one in self.comparisons:
+            if one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
+                which = label(
+                    {key: one.row["cell"][key] for key in ("layer", "epoch", "prompt") if key in one.row["cell"]}
+                )
+                text = f"{_name(test)} of {_title(one.cell)}{f' ({which})' if which else ''}"
+                bounds = (one.stated - test.margin, one.stated + test.margin)
+                found = one.estimate if one.measured else None
+                parts.append(Part(text, _unit(test), [one.cell], found, *bounds))
+        return parts or [self._missing(test, test.cells | each)]
+
+    def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Part:
+        cells = [self._one(test, reference) for reference in (first, second)]
+        for cell, reference in zip(cells, (first, second), strict=True):
+            if cell is None:
+                return self._missing(test, reference)
+        return self._between(test, *cells, low, high)
+
+    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Part:
+        text = f"{_name(test)} of {_title(first)} minus that of {_title(second)}"
+        return self._contrast(test, text, [(first, 1.0), (second, -1.0)], low, high)
+
+    def _contrast(self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float) -> Part:
+        cells = [cell for cell, _ in weights]
+        found = None
+        if all(len(self.measurements.values(cell, test.metric)) for cell in cells):
+            found = self.measurements.contrast(weights, test.metric)
+        return Part(text, _unit(test), cells, found if found and found.seeds else None, low, high)
+
+    def _missing(self, test: Test, reference: Reference) -> Part:
+        return Part(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test))
+
+    def _one(self, test: Test, reference: Reference) -> Cell | None:
+        """The cell that a reference names, None when params.yaml has no such cell. UserError when it names several."""
+        found = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
+        if not found:
+            return None
+        if reference.get("winner"):
+            return best(
+                found, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
+            )
+        if len(found) > 1:
+            raise UserError(f"{self._where}: {label(reference)} names {len(found)} cells; add settings")
+        return found[0]
+
+    def several(
+        self,
+        test: Test,
+        reference: Reference,
+        at_least: dict[str, float] | None = None,
+        at_most: dict[str, float] | None = None,
+    ) -> list[Cell]:
+        """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
+        settings = {key: value for key, value in reference.items() if key != "experiment"}
+        experiment = reference.get("experiment", test.experiment)
+        every = self.measurements.find(experiment)
+        if not every:
+            raise UserError(f"{self._where}: params.yaml has no experiment {experiment!r} in {self.study}; correct it")
+        for key in (*settings, *(at_least or ()), *(at_most or ())):
+            if key not in every[0].varying:
+                raise UserError(f"{self._where}: {key!r} does not vary in {experiment}; correct or remove it")
+        return [
+            cell
+            for cell in self.measurements.find(experiment, **settings)
+            if all(cell.varying[key] >= bound for key, bound in (at_least or {}).items())
+            and all(cell.varying[key] <= bound for key, bound in (at_most or {}).items())
+        ]
+
+
+def _title(cell: Cell) -> str:
+    return f"{cell.experiment} ({label(cell.varying)})" if cell.varying else cell.experiment
+
+
+def _suffix(reference: Reference) -> str:
+    return f", {label(reference)}" if reference else ""
+
+
+def _name(test: Test) -> str:
+    metric = test.metric
+    if isinstance(metric, str):
+        return metric.replace("_", " ")
+    rest = [f"{key} {value}" for key, value in metric.items() if key not in ("measure", "of")]
+    return " ".join([f"{metric['measure']} of {metric.get('of', '')}".replace("_", " ").strip(), *rest])
+
+
+def _unit(test: Test) -> str:
+    """What the metric is counted in."""
+    name = test.metric if isinstance(test.metric, str) else f"{test.metric['measure']} {test.metric.get('of', '')}"
+    units: dict[str, Callable[[str], bool]] = {
+        "epochs": lambda text: "epoch_of" in text or text in ("best_epoch", "epochs_to_converge"),
+        "correlation": lambda text: "correlation" in text,
+        "seconds": lambda text: "seconds" in text,
+        "nats": lambda text: "loss" in text,
+        "share": lambda text: "accuracy" in text or "valid" in text,
+    }
+    return next((unit for unit, fits in units.items() if fits(name)), "")

@@ -1,0 +1,286 @@
+"""Whether claims.yaml and reported.csv speak of what params.yaml has: a misspelt name would count as not run.
+
+A value that a setting may have, but no cell of the present parameters has, is none: grids may be made smaller.
+"""
+
+import inspect
+import itertools
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from typing import Annotated, get_args
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from regrade.cells.cell import Cell
+from regrade.cells.expansion import references
+from regrade.cells.layout import label
+from regrade.config import claims, layer_specs, reported
+from regrade.config.claims import Best, Compare, Equivalent, Order, Reference, Stated, Test, Trend
+from regrade.config.messages import first_mistake, hint
+from regrade.config.params import Params
+from regrade.config.settings import Settings
+from regrade.config.types import Value
+from regrade.core.errors import UserError
+from regrade.datasets import registry
+from regrade.statistics import accuracy, curves
+
+# Columns of a history beside those of the evaluated split, and those of a language model
+TRAINED = ("epoch", "train_loss", "train_accuracy", "seconds")
+EVALUATED = ("loss", "accuracy", "f1", "correct_even", "correct_odd")
+WRITTEN = ("valid_prompted", "valid_free", "valid_long")
+# Numbers of a run that no history has
+OF_RUNS = {"epochs", "parameters", "peak_memory_bytes"}
+_LAYERS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in get_args(get_args(layer_specs.Layer)[0])}
+
+
+def check(params: Params, cells: Iterable[Cell]) -> None:
+    """UserError, with file and claim or line, for what the studies' claims and numbers name and params.yaml has not."""
+    by_study: dict[str, dict[str, list[Cell]]] = {name: {} for name in params.studies}
+    for cell in cells:
+        by_study[cell.study].setdefault(cell.experiment, []).append(cell)
+    for study, experiments in by_study.items():
+        lines = reported.numbered(study)
+        for line, row in lines:
+            _Line(study, experiments, f"{reported.path(study)}, line {line}").check(row)
+        stated = {(row["experiment"], row["metric"]) for _, row in lines}
+        for claim in claims.read(study).claims:
+            names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
+            for test in claim.tests:
+                _check_test(names, test, stated)
+
+
+class _Names:
+    """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it has not."""
+
+    def __init__(self, study: str, experiments: dict[str, list[Cell]], where: str):
+        self.study, self.experiments, self.where = study, experiments, where
+
+    def wrong(self, complaint: str) -> UserError:
+        """The error that says so."""
+        return UserError(f"{self.where}: {complaint}")
+
+    def cells(self, experiment: object) -> list[Cell]:
+        """All cells of an experiment."""
+        if experiment not in self.experiments:
+            known = hint(str(experiment), self.experiments)
+            raise self.wrong(f"params.yaml has no experiment {experiment!r} in {self.study}{known}; correct or add it")
+        return self.experiments[experiment]
+
+    def value(self, cell: Cell, key: str, value: Value) -> None:
+        """Check that the setting could have this value."""
+        if complaint := _impossible(cell, key, value):
+            raise self.wrong(f"no {cell.experiment} can have {key}={value}: {complaint}")
+
+    def metric(self, cell: Cell, metric: str | dict[str, Value], *others: str) -> None:
+        """Check that runs of the cell have this metric, a number or a measure of a curve."""
+        if isinstance(metric, dict):
+            self._measure(cell, metric)
+            return
+        known = {name for split in ("test", "validation") for name in _metrics(cell, split)}.union(OF_RUNS, others)
+        if metric == "epochs_to_converge" and cell.template.experiments[cell.experiment].converged_at:
+            return
+        if metric == "epochs_to_converge":
+            raise self.wrong(f"{cell.experiment} has no converged_at, by which {metric} would be counted; add it")
+        if metric not in known:
+            raise self.wrong(f"runs of {cell.experiment} have no metric {metric!r}{hint(metric, known)}")
+
+    def _measure(self, cell: Cell, metric: dict[str, Value]) -> None:
+        name = metric.get("measure")
+        if name not in curves.MEASURES:
+            raise self.wrong(f"metric.measure: there is no {name!r}{hint(str(name), curves.MEASURES)}")
+        needed = list(inspect.signature(curves.MEASURES[name]).parameters)[1:]
+        if needed != [key for key in needed if key in metric] or metric.keys() - {"measure", *needed}:
+            raise self.wrong(f"metric: {name} needs {', '.join(needed)}, and nothing else")
+        columns = {column for split in ("test", "validation") for column in _history(cell, split)}
+        for key in needed:
+            if key in ("of", "against") and metric[key] not in columns:
+                raise self.wrong(
+                    f"metric.{key}: histories of {cell.experiment} have no column {metric[key]!r}"
+                    f"{hint(str(metric[key]), columns)}"
+                )
+            if key not in ("of", "against") and not _is_number(metric[key]):
+                raise self.wrong(f"metric.{key}: {metric[key]!r} is no number")
+
+
+def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None:
+    own = names.cells(test.experiment)[0]
+    if isinstance(test, Stated):
+        if not isinstance(test.metric, str) or (test.experiment, test.metric) not in stated:
+            raise names.wrong(
+                f"{reported.path(names.study)} states no {test.metric} of {test.experiment}; correct metric"
+            )
+    else:
+        names.metric(own, test.metric)
+    for one, reference in _named(test):
+        experiment = reference.get("experiment", test.experiment)
+        every = names.cells(experiment)
+        if not isinstance(winner := reference.get("winner", False), bool):
+            raise names.wrong(f"winner: {winner!r} is neither true nor false")
+        names.metric(every[0], test.metric) if not isinstance(test, Stated) else None
+        for key, value in _settings(reference).items():
+            _varies(names, every, key)
+            names.value(every[0], key, value)
+        if one and not winner:
+            found = [cell for cell in every if _settings(reference).items() <= cell.varying.items()]
+            if len(found) > 1:
+                raise names.wrong(
+                    f"{label(_settings(reference))} names {len(found)} cells of {experiment}; add settings"
+                )
+    for bounds in ("at_least", "at_most"):
+        given = getattr(test, bounds, None)
+        for key in given if isinstance(given, dict) else ():
+            _varies(names, names.cells(test.experiment), key, numbers=True)
+    if isinstance(test, Trend):
+        for key in test.over:
+            _varies(names, names.cells(test.experiment), key, numbers=True)
+            if test.scale == "log" and any(cell.varying[key] <= 0 for cell in names.cells(test.experiment)):
+                raise names.wrong(f"over: {key} is not always positive, so it has no logarithm; say scale: linear")
+
+
+def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
+    """What a test refers to, for all values of `each`, and whether that is one cell alone."""
+    match test:
+        case Compare():
+            ones, several = [test.cell, test.than], []
+        case Order():
+            ones, several = test.cells, []
+        case Best():
+            ones, several = [test.cell], [test.among]
+        case Equivalent():
+            ones, several = [one for one in (test.cell, test.than) if one is not None], [test.cells]
+        case _:
+            ones, several = [], [test.cells]
+    for values in itertools.product(*test.each.values()):
+        each = dict(zip(test.each, values, strict=True))
+        for reference in ones:
+            yield True, reference | each
+        for reference in several:
+            yield False, reference | each
+
+
+def _settings(reference: Reference) -> Reference:
+    return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
+
+
+def _varies(names: _Names, every: list[Cell], key: str, numbers: bool = False) -> None:
+    varying = every[0].varying
+    if key not in varying:
+        raise names.wrong(f"{key!r} does not vary in {every[0].experiment}{hint(key, varying)}; correct or remove it")
+    if numbers and not all(_is_number(cell.varying[key]) for cell in every):
+        raise names.wrong(f"{key!r} is no number in {every[0].experiment}; correct it")
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class _Line(_Names):
+    """The names that a line of reported.csv may have."""
+
+    def check(self, row: dict) -> None:
+        """UserError for a line that can name no cell, or of whose cell there is no such number."""
+        every, metric = self.cells(row["experiment"]), row["metric"]
+        cell = every[0]
+        for key, value in row["cell"].items():
+            if key in reported.SELECTORS:
+                continue
+            if key not in cell.varying and cell.settings.get(key) is None:
+                raise self.wrong(
+                    f"{cell.experiment} has no setting {key!r}{hint(key, cell.settings)}; correct the column cell"
+                )
+            self.value(cell, key, value)
+        varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
+        found = [one for one in every if varying.items() <= one.varying.items()]
+        if len(found) > 1 and not metric.startswith("activation"):
+            raise self.wrong(f"names {len(found)} cells of {cell.experiment}; add settings to the column cell")
+        if metric not in reported.SPECIAL:
+            self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
+        if problem := _unknowable(cell, metric, row):
+            raise self.wrong(f"{metric}: {problem}")
+
+
+def _unknowable(cell: Cell, metric: str, row: dict) -> str | None:
+    """Why a line's metric cannot be had of its experiment; None where it can."""
+    configuration, selectors = cell.configuration(), row["cell"]
+    settings, kinds = configuration.settings, [layer.kind for layer in configuration.network]
+    language = registry.task(cell.data.dataset) == "language"
+    if metric in reported.BY_EPOCH and not _is_number(selectors.get("epoch")):
+        return "say of which epoch, as in epoch=3 in the column cell"
+    if metric == "train_seconds" and float(row["value"].removeprefix(">=")) <= 0:
+        return "must be positive"
+    if metric in ("steps_to_converge", "steps_above_chance") and not (settings.train_rows and settings.batch_size):
+        return f"{cell.experiment} has no train_rows, by which steps would be counted"
+    if metric in ("valid_samples_of_10", "invalid_samples_of_10") and not language:
+        return f"{cell.experiment} is no language model"
+    if metric == "layer_sizes" and set(kinds) != {"dense"}:
+        return f"the network of {cell.experiment} has other layers than dense ones"
+    if metric == "selected" and not cell.selection:
+        return f"{cell.experiment} selects nothing"
+    if metric.startswith("activation"):
+        place = str(selectors.get("layer", "")).removeprefix("relu")
+        if not place.isdigit() or not 1 <= int(place) <= kinds.count("convolution"):
+            return "say of which convolution, as in layer=relu1 in the column cell"
+    if metric == "trainable_parameters" and "layer" in selectors:
+        kind = reported.LAYERS.get(selectors["layer"], selectors["layer"])
+        if kind not in _LAYERS:
+            return f"there is no layer {selectors['layer']!r}{hint(str(selectors['layer']), _LAYERS)}"
+    return None
+
+
+def _history(cell: Cell, split: str) -> tuple[str, ...]:
+    """The columns of the cell's histories, if it evaluated this split."""
+    norm = ("gradient_norm",) if cell.settings.get("gradient_norm") else ()
+    if registry.task(cell.data.dataset) == "language":
+        return *TRAINED, *norm, f"{split}_loss", f"{split}_accuracy", *WRITTEN
+    return *TRAINED, *norm, *(f"{split}_{name}" for name in EVALUATED)
+
+
+def _metrics(cell: Cell, split: str) -> frozenset[str]:
+    return _summary(_history(cell, split), split)
+
+
+@cache
+def _summary(columns: tuple[str, ...], split: str) -> frozenset[str]:
+    """The metrics that a history of these columns is summed up in."""
+    return frozenset(accuracy.summarise(pd.DataFrame({name: [1.0] for name in columns}), 1, split))
+
+
+def _impossible(cell: Cell, key: str, value: Value) -> str | None:
+    """Why the setting `key` cannot have this value in the cell's experiment; None where it can."""
+    if key == "dataset":
+        return None if value in registry.NAMES else f"there is no such dataset{hint(str(value), registry.NAMES)}"
+    if key == "network":
+        networks = cell.template.networks
+        return (
+            None if value in networks or "$" in str(value) else f"there is no such network{hint(str(value), networks)}"
+        )
+    fields = [(Settings, key)] if key in Settings.model_fields else [*_uses(cell, key)]
+    complaints = [_complaint(model, name, value) for model, name in fields]
+    return complaints[0] if complaints and None not in complaints else None
+
+
+def _uses(cell: Cell, key: str) -> Iterator[tuple[type[BaseModel], str]]:
+    """The declared fields that a setting's value goes to: options of the dataset, settings of layers."""
+    for model in registry.models(cell.data.dataset):
+        if key in model.model_fields:
+            yield model, key
+    for network in cell.template.networks.values():
+        for setting, kind, name in references(network):
+            if setting == key and kind in _LAYERS and name in _LAYERS[kind].model_fields:
+                yield _LAYERS[kind], name
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter:
+    field = model.model_fields[name]
+    return TypeAdapter(Annotated[field.annotation, field], config=ConfigDict(strict=True))
+
+
+@lru_cache(maxsize=None, typed=True)
+def _complaint(model: type[BaseModel], name: str, value: Value) -> str | None:
+    try:
+        _adapter(model, name).validate_python(value)
+    except ValidationError as error:
+        return first_mistake(error)[1]
+    return None
