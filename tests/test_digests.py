@@ -20,6 +20,9 @@ from regrade.config.settings import Settings
 from regrade.core import fingerprints
 from regrade.core.errors import UserError
 from regrade.datasets import registry
+from regrade.jobs import plan
+from regrade.statistics import collect, grading
+from regrade.statistics.measurements import measured
 
 PACKAGE = fingerprints.PACKAGE
 
@@ -97,6 +100,29 @@ def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
         apart for apart in WITHOUT_INFLUENCE if not any(fingerprints.is_within(name, {apart}) for name in ran_at_all)
     }
     assert idle <= {"regrade.runtime.logs"}, "it runs in batches, and where something fails"
+
+
+def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: None):
+    from regrade.training import job
+
+    parameters = small()
+    every = expansion.expand(parameters)
+    for experiment in ("q2_language_models", "p1_toy", "q1_numpy_mlp"):  # numbers of texts, of curves and of rows
+        cell = next(cell for cell in every if cell.experiment == experiment)
+        module = registry.module(cell.data.dataset)
+        module.stand_in(registry.options(cell.data)).save(cell.data.folder, cell.data.parts)
+        job.train(cell, parameters)
+    makers = {
+        "collect.py": lambda study: collect.write(study, every),
+        "grade.py": lambda study: grading.write(study, grading.grade(study, parameters, measured(study, every))),
+    }
+    for script, make in makers.items():
+        with traced() as ran:
+            for study in ("vudl", "cs324", "csci5622"):
+                make(study)
+        covered = plan.modules(plan.SCRIPTS / script)
+        assert not [name for name in ran - covered if not fingerprints.is_within(name, plan.APART)], script
+    assert "regrade.statistics.verdicts" in ran
 
 
 def test_a_change_in_how_files_are_written_keeps_the_states_of_runs():

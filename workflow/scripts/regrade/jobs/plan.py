@@ -62,13 +62,24 @@ def handed_over(config: dict, configfiles: list[Path]) -> dict | None:
 
 def code(script: Path) -> str:
     """Digest of a script, and of what the modules mean that it imports: the parameter `code` of its rule."""
-    tree = ast.parse(script.read_text("utf-8"))
-    names = [
-        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    ]
-    own = {_module(*pair) for pair in names if pair[0].split(".")[0] == fingerprints.PACKAGE.name}
-    modules = sorted(module for module in own if not fingerprints.is_within(module, APART))
-    return files.short_hash([ast.dump(tree), fingerprints.code(*modules, apart=APART)])
+    return files.short_hash([ast.dump(_tree(script)), fingerprints.code(*_imports(script), apart=APART)])
+
+
+def modules(script: Path) -> set[str]:
+    """The modules that `code` covers."""
+    return fingerprints.closure(*_imports(script), apart=APART)
+
+
+def _imports(script: Path) -> list[str]:
+    """The modules of this package that a script imports, without what every job does around its work."""
+    nodes = [node for node in ast.walk(_tree(script)) if isinstance(node, ast.ImportFrom)]
+    own = [node for node in nodes if node.module.split(".")[0] == fingerprints.PACKAGE.name]
+    imported = {_module(node.module, alias.name) for node in own for alias in node.names}
+    return sorted(module for module in imported if not fingerprints.is_within(module, APART))
+
+
+def _tree(script: Path) -> ast.Module:
+    return ast.parse(script.read_text("utf-8"))
 
 
 def hold(script: Path, study: str | None) -> None:
