@@ -1,4 +1,4 @@
-"""The command line: python -m regrade cells | model | prune | report | schema. Run it where params.yaml is."""
+"""The command line: python -m regrade cells | model | prune | report | schema | dvc. Run it where params.yaml is."""
 
 import argparse
 import sys
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
+        "dvc": "write dvc.yaml from params.yaml",
     }
     made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     made["prune"].add_argument("--yes", action="store_true", help="do not ask")
@@ -57,6 +58,11 @@ def _run(options: argparse.Namespace) -> int:
             return _score(options.folders, parameters)
         case "prune":
             return _prune(parameters, options.yes)
+        case "dvc":
+            from regrade.reporting.exports import dvc_pipeline
+
+            dvc_pipeline.write(parameters)
+            return 0
         case _:
             from regrade.reporting import report
 
