@@ -16,7 +16,7 @@ from scipy import stats
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 from regrade.statistics.estimate import Estimate, estimate
-from regrade.statistics.hypotheses import Part
+from regrade.statistics.hypotheses import Hypothesis
 from regrade.statistics.verdicts import holm
 
 LEAST_WORLDS = 800
@@ -51,25 +51,25 @@ def contrast(correct: np.ndarray, weights: np.ndarray) -> Estimate:
     return estimate(rows.mean(axis=1), [rows])
 
 
-def parts(kind: str, world: World, correct: np.ndarray, better: float) -> list[Part]:
+def parts(kind: str, world: World, correct: np.ndarray, better: float) -> list[Hypothesis]:
     """A claim of this kind about the first cell, or about all of them."""
     first, slope = np.eye(CELLS)[0], np.linspace(1, -1, CELLS) / 2
     match kind:
         case "greater":
-            return [Part("", "", [], contrast(correct, first - np.eye(CELLS)[1]), low=0)]
+            return [Hypothesis("", "", [], contrast(correct, first - np.eye(CELLS)[1]), low=0)]
         case "best":
-            return [Part("", "", [], contrast(correct, first - other), low=0) for other in np.eye(CELLS)[1:]]
+            return [Hypothesis("", "", [], contrast(correct, first - other), low=0) for other in np.eye(CELLS)[1:]]
         case "trend":
-            return [Part("", "", [], contrast(correct, slope), low=0)]
+            return [Hypothesis("", "", [], contrast(correct, slope), low=0)]
         case "threshold":
-            return [Part("", "", [], contrast(correct, first), low=world.accuracy())]
+            return [Hypothesis("", "", [], contrast(correct, first), low=world.accuracy())]
         case "equivalent":  # the margin is the true difference, so that it is not below the margin
             margin = world.accuracy(better) - world.accuracy()
-            return [Part("", "", [], contrast(correct, first - np.eye(CELLS)[1]), low=-margin, high=margin)]
+            return [Hypothesis("", "", [], contrast(correct, first - np.eye(CELLS)[1]), low=-margin, high=margin)]
     raise ValueError(kind)
 
 
-def verdict(found: list[Part]) -> str:
+def verdict(found: list[Hypothesis]) -> str:
     """The verdict on a claim that stands alone."""
     p_for = max(part.p_for for part in found)
     p_against = min(1, len(found) * min(part.p_against for part in found))

@@ -11,7 +11,7 @@ from regrade.core.files import read_json
 from regrade.statistics import comparison, grades, verdicts
 from regrade.statistics.bootstrap import means, probability_of_best
 from regrade.statistics.estimate import Estimate, estimate
-from regrade.statistics.hypotheses import Part
+from regrade.statistics.hypotheses import Hypothesis
 from regrade.statistics.measurements import Measurements
 from scipy import stats
 from simulation import LEAST_WORLDS, World, false_verdicts, study_errors
@@ -27,13 +27,13 @@ def test_without_test_rows_a_difference_is_students_paired_t_test():
     assert ours.p_above(0) == pytest.approx(one_sided.pvalue)
     assert ours.p_below(0) == pytest.approx(1 - one_sided.pvalue)
     assert ours.interval() == pytest.approx(both.confidence_interval())
-    part = Part("", "", [], ours, low=0)
+    part = Hypothesis("", "", [], ours, low=0)
     assert part.p == pytest.approx(both.pvalue)
 
 
 def test_equivalence_is_two_one_sided_tests():
     difference = GENERATOR.normal(0.002, 0.004, 5)
-    part = Part("", "", [], estimate(difference), low=-0.01, high=0.01)
+    part = Hypothesis("", "", [], estimate(difference), low=-0.01, high=0.01)
     lower = stats.ttest_1samp(difference, -0.01, alternative="greater").pvalue
     upper = stats.ttest_1samp(difference, 0.01, alternative="less").pvalue
     assert part.p_for == pytest.approx(max(lower, upper))

@@ -11,7 +11,7 @@ from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
 from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, verdicts
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.hypotheses import Part
+from regrade.statistics.hypotheses import Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.protocol import reduced
 from regrade.statistics.verdicts import Judged
@@ -84,7 +84,7 @@ def _claim(one: Judged) -> dict:
     }
 
 
-def _part(part: Part) -> dict:
+def _part(part: Hypothesis) -> dict:
     known = part.estimate is not None
     return {
         "text": part.text,

@@ -34,7 +34,7 @@ LEAST_SEEDS = 3
 
 
 @dataclass(frozen=True)
-class Part:
+class Hypothesis:
     """A statement: the true value of `estimate` lies between `low` and `high` (equal bounds: is exactly that).
 
     `estimate` is None where a cell has no results, or is none of params.yaml.
@@ -88,17 +88,17 @@ class Part:
         return self.estimate.seeds_to_tell(min(bounds, key=lambda bound: abs(self.estimate.value - bound)), level)
 
 
-class Parts:
+class Hypotheses:
     """Makes the parts of a claim from what was measured. UserError where it names what the study does not have."""
 
     def __init__(self, study: str, claim: Claim, measurements: Measurements, comparisons: list[Comparison]):
         self.study, self.claim, self.measurements, self.comparisons = study, claim, measurements, comparisons
         self._where = f"{path(study)}: {claim.id}"
 
-    def all(self) -> list[Part]:
+    def all(self) -> list[Hypothesis]:
         """All parts, in the order of the claim's tests."""
         tests = self.claim.tests
-        return [part for test in tests for each in self.combinations(test) for part in self._parts(test, each)]
+        return [part for test in tests for each in self.combinations(test) for part in self._hypotheses(test, each)]
 
     @staticmethod
     def combinations(test: Test) -> Iterator[dict[str, Value]]:
@@ -107,25 +107,25 @@ class Parts:
             yield dict(zip(test.each, values, strict=True))
 
     @singledispatchmethod
-    def _parts(self, test: Test, each: dict[str, Value]) -> list[Part]:
+    def _hypotheses(self, test: Test, each: dict[str, Value]) -> list[Hypothesis]:
         raise TypeError(test)
 
-    @_parts.register
-    def _(self, test: Compare, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Compare, each: dict[str, Value]) -> list[Hypothesis]:
         bounds = {"greater": (test.margin, math.inf), "less": (-math.inf, -test.margin)}
         return [
             self._difference(test, test.cell | each, test.than | each, *bounds.get(test.kind, (-math.inf, test.margin)))
         ]
 
-    @_parts.register
-    def _(self, test: Order, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Order, each: dict[str, Value]) -> list[Hypothesis]:
         return [
             self._difference(test, first | each, second | each, 0.0, math.inf)
             for first, second in itertools.pairwise(test.cells)
         ]
 
-    @_parts.register
-    def _(self, test: Best, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Best, each: dict[str, Value]) -> list[Hypothesis]:
         claimed = self._one(test, test.cell | each)
         if claimed is None:
             return [self._missing(test, test.cell | each)]
@@ -133,8 +133,8 @@ class Parts:
         others = [cell for cell in self.several(test, test.among | each) if cell is not claimed]
         return [self._between(test, claimed, other, *bounds) for other in others]
 
-    @_parts.register
-    def _(self, test: Trend, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Trend, each: dict[str, Value]) -> list[Hypothesis]:
         cells = self.several(test, test.cells | each, test.at_least, test.at_most)
         for key in test.over:
             if any(not isinstance(cell.varying.get(key), int | float) for cell in cells):
@@ -159,8 +159,8 @@ class Parts:
             for key, row in zip(test.over, weights, strict=True)
         ]
 
-    @_parts.register
-    def _(self, test: Threshold, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Threshold, each: dict[str, Value]) -> list[Hypothesis]:
         low = -math.inf if test.at_least is None else test.at_least
         high = math.inf if test.at_most is None else test.at_most
         return [
@@ -168,16 +168,16 @@ class Parts:
             for cell in self.several(test, test.cells | each)
         ] or [self._missing(test, test.cells | each)]
 
-    @_parts.register
-    def _(self, test: Equivalent, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Equivalent, each: dict[str, Value]) -> list[Hypothesis]:
         if test.cell is not None:
             return [self._difference(test, test.cell | each, test.than | each, -test.margin, test.margin)]
         cells = self.several(test, test.cells | each, test.at_least)
         pairs = [self._between(test, *pair, -test.margin, test.margin) for pair in itertools.combinations(cells, 2)]
         return pairs or [self._missing(test, test.cells | each)]
 
-    @_parts.register
-    def _(self, test: Stated, each: dict[str, Value]) -> list[Part]:
+    @_hypotheses.register
+    def _(self, test: Stated, each: dict[str, Value]) -> list[Hypothesis]:
         cells, parts = self.several(test, test.cells | each), []
         for one in self.comparisons:
             if one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
@@ -187,29 +187,31 @@ class Parts:
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({which})' if which else ''}"
                 bounds = (one.stated - test.margin, one.stated + test.margin)
                 found = one.estimate if one.measured else None
-                parts.append(Part(text, _unit(test), [one.cell], found, *bounds))
+                parts.append(Hypothesis(text, _unit(test), [one.cell], found, *bounds))
         return parts or [self._missing(test, test.cells | each)]
 
-    def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Part:
+    def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Hypothesis:
         cells = [self._one(test, reference) for reference in (first, second)]
         for cell, reference in zip(cells, (first, second), strict=True):
             if cell is None:
                 return self._missing(test, reference)
         return self._between(test, *cells, low, high)
 
-    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Part:
+    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Hypothesis:
         text = f"{_name(test)} of {_title(first)} minus that of {_title(second)}"
         return self._contrast(test, text, [(first, 1.0), (second, -1.0)], low, high)
 
-    def _contrast(self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float) -> Part:
+    def _contrast(
+        self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float
+    ) -> Hypothesis:
         cells = [cell for cell, _ in weights]
         found = None
         if all(len(self.measurements.values(cell, test.metric)) for cell in cells):
             found = self.measurements.contrast(weights, test.metric)
-        return Part(text, _unit(test), cells, found if found and found.seeds else None, low, high)
+        return Hypothesis(text, _unit(test), cells, found if found and found.seeds else None, low, high)
 
-    def _missing(self, test: Test, reference: Reference) -> Part:
-        return Part(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test))
+    def _missing(self, test: Test, reference: Reference) -> Hypothesis:
+        return Hypothesis(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test))
 
     def _one(self, test: Test, reference: Reference) -> Cell | None:
         """The cell that a reference names, None when params.yaml has no such cell. UserError when it names several."""

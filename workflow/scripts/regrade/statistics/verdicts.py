@@ -11,7 +11,7 @@ from regrade.config.claims import Best, Claim
 from regrade.statistics.bootstrap import probability_of_best
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import LEVEL
-from regrade.statistics.hypotheses import Part, Parts
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
@@ -27,7 +27,7 @@ class Judged:
     """
 
     claim: Claim
-    parts: list[Part]
+    parts: list[Hypothesis]
     best: list[dict]
     verdict: str = NOT_RUN
     p: float | None = None
@@ -35,7 +35,7 @@ class Judged:
     among: int = 1
 
     @property
-    def decisive(self) -> Part | None:
+    def decisive(self) -> Hypothesis | None:
         """The part that the verdict hangs on: of a claim that seems to hold the weakest, else the worst."""
         parts = [part for part in self.parts if part.estimate is not None]
         if not parts:
@@ -65,7 +65,7 @@ def judge(
     theirs. It is contradicted when one part is: Bonferroni over the parts. The smaller of both, doubled, is the claim's
     two-sided p; Holm's (1979) procedure corrects these within the study.
     """
-    every = [Parts(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
+    every = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
     judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in every]
     # A claim about the best of several has no parts where params.yaml asks for one alone
     tested = [one for one in judged if one.parts and all(part.estimate is not None for part in one.parts)]
@@ -81,7 +81,7 @@ def judge(
     return judged
 
 
-def alone(part: Part) -> str:
+def alone(part: Hypothesis) -> str:
     """What a part says by itself, not corrected for its company."""
     if part.estimate is None:
         return NOT_RUN
@@ -90,7 +90,7 @@ def alone(part: Part) -> str:
     return CONFIRMED if part.p_for <= part.p_against else CONTRADICTED
 
 
-def _sides(parts: list[Part]) -> tuple[float, float]:
+def _sides(parts: list[Hypothesis]) -> tuple[float, float]:
     return max(part.p_for for part in parts), min(1.0, len(parts) * min(part.p_against for part in parts))
 
 
@@ -107,7 +107,7 @@ def holm(p: list[float]) -> list[float]:
     return corrected.tolist()
 
 
-def _best(parts: Parts) -> list[dict]:
+def _best(parts: Hypotheses) -> list[dict]:
     """For tests of the best: every cell's probability of being it, by the bootstrap, highest first."""
     found, measurements = [], parts.measurements
     for test in parts.claim.tests:
