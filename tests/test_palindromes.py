@@ -1,4 +1,4 @@
-"""Palindromes drawn anew in each epoch, and the RNN that learns them, against a plain loop of PyTorch's own layers."""
+"""Palindromes drawn afresh in each epoch, and the RNN that learns them, against a plain loop of PyTorch's own layers."""
 
 import itertools
 import math
@@ -82,7 +82,7 @@ def test_runs_on_palindromes_alone_as_among_five_and_resumed():
 @pytest.mark.parametrize("mistake", [{"train_rows": None}, {"validation_rows": 5}])
 def test_palindromes_need_a_number_of_rows_and_cannot_be_held_out(mistake: dict):
     identity = palindromes_on_disk()
-    with pytest.raises(UserError, match="the training rows of palindromes are drawn anew in each epoch"):
+    with pytest.raises(UserError, match="the training rows of palindromes are drawn afresh in each epoch"):
         load(on_palindromes(identity, **mistake), CPU)
 
 

@@ -54,8 +54,8 @@ def _check_rows(configuration: "Configuration") -> None:
     if registry.draws(name) and (held or not rows):
         raise Impossible(
             "settings.validation_rows" if held else "settings.train_rows",
-            f"the training rows of {name} are drawn anew in each epoch: say how many by train_rows, and hold out none "
-            "of them by validation_rows",
+            f"the training rows of {name} are drawn afresh in each epoch: say how many by train_rows, and hold out "
+            "none of them by validation_rows",
         )
     known = rows or settings.train_rows_cap
     if known and held >= known:

@@ -48,7 +48,7 @@ def task(name: str) -> str:
 
 
 def draws(name: str) -> bool:
-    """Whether the training rows of this dataset are drawn anew in each epoch."""
+    """Whether the training rows of this dataset are drawn afresh in each epoch."""
     return hasattr(module(name), "draw")
 
 

@@ -47,7 +47,7 @@ def load(configuration: Configuration, where: torch.device) -> Data:
     draw, size, held = _drawing(identity), card.get("vocabulary_size"), settings.validation_rows
     if draw and (held or not settings.train_rows):
         raise UserError(
-            f"params.yaml: the training rows of {identity.dataset} are drawn anew in each epoch: say how many by "
+            f"params.yaml: the training rows of {identity.dataset} are drawn afresh in each epoch: say how many by "
             "train_rows, and hold out none of them by validation_rows"
         )
     train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
