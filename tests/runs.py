@@ -61,7 +61,7 @@ def watched(trainer: Trainer, layer: str = "dense1") -> list[torch.Tensor]:
 
 
 def advanced(this: Configuration, states: list[RunState], data: Data, times: int) -> list[RunState]:
-    """The states after so many advances, in the groups that a job would train together, ready to be stored."""
+    """The states after `times` advances, in the groups that a job would train together, ready to be stored."""
     for group in stacking.groups(this, states, CPU):
         trainer = job.make_trainer(this, group, data)
         for _ in range(times):

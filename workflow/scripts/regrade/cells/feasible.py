@@ -75,7 +75,7 @@ def _check_batches(configuration: "Configuration") -> None:
     if not whole and settings.batch_tokens is not None:
         raise Impossible(
             "settings.batch_tokens",
-            f"only texts that are read whole have batches of so many tokens; the rows of {name} need batch_size here",
+            f"only texts that are read whole have batches by tokens; the rows of {name} need batch_size here",
         )
 
 
@@ -139,7 +139,7 @@ def _between(network: list[layer_specs.Layer], values: _Values, classes: int) ->
 
 
 def check_normalization(configuration: "Configuration", rows: int) -> None:
-    """Raise Impossible where, of so many training rows, a single one would have to be normalised by itself."""
+    """Raise Impossible where batches of these training rows leave one row to be normalised by itself."""
     size, network = configuration.settings.batch_size, configuration.network
     if size is None or (size > 1 and rows % size != 1):
         return
