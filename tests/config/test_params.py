@@ -168,9 +168,9 @@ MISTAKES |= {
         "networks.mlp.0: the numpy backend has dense layers",
     ),
     "chosen by what is not evaluated": (
-        f"{OPTIMIZERS}.select.by",
-        "validation_accuracy_best_epoch",
-        f"{OPTIMIZERS}.select.by: a2_filters evaluates test rows",
+        "studies.csci5622.experiments.q3_best.select.by",
+        "test_accuracy_best_epoch",
+        "q3_best.select.by: q3_candidates evaluates validation rows",
     ),
     "name of a rule": ("studies.all", {}, "studies.all"),
     "long name": (f"{EXPERIMENTS}.{'x' * 65}", {"title": "a"}, "should have at most 64 characters"),

@@ -97,6 +97,19 @@ class Cell:
             path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
             raise UserError(f"params.yaml: {path}: {complaint}") from None
 
+    def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
+        """Settings as claims.yaml and the like name them, with values in place of the experiment's words for them."""
+        return self.template.experiments[self.experiment].valued(settings)
+
+    @cached_property
+    def resolved(self) -> dict[str, Value]:
+        """All settings that the cell is trained with, defaults and what it took over from a winner included.
+
+        UserError where the winner is not known yet.
+        """
+        taken = self.selection.taken_over() if self.selection else None
+        return self.settings | (taken or {}) | self.configuration(taken).settings.model_dump()
+
     @cached_property
     def code(self) -> str:
         """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.

@@ -1,7 +1,7 @@
 """What a report claims, as data: workflow/studies/<study>/claims.yaml. How claims are tested: docs/statistics.md."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -11,17 +11,37 @@ from regrade.config.types import Name, NonNegative, Positive, Real, Section, Val
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
-# The settings that name a cell, with `experiment` where it is another than the test's, or `winner: true` for the cell
-# with the highest mean among those that the other settings leave
+# The settings that name a cell, with `experiment` where it is another than the test's. Among the cells that they leave,
+# `winner: true` is the one with the highest mean, and `winner: selected` the one whose settings the test's experiment
+# took over by its `select`
 Reference = dict[Name, Value]
+SELECTED = "selected"
+# Who makes a claim: the source in its prose; its tables and figures, read by us; we, going beyond the source
+Origin = Literal["stated", "table", "ours"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
 class _Test(Section):
-    """A statement about cells of an experiment and a metric; `each`: made for all combinations of these values."""
+    """A statement about cells of an experiment and a metric, made for all combinations of the values in `each`."""
 
     experiment: Name
     metric: str | dict[Name, Value] = "test_accuracy_best_epoch"
-    each: dict[Name, Annotated[list[Value], Field(min_length=1)]] = Field({})
+    each: dict[Name, Literal["all"] | Annotated[list[Value], Field(min_length=1)]] = Field(
+        {}, description="values by setting; all: every value that the setting has in the experiment"
+    )
+
+
+class _Bounded(_Test):
+    """A number is within bounds."""
+
+    at_least: Real | None = None
+    at_most: Real | None = None
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give at_least, at_most or both")
+        return self
 
 
 class Compare(_Test):
@@ -31,6 +51,14 @@ class Compare(_Test):
     cell: Reference
     than: Reference
     margin: NonNegative = 0.0
+
+
+class Ratio(_Bounded):
+    """The metric of `cell`, divided by that of `than`, is within bounds, `at_least` or `at_most` or both."""
+
+    kind: Literal["ratio"]
+    cell: Reference
+    than: Reference
 
 
 class Order(_Test):
@@ -61,19 +89,11 @@ class Trend(_Test):
     direction: Literal["up", "down"] = "up"
 
 
-class Threshold(_Test):
+class Threshold(_Bounded):
     """The metric of each of the cells with these settings is within bounds, `at_least` or `at_most` or both."""
 
     kind: Literal["threshold"]
     cells: Reference = Field({})
-    at_least: Real | None = None
-    at_most: Real | None = None
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> "Threshold":
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most or both")
-        return self
 
 
 class Equivalent(_Test):
@@ -101,7 +121,7 @@ class Stated(_Test):
     margin: NonNegative = 0.0
 
 
-Test = Annotated[Compare | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
+Test = Annotated[Compare | Ratio | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
 
 
 class Claim(Section):
@@ -109,16 +129,21 @@ class Claim(Section):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     claim: str
+    origin: Origin = Field(
+        description="who makes it: stated, the source in its prose; table, its tables and figures, read by us; ours"
+    )
+    place: str = Field(min_length=1, description="where in the source: section 4.1.2, table 7, figure 15")
     tests: Annotated[list[Test], Field(min_length=1)]
     figures: list[str] = Field([], description="what shows it: anchors in the study's page, figure-06 or table-1")
     note: str = ""
 
 
 class Claims(Section):
-    """All that a study's source claims, and in what it disagrees with itself."""
+    """All that a study's source claims, in what we depart from it, and in what it disagrees with itself."""
 
     claims: list[Claim]
-    discrepancies: list[str] = Field([])
+    departures: list[str] = Field([], description="what we do otherwise than the source, and why; opens the page")
+    discrepancies: list[str] = Field([], description="where the source disagrees with itself")
 
     @model_validator(mode="after")
     def _ids_are_distinct(self) -> "Claims":

@@ -45,10 +45,22 @@ class Experiment(Section):
         None, description="each of these settings varied by itself, the others as fixed under settings"
     )
     select: Select | None = None
+    names: dict[Name, Annotated[dict[Name, Value], Field(min_length=1)]] = Field(
+        {},
+        description="words for values of settings that vary, as in clip_value: {clipped: 2}; what claims.yaml, "
+        "reported.csv and the study's templates say of the cells may use the word for the value",
+    )
     at_most: dict[Name, Caps] = Field({}, description="further caps of this experiment, by scale")
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = Field(
         None, description="accuracy on the evaluated rows from which a run counts as converged"
     )
+
+    def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
+        """These settings with values in place of the words for them."""
+        return {key: self._value(key, value) for key, value in settings.items()}
+
+    def _value(self, key: str, value: Value) -> Value:
+        return self.names.get(key, {}).get(value, value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_way_to_write_cells(self) -> "Experiment":

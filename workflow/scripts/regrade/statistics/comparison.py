@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.config import reported
+from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
+from regrade.statistics import naming
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
@@ -31,6 +33,8 @@ class Comparison:
     prediction: tuple[float, float] | None = None
     text: str | None = None
     note: str = ""
+    # Ours of the settings that the line names, where they are not the source's: there is nothing to grade then
+    other_settings: dict[str, Value] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -46,7 +50,17 @@ def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
 
 
 def _compare(study: str, lines: list[dict], row: dict, number: int, measurements: Measurements) -> Comparison:
-    cell, note = _cell(study, row, number, measurements), row["note"]
+    cell = _cell(study, row, number, measurements)
+    one = _measured(study, lines, row, number, cell, measurements)
+    if cell is None or not one.measured:
+        return one
+    return replace(one, other_settings=naming.other_settings(cell, row))
+
+
+def _measured(
+    study: str, lines: list[dict], row: dict, number: int, cell: Cell | None, measurements: Measurements
+) -> Comparison:
+    note = row["note"]
     value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
@@ -73,8 +87,8 @@ def _cell(study: str, row: dict, number: int, measurements: Measurements) -> Cel
     every = measurements.find(row["experiment"])
     if not every:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
-    settings = {key: value for key, value in row["cell"].items() if key not in reported.SELECTORS}
-    if unknown := [key for key in settings if key not in every[0].varying and every[0].settings.get(key) is None]:
+    settings = naming.of_row(row)
+    if unknown := [key for key in settings if key not in naming.known_settings(every[0])]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
     varying = {key: value for key, value in settings.items() if key in every[0].varying}
     found = measurements.find(row["experiment"], **varying)
@@ -104,10 +118,8 @@ def _ratio(
     """Seconds of different machines can be compared only as ratios: to the first that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     unit = _cell(study, first, 0, measurements)
-    ours, base = (measurements.values(one, "train_seconds") for one in (cell, unit or cell))
-    seeds = sorted(set(ours.index) & set(base.index))
+    found = measurements.ratio(cell, unit or cell, "train_seconds")
     row = row | {"metric": "train_seconds_ratio"}
-    found = estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
     return Comparison(
         row, cell, stated / float(first["value"]), estimate=found, note="ratio to the first; " + row["note"]
     )

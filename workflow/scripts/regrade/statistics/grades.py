@@ -6,13 +6,16 @@ from collections.abc import Callable
 import pandas as pd
 
 from regrade.cells.cell import Cell
+from regrade.cells.layout import label
 from regrade.statistics.comparison import Comparison
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 # Of texts and counts, which do not vary from run to run
 SAME, DIFFERS = "same", "differs"
-TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN = "too few seeds", "not at full protocol", "not run"
-GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+TOO_FEW_SEEDS, OTHER_SETTINGS = "too few seeds", "other settings"
+NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
+UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, *UNJUDGED)
 COLUMNS = (
     *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "mean", "seeds"),
     *("low", "high", "predicted_low", "predicted_high", "grade", "note"),
@@ -40,7 +43,7 @@ def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict:
         + (one.stated if isinstance(one.stated, str) else f"{one.stated:.6g}"),
         "mean": one.text,
         "seeds": 0,
-        "note": one.note,
+        "note": "; ".join(filter(None, (_ours(one), one.note))),
     }
     if one.measured and one.estimate is not None:
         low, high = _possible(one, one.estimate.interval())
@@ -50,8 +53,9 @@ def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict:
     return row | {"grade": _grade(one, reduced)}
 
 
-def _text(stated: float | str) -> str:
-    return stated if isinstance(stated, str) else f"{stated:.6g}"
+def _ours(one: Comparison) -> str:
+    """The settings in which our cell is not the reported one."""
+    return f"ours has {label(one.other_settings)}" if one.other_settings else ""
 
 
 def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
@@ -59,6 +63,8 @@ def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
         return NOT_RUN
     if reduced(one.cell):
         return NOT_AT_FULL_PROTOCOL
+    if one.other_settings:
+        return OTHER_SETTINGS
     if one.text is not None:
         return SAME if one.text == one.stated else DIFFERS
     if "parameters" in one.row["metric"]:

@@ -10,12 +10,15 @@ import numpy as np
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.config import reported
 from regrade.config.claims import (
+    SELECTED,
     Best,
     Claim,
     Compare,
     Equivalent,
     Order,
+    Ratio,
     Reference,
     Stated,
     Test,
@@ -25,9 +28,10 @@ from regrade.config.claims import (
 )
 from regrade.config.types import Value
 from regrade.core.errors import UserError
+from regrade.statistics import naming
 from regrade.statistics.comparison import Comparison, best
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.measurements import Measurements
+from regrade.statistics.measurements import Measurements, includes
 
 # Equal values of fewer seeds say nothing of a spread
 LEAST_SEEDS = 3
@@ -100,11 +104,9 @@ class Hypotheses:
         tests = self.claim.tests
         return [part for test in tests for each in self.combinations(test) for part in self._hypotheses(test, each)]
 
-    @staticmethod
-    def combinations(test: Test) -> Iterator[dict[str, Value]]:
+    def combinations(self, test: Test) -> Iterator[dict[str, Value]]:
         """Every combination of the values that a test is made for each of."""
-        for values in itertools.product(*test.each.values()):
-            yield dict(zip(test.each, values, strict=True))
+        return naming.combinations(test, self.measurements.find(test.experiment))
 
     @singledispatchmethod
     def _hypotheses(self, test: Test, each: dict[str, Value]) -> list[Hypothesis]:
@@ -116,6 +118,17 @@ class Hypotheses:
         return [
             self._difference(test, test.cell | each, test.than | each, *bounds.get(test.kind, (-math.inf, test.margin)))
         ]
+
+    @_hypotheses.register
+    def _(self, test: Ratio, each: dict[str, Value]) -> list[Hypothesis]:
+        cells = [self._one(test, reference | each) for reference in (test.cell, test.than)]
+        for cell, reference in zip(cells, (test.cell, test.than), strict=True):
+            if cell is None:
+                return [self._missing(test, reference | each)]
+        first, second = cells
+        ratio = self.measurements.ratio(first, second, test.metric)
+        text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
+        return [Hypothesis(text, "×", cells, ratio if ratio.seeds else None, *_bounds(test))]
 
     @_hypotheses.register
     def _(self, test: Order, each: dict[str, Value]) -> list[Hypothesis]:
@@ -161,10 +174,8 @@ class Hypotheses:
 
     @_hypotheses.register
     def _(self, test: Threshold, each: dict[str, Value]) -> list[Hypothesis]:
-        low = -math.inf if test.at_least is None else test.at_least
-        high = math.inf if test.at_most is None else test.at_most
         return [
-            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], low, high)
+            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], *_bounds(test))
             for cell in self.several(test, test.cells | each)
         ] or [self._missing(test, test.cells | each)]
 
@@ -186,7 +197,7 @@ class Hypotheses:
                 )
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({which})' if which else ''}"
                 bounds = (one.stated - test.margin, one.stated + test.margin)
-                found = one.estimate if one.measured else None
+                found = one.estimate if one.measured and not one.other_settings else None
                 parts.append(Hypothesis(text, _unit(test), [one.cell], found, *bounds))
         return parts or [self._missing(test, test.cells | each)]
 
@@ -218,6 +229,8 @@ class Hypotheses:
         found = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
         if not found:
             return None
+        if reference.get("winner") == SELECTED:
+            return self._selected(test, found)
         if reference.get("winner"):
             return best(
                 found, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
@@ -225,6 +238,14 @@ class Hypotheses:
         if len(found) > 1:
             raise UserError(f"{self._where}: {label(reference)} names {len(found)} cells; add settings")
         return found[0]
+
+    def _selected(self, test: Test, candidates: list[Cell]) -> Cell | None:
+        """The cell among the candidates whose settings the test's experiment took over."""
+        select = candidates[0].template.experiments[test.experiment].select
+        if select.winner == "measured":
+            return best(candidates, self.measurements, select.by)
+        settings = candidates[0].valued(reported.winner(self.study, select.source, select.by))
+        return next((cell for cell in candidates if includes(cell.varying, settings)), None)
 
     def several(
         self,
@@ -234,7 +255,7 @@ class Hypotheses:
         at_most: dict[str, float] | None = None,
     ) -> list[Cell]:
         """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
-        settings = {key: value for key, value in reference.items() if key != "experiment"}
+        settings = naming.settings(reference)
         experiment = reference.get("experiment", test.experiment)
         every = self.measurements.find(experiment)
         if not every:
@@ -248,6 +269,11 @@ class Hypotheses:
             if all(cell.varying[key] >= bound for key, bound in (at_least or {}).items())
             and all(cell.varying[key] <= bound for key, bound in (at_most or {}).items())
         ]
+
+
+def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
+    low = -math.inf if test.at_least is None else test.at_least
+    return low, math.inf if test.at_most is None else test.at_most
 
 
 def _title(cell: Cell) -> str:

@@ -4,7 +4,6 @@ A value that a setting may have, but no cell of the present parameters has, is n
 """
 
 import inspect
-import itertools
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Annotated, get_args
@@ -16,14 +15,15 @@ from regrade.cells.cell import Cell
 from regrade.cells.expansion import references
 from regrade.cells.layout import label
 from regrade.config import claims, layer_specs, reported
-from regrade.config.claims import Best, Compare, Equivalent, Order, Reference, Stated, Test, Trend
+from regrade.config.claims import SELECTED, Best, Compare, Equivalent, Order, Ratio, Reference, Stated, Test, Trend
 from regrade.config.messages import first_mistake, hint
 from regrade.config.params import Params
 from regrade.config.settings import Settings
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.datasets import registry
-from regrade.statistics import accuracy, curves
+from regrade.statistics import accuracy, curves, naming
+from regrade.statistics.measurements import includes
 
 # Columns of a history beside those of the evaluated split, and those of a language model
 TRAINED = ("epoch", "train_loss", "train_accuracy", "seconds")
@@ -112,21 +112,25 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
             )
     else:
         names.metric(own, test.metric)
-    for one, reference in _named(test):
+    if isinstance(test, Ratio) and "accuracy" in _of(test.metric):
+        raise names.wrong("ratio is for what test rows have no part in, as seconds and epochs; compare by greater")
+    for key, values in test.each.items():
+        if values == "all":
+            _varies(names, names.cells(test.experiment), key)
+    for one, reference in _named(test, names.cells(test.experiment)):
         experiment = reference.get("experiment", test.experiment)
         every = names.cells(experiment)
-        if not isinstance(winner := reference.get("winner", False), bool):
-            raise names.wrong(f"winner: {winner!r} is neither true nor false")
+        winner = reference.get("winner", False)
+        _check_winner(names, own, experiment, winner)
         names.metric(every[0], test.metric) if not isinstance(test, Stated) else None
-        for key, value in _settings(reference).items():
+        settings = naming.settings(reference)
+        for key, value in every[0].valued(settings).items():
             _varies(names, every, key)
             names.value(every[0], key, value)
         if one and not winner:
-            found = [cell for cell in every if _settings(reference).items() <= cell.varying.items()]
+            found = [cell for cell in every if includes(cell.varying, cell.valued(settings))]
             if len(found) > 1:
-                raise names.wrong(
-                    f"{label(_settings(reference))} names {len(found)} cells of {experiment}; add settings"
-                )
+                raise names.wrong(f"{label(settings)} names {len(found)} cells of {experiment}; add settings")
     for bounds in ("at_least", "at_most"):
         given = getattr(test, bounds, None)
         for key in given if isinstance(given, dict) else ():
@@ -138,10 +142,25 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
                 raise names.wrong(f"over: {key} is not always positive, so it has no logarithm; say scale: linear")
 
 
-def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
+def _of(metric: str | dict[str, Value]) -> str:
+    """The name of the number, or of the curve that is measured; the epoch of something is no such something."""
+    if isinstance(metric, str):
+        return metric
+    return "" if "epoch" in str(metric["measure"]) else str(metric.get("of"))
+
+
+def _check_winner(names: _Names, own: Cell, experiment: str, winner: Value) -> None:
+    if winner != SELECTED and not isinstance(winner, bool):
+        raise names.wrong(f"winner: {winner!r} is none of true, false and {SELECTED}")
+    select = own.template.experiments[own.experiment].select
+    if winner == SELECTED and (select is None or select.source != experiment):
+        raise names.wrong(f"winner: {own.experiment} selects nothing from {experiment}; say true or correct experiment")
+
+
+def _named(test: Test, cells: list[Cell]) -> Iterator[tuple[bool, Reference]]:
     """What a test refers to, for all values of `each`, and whether that is one cell alone."""
     match test:
-        case Compare():
+        case Compare() | Ratio():
             ones, several = [test.cell, test.than], []
         case Order():
             ones, several = test.cells, []
@@ -151,16 +170,11 @@ def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
             ones, several = [one for one in (test.cell, test.than) if one is not None], [test.cells]
         case _:
             ones, several = [], [test.cells]
-    for values in itertools.product(*test.each.values()):
-        each = dict(zip(test.each, values, strict=True))
+    for each in naming.combinations(test, cells):
         for reference in ones:
             yield True, reference | each
         for reference in several:
             yield False, reference | each
-
-
-def _settings(reference: Reference) -> Reference:
-    return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
 
 
 def _varies(names: _Names, every: list[Cell], key: str, numbers: bool = False) -> None:
@@ -182,16 +196,13 @@ class _Line(_Names):
         """UserError for a line that can name no cell, or of whose cell there is no such number."""
         every, metric = self.cells(row["experiment"]), row["metric"]
         cell = every[0]
-        for key, value in row["cell"].items():
-            if key in reported.SELECTORS:
-                continue
-            if key not in cell.varying and cell.settings.get(key) is None:
-                raise self.wrong(
-                    f"{cell.experiment} has no setting {key!r}{hint(key, cell.settings)}; correct the column cell"
-                )
+        settings, known = cell.valued(naming.of_row(row)), naming.known_settings(cell)
+        for key, value in settings.items():
+            if key not in known:
+                raise self.wrong(f"{cell.experiment} has no setting {key!r}{hint(key, known)}; correct the column cell")
             self.value(cell, key, value)
-        varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
-        found = [one for one in every if varying.items() <= one.varying.items()]
+        varying = {key: value for key, value in settings.items() if key in cell.varying}
+        found = [one for one in every if includes(one.varying, varying)]
         if len(found) > 1 and not metric.startswith("activation"):
             raise self.wrong(f"names {len(found)} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
