@@ -21,16 +21,16 @@ NAME = "vectors"
 
 
 class WordVectors(DatasetOptions):
-    """How word vectors are fitted.
-
-    `size`: elements of a vector. `window`: words on either side that a word is predicted from. `epochs`: how often the
-    texts are read. `min_count`: rarer words are not fitted.
-    """
+    """How word vectors are fitted."""
 
     size: PositiveInt
+    """Length of the vectors."""
     window: PositiveInt
+    """Words on either side that a word is predicted from."""
     epochs: PositiveInt
+    """Times that the texts are read."""
     min_count: PositiveInt
+    """Times that the texts must have a word for it to be fitted."""
 
 
 @dataclass(frozen=True, eq=False)
