@@ -33,9 +33,9 @@ class Compare(_Test):
     kind: Literal["greater", "less", "not_greater"]
     """`greater`: the difference is above `margin`; `less`: below -`margin`; `not_greater`: below `margin`."""
     cell: Reference
-    """The one cell."""
+    """The cell that is compared."""
     than: Reference
-    """The other cell."""
+    """The cell that it is compared with."""
     margin: NonNegative = 0.0
     """Not negative, in the unit of the metric."""
 
@@ -101,9 +101,9 @@ class Equivalent(_Test):
 
     kind: Literal["equivalent"]
     cell: Reference | None = None
-    """The one cell."""
+    """The cell that is compared."""
     than: Reference | None = None
-    """The other cell."""
+    """The cell that it is compared with."""
     cells: Reference = Field({})
     """Instead of `cell` and `than`: settings of the cells of which every two are compared."""
     at_least: dict[Name, Real] = Field({})

@@ -71,7 +71,7 @@ class MaxPoolingSpec(LayerSpec):
 
 
 class BatchNormalizationSpec(LayerSpec):
-    """Normalises each channel over the batch, in evaluations by running statistics, then scales and shifts it.
+    """Normalises each channel over the batch (in evaluations by running statistics), then scales and shifts it.
 
     Ioffe and Szegedy 2015.
     """
@@ -195,7 +195,7 @@ class RecurrentSpec(LayerSpec):
     cell: Literal["gru", "lstm", "rnn"]
     """Kind of cell: `gru`, `lstm` or `rnn` (tanh)."""
     units: Size
-    """Length of a state."""
+    """Number of units of each layer."""
     layers: Count = 1
     """Number of layers."""
     reset_after: bool = True

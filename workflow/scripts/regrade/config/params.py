@@ -34,7 +34,7 @@ class Params(Section):
     cells_per_job: Count
     """Cells of an experiment that one training job trains, one after another."""
     checkpoint_seconds: NonNegative
-    """Least time between two checkpoints of a running cell, which are written at the end of an epoch."""
+    """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, Dataset]

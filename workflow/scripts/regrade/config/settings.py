@@ -19,9 +19,9 @@ class Settings(Section):
     test_rows: Count | None = None
     """Test rows used, from the front; all if absent."""
     train_rows_cap: Count | None = None
-    """Training rows used at most; a scale sets it where `train_rows` is absent."""
+    """Most training rows used; a scale sets it where `train_rows` is absent."""
     test_rows_cap: Count | None = None
-    """Test rows used at most; a scale sets it where `test_rows` is absent."""
+    """Most test rows used; a scale sets it where `test_rows` is absent."""
     validation_rows: Whole = 0
     """Rows held out from the end of the training rows. Evaluations then use these instead of the test rows, and metrics
     are called `validation_…` instead of `test_…`.
@@ -45,17 +45,15 @@ class Settings(Section):
     clip_norm: NonNegative = 0.0
     """Limit on the norm of all gradients of a run together, applied after `clip_value`; 0: no limit."""
     l2: NonNegative = 0.0
-    """Added to each kernel's gradient, multiplied by the kernel. Biases, embeddings and batch normalisation are left
-    alone.
-    """
+    """Multiple of each kernel added to its gradient; biases, embeddings and batch normalisation are left alone."""
     gradient_norm: bool = False
-    """Whether the history has the norm of all gradients of a run together, after `clip_value` and before `clip_norm`:
-    its mean over the steps that the training loss is a mean over.
+    """Whether the history has the norm of all gradients of a run together, after `clip_value` and before `clip_norm`,
+    as a mean over the same steps as the training loss.
     """
     batch_size: Count | None = None
     """Rows of a batch. Give either this or `batch_tokens`."""
     batch_tokens: Count | None = None
-    """Tokens of a batch at most, padding included; for texts that are read whole."""
+    """Most tokens of a batch, padding included; for texts that are read whole."""
     epochs: Count
     """Number of epochs."""
     evaluate_every: Annotated[float, Field(ge=0.001, le=1e9), NUMBER] = 1.0

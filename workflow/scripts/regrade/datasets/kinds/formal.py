@@ -33,7 +33,7 @@ class FormalReading(reading.Reading):
     vocab_size: None = None
     ngrams: Literal[1] = 1
     prompts: Many
-    """Training texts cut at a random place, from which the network goes on."""
+    """Training texts, cut at a random place, that are continued."""
     samples: Many
     """Continuations of each prompt."""
     free_samples: Many
@@ -41,7 +41,7 @@ class FormalReading(reading.Reading):
     long_prompts: Many
     """Beginnings longer than any training text, each continued once."""
     sample_length: Many
-    """Symbols written after a prompt at most."""
+    """Most symbols written after a prompt."""
     temperature: Annotated[float, Field(ge=0.001, le=1000)]
     """What the logits are divided by."""
 

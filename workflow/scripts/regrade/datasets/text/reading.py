@@ -23,9 +23,9 @@ class Reading(DatasetOptions):
     end_token: bool = False
     """Whether reviews end with a token of their own."""
     ngrams: Annotated[int, Field(ge=1, le=3)] = 1
-    """Sequences of up to so many words are tokens, too, which come after a review's words; 1 to 3."""
+    """Longest sequence of words that is a token, too, from 1 to 3; these tokens come after a review's words."""
     ngram_min_count: PositiveInt = 1
-    """Times that the training reviews must have such a sequence at least."""
+    """Least number of times that the training reviews have such a sequence."""
 
 
 def vocabulary_size(reading: Reading, words_known: int) -> int:

@@ -26,11 +26,11 @@ class WordVectors(DatasetOptions):
     size: PositiveInt
     """Length of the vectors."""
     window: PositiveInt
-    """Words on either side that a word is predicted from."""
+    """Words on either side that are the context of a word."""
     epochs: PositiveInt
     """Times that the texts are read."""
     min_count: PositiveInt
-    """Times that the texts must have a word for it to be fitted."""
+    """Least number of times that the texts have a word that is fitted."""
 
 
 @dataclass(frozen=True, eq=False)
