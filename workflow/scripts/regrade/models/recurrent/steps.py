@@ -59,7 +59,8 @@ def backwards(
     return list(zip(every[-steps:], forwards(*tensors), strict=True))[::-1]
 
 
-# gradient, output of the function → gradient · slope of the function, one operation each
+# gradient, output of the function → gradient · slope of the function, one operation each; no public function writes it
+# into a given tensor, and two public operations take 1.5 to 1.9 times as long on one CPU core
 through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
 through_tanh = torch.ops.aten.tanh_backward.grad_input
 
