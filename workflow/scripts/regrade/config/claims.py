@@ -17,7 +17,7 @@ Reference = dict[Name, Value]
 
 
 class _Test(Section):
-    """A statement about cells of an experiment and a metric; `each`: made for all combinations of these values."""
+    """A statement about a metric of cells of an experiment; `each`: repeated for all combinations of these values."""
 
     experiment: Name
     metric: str | dict[Name, Value] = "test_accuracy_best_epoch"
@@ -115,7 +115,7 @@ class Claim(Section):
 
 
 class Claims(Section):
-    """All that a study's source claims, and in what it disagrees with itself."""
+    """All that a study's source claims, and where it contradicts itself."""
 
     claims: list[Claim]
     discrepancies: list[str] = Field([])
@@ -123,7 +123,7 @@ class Claims(Section):
     @model_validator(mode="after")
     def _ids_are_distinct(self) -> "Claims":
         ids = [claim.id for claim in self.claims]
-        if twin := next((one for one in ids if ids.count(one) > 1), None):
+        if twin := next((name for name in ids if ids.count(name) > 1), None):
             raise ValueError(f"the claim {twin} is there twice; rename one")
         return self
 

@@ -1,4 +1,4 @@
-"""params.yaml as typed objects. Whatever is wrong with it is said in one sentence, before any job starts."""
+"""params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
