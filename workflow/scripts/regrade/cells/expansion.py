@@ -208,7 +208,7 @@ class _Expansion:
         network = network_name((settings | chosen).get("network"), settings | chosen)
         if network not in self.study.networks:
             known = ", ".join(self.study.networks)
-            raise UserError(f"{where}: network {network!r} is none of the study's networks ({known})")
+            raise UserError(f"{where}: network {network!r} is not one of the study's networks ({known})")
         data = registry.identity(dataset, scale.data, settings, self.params.datasets, where)
         cell = Cell(
             study=self.name,

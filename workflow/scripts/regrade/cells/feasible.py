@@ -126,16 +126,16 @@ class _Values:
 
 def _between(network: list[layer_specs.Layer], values: _Values, classes: int) -> list[_Values]:
     """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input."""
-    every = [values]
+    between = [values]
     for number, layer in enumerate(network):
-        fits = every[-1].kind in _TAKES.get(layer.kind, ("numbers",))
-        output = _output(layer, every[-1], classes) if fits else None
+        fits = between[-1].kind in _TAKES.get(layer.kind, ("numbers",))
+        output = _output(layer, between[-1], classes) if fits else None
         if output is None:
-            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}")
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {between[-1]}")
         if any(side is not None and side < 1 for side in output.shape):
-            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {every[-1]}; make it smaller")
-        every.append(output)
-    return every
+            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {between[-1]}; make it smaller")
+        between.append(output)
+    return between
 
 
 def check_normalization(configuration: "Configuration", rows: int) -> None:
@@ -144,8 +144,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
     if size is None or (size > 1 and rows % size != 1):
         return
     form = registry.form(configuration.data)
-    every = _between(network, _Values(form.shape, form.values), form.classes)
-    for number, (layer, values) in enumerate(zip(network, every, strict=False)):
+    between = _between(network, _Values(form.shape, form.values), form.classes)
+    for number, (layer, values) in enumerate(zip(network, between, strict=False)):
         if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):
             raise Impossible(
                 f"network.{number}.batch_normalization",

@@ -43,9 +43,9 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "missing":
             return "this key is missing; add it"
         case "literal_error":
-            return f"{shown} is none of {context['expected']}"
+            return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is none of the layers {context['expected_tags']}"
+            return f"{context['tag']!r} is not one of the layers {context['expected_tags']}"
         case "value_error":
             return str(context["error"])
         case "too_short":
@@ -55,7 +55,7 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "none_required":
             return f"{shown} has no meaning here; remove this key"
         case "finite_number":
-            return f"{shown} is no finite number"
+            return f"{shown} is not a finite number"
     message = mistake["msg"].removeprefix("Input ").replace("valid integer", "whole number")
     return f"{shown if len(shown) < 80 else 'the value'} {message}"
 

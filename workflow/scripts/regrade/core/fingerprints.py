@@ -71,7 +71,7 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
     try:
         tree = _Meaning().visit(ast.parse(path.read_text("utf-8")))
     except SyntaxError as error:
-        raise UserError(f"{path}, line {error.lineno}: {error.msg}; mend it") from error
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; correct it") from error
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

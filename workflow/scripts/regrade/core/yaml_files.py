@@ -56,7 +56,7 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
         try:
             self.construct_yaml_timestamp(node)
         except ValueError as error:
-            problem = f"there is no date {node.value} ({error}); put it into quotes if it is a text"
+            problem = f"there is no date {node.value} ({error}); quote it if it is meant as text"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
         return str(node.value)
 
@@ -89,7 +89,7 @@ def parse(text: str, where: str) -> object:
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{where} is not YAML: {_sentence(error)}") from None
     except RecursionError:
-        raise UserError(f"{where} is not YAML that can be read: it is nested too deeply") from None
+        raise UserError(f"{where} cannot be read as YAML: it is nested too deeply") from None
 
 
 def read(path: Path | str) -> object:

@@ -82,13 +82,14 @@ def _compare(
 def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> Cell | None:
     """The cell that a line names; None where params.yaml asks for no cell with these values."""
     where = f"{reported.path(study)}, line {number}"
-    every = measurements.find(row["experiment"])
-    if not every:
+    of_experiment = measurements.find(row["experiment"])
+    if not of_experiment:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
     settings = {key: value for key, value in row["cell"].items() if key not in reported.SELECTORS}
-    if unknown := [key for key in settings if key not in every[0].varying and every[0].settings.get(key) is None]:
+    first = of_experiment[0]
+    if unknown := [key for key in settings if key not in first.varying and first.settings.get(key) is None]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
-    varying = {key: value for key, value in settings.items() if key in every[0].varying}
+    varying = {key: value for key, value in settings.items() if key in first.varying}
     cells = measurements.find(row["experiment"], **varying)
     if len(cells) > 1 and row["metric"].startswith("activation"):  # of the network that the source shows: its best
         return best(cells, measurements, "test_accuracy_best_epoch")

@@ -242,11 +242,11 @@ class Hypotheses:
         """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
         settings = {key: value for key, value in reference.items() if key != "experiment"}
         experiment = str(reference.get("experiment", test.experiment))
-        every = self.measurements.find(experiment)
-        if not every:
+        of_experiment = self.measurements.find(experiment)
+        if not of_experiment:
             raise UserError(f"{self._where}: params.yaml has no experiment {experiment!r} in {self.study}; correct it")
         for key in (*settings, *(at_least or ()), *(at_most or ())):
-            if key not in every[0].varying:
+            if key not in of_experiment[0].varying:
                 raise UserError(f"{self._where}: {key!r} does not vary in {experiment}; correct or remove it")
         return [
             cell

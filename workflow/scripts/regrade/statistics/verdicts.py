@@ -82,8 +82,8 @@ def judge(
     theirs. It is contradicted when one part is: Bonferroni over the parts. The smaller of both, doubled, is the claim's
     two-sided p; Holm's (1979) procedure corrects these within the study.
     """
-    every = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
-    judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in every]
+    hypotheses = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
+    judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in hypotheses]
     # A claim about the best of several cells has no parts where params.yaml asks for only one
     tested = [one for one in judged if one.parts and len(one.hypotheses) == len(one.parts)]
     sides = [_sides(one.hypotheses) for one in tested]
