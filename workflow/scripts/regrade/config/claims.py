@@ -17,7 +17,7 @@ Reference = dict[Name, Value]
 
 
 class _Test(Section):
-    """A statement about a metric of cells of an experiment; `each`: repeated for all combinations of these values."""
+    """A statement about cells of an experiment and a metric; `each`: made for all combinations of these values."""
 
     experiment: Name
     metric: str | dict[Name, Value] = "test_accuracy_best_epoch"
@@ -115,7 +115,7 @@ class Claim(Section):
 
 
 class Claims(Section):
-    """All that a study's source claims, and where it contradicts itself."""
+    """All that a study's source claims, and in what it disagrees with itself."""
 
     claims: list[Claim]
     discrepancies: list[str] = Field([])
