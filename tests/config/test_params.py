@@ -1,19 +1,29 @@
 """Bad parameters are one clear sentence with the key's path, before any job starts."""
 
+import importlib
+import inspect
 import itertools
+import pkgutil
 import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from regrade import config
 from regrade.cells import expansion
 from regrade.config import overlays, params
+from regrade.config.options import DatasetOptions
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 from regrade.core.files import read_json
+from regrade.datasets import registry
+from regrade.datasets.text.word_vectors import WordVectors
+from regrade.reporting.exports import docs
 from snakemake.cli import parse_config
 from support.project import ROOT, SMALL, Project, merged
 from support.tiny import PARAMS, sweep, tiny
@@ -29,14 +39,14 @@ CNN = f"{STUDY}.networks.image_cnn"
 MISTAKES = {
     "unknown key": ("scael", "demo", "scael: there is no such key"),
     "unknown key deep": (f"{BASELINE}.setings", {}, f"{BASELINE}.setings: there is no such key"),
-    "unknown scale": ("scale", "paperr", "scale: 'paperr' is none of paper, quick, demo"),
+    "unknown scale": ("scale", "paperr", "scale: 'paperr' is not one of paper, quick, demo"),
     "wrong type": ("threads", "two", "threads: 'two' should be a whole number"),
     "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a valid number"),
     "negative": (f"{BASELINE}.settings.epochs", -1, f"{BASELINE}.settings.epochs: -1 should be greater than 0"),
     "misspelt optimizer": (
         f"{BASELINE}.settings.optimizer",
         "sgdd",
-        f"{BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'",
+        f"{BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'",
     ),
     "misspelt setting": (
         f"{BASELINE}.settings.filter1",
@@ -67,9 +77,9 @@ MISTAKES = {
     "unknown network": (
         f"{BASELINE}.settings.network",
         "vgg",
-        f"{BASELINE}: network 'vgg' is none of the study's networks",
+        f"{BASELINE}: network 'vgg' is not one of the study's networks",
     ),
-    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is none of the layers"),
+    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is not one of the layers"),
     "two kinds in a layer": (
         f"{CNN}.9",
         {"flatten": {}, "dense": {}},
@@ -119,7 +129,7 @@ MISTAKES |= {
         f"{BASELINE}.settings.evaluate_every: 1e-300 should be greater than or equal to 0.001",
     ),
     "large seed": ("seeds", [0, 2**31], "seeds.1: 2147483648 should be less than 2147483648"),
-    "kept model of no seed": ("keep_models", [7], "keep_models: 7 is none of the seeds"),
+    "kept model of no seed": ("keep_models", [7], "keep_models: 7 is not one of the seeds"),
     "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
     "too many held out": (
         f"{BASELINE}.settings.validation_rows",
@@ -211,7 +221,7 @@ def test_front_doors_refuse_before_any_job_starts(project: Project):
     for answer in (project.snakemake(overlay=overlay), project.regrade("cells", overlay=overlay)):
         assert answer.returncode == 1
         assert (
-            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
+            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
             in answer.stdout
         )
     assert not project.find("results/**/*")
@@ -328,3 +338,33 @@ def test_nothing_that_is_there_twice_is_lost(tmp_path: Path):
 
 def test_schema_is_the_one_of_the_models():
     assert read_json(params.schema_path()) == params.schema(), "run: python -m regrade schema"
+
+
+def test_tables_of_the_docs_are_those_of_the_models():
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text("utf-8")
+        assert docs.filled(text) == text, f"{page.name}; run: python -m regrade docs"
+
+
+def models() -> set[type[BaseModel]]:
+    """The models in regrade/config/, and those of the datasets' own settings."""
+    modules = [
+        importlib.import_module(f"{config.__name__}.{found.name}") for found in pkgutil.iter_modules(config.__path__)
+    ]
+    every = {each for module in modules for each in vars(module).values() if inspect.isclass(each)}
+    every |= {model for name in registry.NAMES for model in registry.models(name)} | {WordVectors}
+    return {each for each in every if issubclass(each, BaseModel)}
+
+
+def choices(annotation: object) -> set[str]:
+    """The texts that a value may be."""
+    return {one for part in get_args(annotation) for one in ([part] if isinstance(part, str) else choices(part))}
+
+
+@pytest.mark.parametrize("model", sorted(models(), key=str), ids=lambda model: f"{model.__module__}.{model.__name__}")
+def test_every_field_is_described_with_all_values_that_it_may_have(model: type[BaseModel]):
+    for key, (field, text) in docs.fields(model).items():
+        assert text, key
+        assert all(f"`{choice}`" in text for choice in choices(field.annotation)), key
+        # Editors have it from the schema
+        assert field.description or issubclass(model, DatasetOptions), key

@@ -1,4 +1,4 @@
-"""params.yaml as typed objects. Whatever is wrong with it is said in one sentence, before any job starts."""
+"""params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,21 +20,32 @@ class Params(Section):
     """All of params.yaml."""
 
     scale: str
+    """How much of the sources' protocol is run: the name of an entry of `scales`."""
     seeds: Annotated[Seeds, Field(min_length=1)]
+    """Random seeds; every cell is trained once with each."""
     device: Literal["auto", "cpu", "cuda"]
+    """`cpu`, `cuda`, or `auto`: a CUDA GPU if there is one, else the CPU."""
     keep_models: Seeds
+    """Seeds whose weights are kept."""
     jobs_per_gpu: Count
+    """Training jobs that may share a GPU."""
     threads: Count
+    """CPU threads of a training job."""
     cells_per_job: Count
+    """Cells of an experiment that one training job trains, one after another."""
     checkpoint_seconds: NonNegative
+    """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
+    """Scales by name."""
     datasets: dict[Name, Dataset]
+    """Datasets by name."""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
+    """Studies by name."""
 
     @model_validator(mode="after")
     def _scale_is_known(self) -> "Params":
         if self.scale not in self.scales:
-            raise ValueError(f"scale: {self.scale!r} is none of {', '.join(self.scales)}")
+            raise ValueError(f"scale: {self.scale!r} is not one of {', '.join(self.scales)}")
         return self
 
     @model_validator(mode="after")
@@ -43,7 +54,7 @@ class Params(Section):
             for name, experiment in content.experiments.items():
                 for scale in experiment.at_most.keys() - self.scales.keys():
                     raise ValueError(
-                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is none of {', '.join(self.scales)}"
+                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {', '.join(self.scales)}"
                     )
         return self
 
@@ -51,7 +62,9 @@ class Params(Section):
     def _kept_models_are_of_seeds(self) -> "Params":
         for seed in self.keep_models:
             if seed not in self.seeds:
-                raise ValueError(f"keep_models: {seed} is none of the seeds, so it is not trained; remove it or add it")
+                raise ValueError(
+                    f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"
+                )
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from regrade.cells.cell import Cell
 from regrade.cells.expansion import SET_BY_SCALES
 from regrade.config.claims import Reference, Test
-from regrade.config.reported import SELECTORS
+from regrade.config.reported import SELECTORS, ReportedNumber
 from regrade.config.settings import Settings
 from regrade.config.types import Value
 
@@ -26,7 +26,7 @@ def combinations(test: Test, cells: list[Cell]) -> Iterator[dict[str, Value]]:
         yield dict(zip(values, combination, strict=True))
 
 
-def of_row(row: dict) -> dict[str, Value]:
+def of_row(row: ReportedNumber) -> dict[str, Value]:
     """What a row of reported.csv says of the cell's settings."""
     return {key: value for key, value in row["cell"].items() if key not in SELECTORS}
 
@@ -38,7 +38,7 @@ def known_settings(cell: Cell) -> set[str]:
     return {*own, *taken, *Settings.model_fields} - SET_BY_SCALES
 
 
-def other_settings(cell: Cell, row: dict) -> dict[str, Value]:
+def other_settings(cell: Cell, row: ReportedNumber) -> dict[str, Value]:
     """The settings in which a trained cell is not what a row of reported.csv names, with the cell's values."""
     ours = cell.resolved
-    return {key: ours.get(key) for key, value in cell.valued(of_row(row)).items() if ours.get(key) != value}
+    return {key: ours.get(key, "none") for key, value in cell.valued(of_row(row)).items() if ours.get(key) != value}
