@@ -32,7 +32,7 @@ class Evidence(Measurements):
         return self.params.studies[self.name]
 
     @cached_property
-    def reported(self) -> list[dict]:
+    def reported(self) -> list[reported.ReportedNumber]:
         """The numbers that the source states."""
         return reported.rows(self.name)
 
