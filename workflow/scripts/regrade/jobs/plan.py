@@ -66,7 +66,7 @@ def code(script: Path) -> str:
     return files.short_hash([ast.dump(_tree(script)), fingerprints.code(*_imports(script), apart=APART)])
 
 
-def modules(script: Path) -> set[str | Path]:
+def modules(script: Path) -> set[str]:
     """The modules that `code` covers."""
     return fingerprints.closure(*_imports(script), apart=APART)
 

@@ -102,7 +102,7 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -
 def _stated(evidence: Evidence, cell: Cell, metric: str, split: str) -> list[tuple[float, float]]:
     """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
     return [
-        (row["cell"]["epoch"], float(row["value"]))
+        (float(row["cell"]["epoch"]), float(row["value"]))
         for row in evidence.reported
         if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
     ]
