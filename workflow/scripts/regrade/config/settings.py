@@ -28,6 +28,17 @@ class Settings(Section):
     clip_norm: NonNegative = Field(0.0, description="largest norm of all gradients together; 0 = any")
     l2: NonNegative = Field(0.0, description="times a kernel is added to its gradient")
     gradient_norm: bool = Field(False, description="whether the mean norm of the gradients is recorded")
+    batch_means: bool = Field(
+        False,
+        description="of classifiers: whether evaluations also record loss and accuracy as means over batches of "
+        "batch_size rows, in the order of the rows, of each batch's mean; a smaller last batch counts as much as any",
+    )
+    activation_statistics: bool = Field(
+        False,
+        description="of classifiers: whether evaluations also record the mean and the standard deviation (divided by "
+        "n - 1) of each convolution's output after its activation and before any pooling, as means over batches of "
+        "batch_size rows of each batch's own",
+    )
     batch_size: Count | None = None
     batch_tokens: Count | None = Field(
         None, description="instead of batch_size, for rows of different lengths: tokens of a batch, padding included"
@@ -57,6 +68,9 @@ class Settings(Section):
     def _batches_have_a_size(self) -> "Settings":
         if (self.batch_size is None) == (self.batch_tokens is None):
             raise ValueError("give one of batch_size and batch_tokens")
+        for name in ("batch_means", "activation_statistics"):
+            if getattr(self, name) and self.batch_size is None:
+                raise ValueError(f"{name} is of batches of batch_size rows, but batches go by batch_tokens; remove it")
         return self
 
     @model_validator(mode="after")

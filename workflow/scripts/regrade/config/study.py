@@ -47,7 +47,12 @@ class Experiment(Section):
     select: Select | None = None
     at_most: dict[Name, Caps] = Field({}, description="further caps of this experiment, by scale")
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = Field(
-        None, description="accuracy on the evaluated rows from which a run counts as converged"
+        None, description="accuracy from which a run counts as converged; 1 for not a single row wrong"
+    )
+    converged_on: Literal["evaluated", "train"] = Field(
+        "evaluated",
+        description="which accuracy converged_at is about: that of the evaluated rows, or the training accuracy, a "
+        "mean over the batches as they went by",
     )
 
     @model_validator(mode="after")
@@ -57,6 +62,12 @@ class Experiment(Section):
             raise ValueError(f"has both {' and '.join(given)}; keep one of them")
         if self.cells and len({frozenset(cell) for cell in self.cells}) > 1:
             raise ValueError("its cells do not all name the same settings; give each cell every setting that varies")
+        return self
+
+    @model_validator(mode="after")
+    def _converged_on_has_an_accuracy(self) -> "Experiment":
+        if self.converged_on == "train" and self.converged_at is None:
+            raise ValueError("converged_on says on which rows converged_at is judged, but there is none; add it")
         return self
 
 

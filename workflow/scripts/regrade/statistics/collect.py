@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import HISTORY, RECORD
+from regrade.config.study import Experiment
 from regrade.core import integrity
 from regrade.core.errors import UserError
 from regrade.core.files import atomic_write, read_json, sha256, write_json
@@ -40,8 +41,8 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
             rows.append(identity)
             continue
         record, history = read(cell.folder)
-        converged_at = cell.template.experiments[cell.experiment].converged_at
-        rows += [identity | metrics for metrics in _metrics(record, history, converged_at)]
+        experiment = cell.template.experiments[cell.experiment]
+        rows += [identity | metrics for metrics in _metrics(record, history, experiment)]
         curves.append(history.assign(experiment=cell.experiment, cell=cell.name))
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(
         {"experiment": [], "cell": []}
@@ -53,7 +54,7 @@ def write(study: str, cells: Iterable[Cell]) -> None:
     of_runs, of_curves = runs(cell for cell in cells if cell.study == study)
     # Counts, seconds, and a loss's digits beyond the seventh are in the cells' own files: a third of the bytes is left
     apart = [name for name in of_curves if name == "seconds" or name.endswith(("_correct_even", "_correct_odd"))]
-    losses = {name: "float32" for name in of_curves if name.endswith("_loss")}
+    losses = {name: "float32" for name in of_curves if name.endswith(("_loss", "_loss_batch_mean"))}
     for name, table in ((RUNS, of_runs), (CURVES, of_curves.drop(columns=apart).astype(losses))):
         # Losses hardly ever repeat: they are smaller byte by byte than in a dictionary
         unlike = [column for column in table if column in losses]
@@ -80,7 +81,7 @@ def read(folder: Path) -> tuple[dict, pd.DataFrame]:
         raise UserError(f"{folder / HISTORY} is damaged ({error}): delete {folder} and run again") from error
 
 
-def _metrics(record: dict, history: pd.DataFrame, converged_at: float | None) -> Iterable[dict]:
+def _metrics(record: dict, history: pd.DataFrame, experiment: Experiment) -> Iterable[dict]:
     by_seed = dict(iter(history.groupby("seed")))
     split = "validation" if "validation_rows" in record else "test"
     for run in record["runs"]:
@@ -90,6 +91,7 @@ def _metrics(record: dict, history: pd.DataFrame, converged_at: float | None) ->
         }
         about["parameters_by_layer"] = json.dumps(run["parameters_by_layer"])
         of_run = by_seed[run["seed"]]
-        if converged_at:
-            about["epochs_to_converge"] = epochs_to(of_run, converged_at, split)
+        if experiment.converged_at:
+            judged = "train" if experiment.converged_on == "train" else split
+            about["epochs_to_converge"] = epochs_to(of_run, experiment.converged_at, judged)
         yield about | summarise(of_run, record[f"{split}_rows"], split)

@@ -192,7 +192,7 @@ class _Line(_Names):
             self.value(cell, key, value)
         varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
         found = [one for one in every if varying.items() <= one.varying.items()]
-        if len(found) > 1 and not metric.startswith("activation"):
+        if len(found) > 1:
             raise self.wrong(f"names {len(found)} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
@@ -221,6 +221,8 @@ def _unknowable(cell: Cell, metric: str, row: dict) -> str | None:
         place = str(selectors.get("layer", "")).removeprefix("relu")
         if not place.isdigit() or not 1 <= int(place) <= kinds.count("convolution"):
             return "say of which convolution, as in layer=relu1 in the column cell"
+        if not settings.activation_statistics:
+            return f"{cell.experiment} records none; set activation_statistics: true in params.yaml"
     if metric == "trainable_parameters" and "layer" in selectors:
         kind = reported.LAYERS.get(selectors["layer"], selectors["layer"])
         if kind not in _LAYERS:
@@ -231,9 +233,18 @@ def _unknowable(cell: Cell, metric: str, row: dict) -> str | None:
 def _history(cell: Cell, split: str) -> tuple[str, ...]:
     """The columns of the cell's histories, if it evaluated this split."""
     norm = ("gradient_norm",) if cell.settings.get("gradient_norm") else ()
+    means = ("loss_batch_mean", "accuracy_batch_mean") if cell.settings.get("batch_means") else ()
     if registry.task(cell.data.dataset) == "language":
         return *TRAINED, *norm, f"{split}_loss", f"{split}_accuracy", *WRITTEN
-    return *TRAINED, *norm, *(f"{split}_{name}" for name in EVALUATED)
+    return *TRAINED, *norm, *(f"{split}_{name}" for name in (*EVALUATED, *means, *_activations(cell)))
+
+
+def _activations(cell: Cell) -> tuple[str, ...]:
+    """The numbers of activations in the cell's histories."""
+    if not cell.settings.get("activation_statistics"):
+        return ()
+    convolutions = sum(layer.kind == "convolution" for layer in cell.configuration().network)
+    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in ("mean", "std"))
 
 
 def _metrics(cell: Cell, split: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from regrade.training import batches
+from regrade.training.batch_means import batch_mean, mean_and_deviation, mean_over
 from regrade.training.losses import classes, losses
 from regrade.training.state import RunState
 from regrade.training.trainer import Trainer
@@ -25,9 +26,8 @@ class ClassificationTrainer(Trainer):
         # The most correct evaluated rows so far: of all, of the even, of the odd
         self.most_correct = torch.full((3, runs), -1, device=self.device)
         if data.evaluation_lengths is None:
-            self.evaluated = [
-                (slice(start, start + EVALUATION_ROWS), None) for start in range(0, rows, EVALUATION_ROWS)
-            ]
+            size = self.settings.batch_size if self.settings.activation_statistics else EVALUATION_ROWS
+            self.evaluated = [(slice(start, start + size), None) for start in range(0, rows, size)]
         else:
             self.evaluated = batches.similar(data.evaluation_lengths, self.settings.batch_tokens)
 
@@ -43,15 +43,20 @@ class ClassificationTrainer(Trainer):
         return batches.shuffled(data.train_inputs, data.train_targets, shuffles, size, pieces)
 
     def evaluate(self) -> dict[str, torch.Tensor]:
-        """Loss, accuracy, correct even and odd rows, F1 where there are two classes. Keeps the best predictions."""
+        """Loss, accuracy, correct even and odd rows, F1 where there are two classes, and what settings ask for.
+
+        Keeps the best predictions.
+        """
         inputs, targets = self.data.evaluation_inputs, self.data.evaluation_targets
         rows, runs, split = len(targets), len(self.states), self.settings.evaluated
         loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
         predicted = torch.empty_like(self.predictions[0])
+        losses_of_rows, activations = [], []
         for chosen, width in self.evaluated:
             x = inputs[chosen] if width is None else inputs[chosen, :width]
-            outputs = self.learner.outputs(x.expand(runs, *x.shape))
-            loss += losses(outputs, targets[chosen].expand(runs, -1), self.settings.loss).sum(1)
+            outputs = self._outputs(x.expand(runs, *x.shape), activations)
+            losses_of_rows.append(losses(outputs, targets[chosen].expand(runs, -1), self.settings.loss))
+            loss += losses_of_rows[-1].sum(1)
             predicted[:, chosen] = classes(outputs)
         correct = predicted == targets
         counts = torch.stack([correct.sum(1), (correct & self.even).sum(1), (correct & ~self.even).sum(1)])
@@ -65,7 +70,21 @@ class ClassificationTrainer(Trainer):
             positives = (predicted == 1).sum(1) + (targets == 1).sum()
             numbers["f1"] = 2 * (correct & (targets == 1)).sum(1) / positives.clamp(min=1)
         numbers |= {"correct_even": counts[1], "correct_odd": counts[2]}
+        if self.settings.batch_means:
+            of_rows = {"loss": torch.cat(losses_of_rows, dim=1), "accuracy": correct}
+            size = self.settings.batch_size
+            numbers |= {f"{name}_batch_mean": batch_mean(values, size) for name, values in of_rows.items()}
+        numbers |= _activation_statistics(activations)
         return {f"{split}_{name}": values for name, values in numbers.items()}
+
+    def _outputs(self, inputs: torch.Tensor, activations: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        """The network's outputs; where asked for, the statistics of its convolutions (2, runs) go to `activations`."""
+        if not self.settings.activation_statistics:
+            return self.learner.outputs(inputs)
+        layers = self.learner.layer_outputs(inputs)
+        convolutions = [name for name in layers if name.startswith("convolution")]
+        activations.append({name: mean_and_deviation(layers[name]) for name in convolutions})
+        return list(layers.values())[-1]
 
     def kept(self, run: int) -> dict[str, torch.Tensor]:
         """The predictions."""
@@ -84,3 +103,12 @@ class ClassificationTrainer(Trainer):
             max(odd for _, odd in halves),
         ]
         self.most_correct[:, run] = torch.tensor(most)
+
+
+def _activation_statistics(of_batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Mean and standard deviation of each convolution, (runs,) each, means over the batches; none without batches."""
+    numbers = {}
+    for name in of_batches[0] if of_batches else ():
+        mean, deviation = mean_over([batch[name] for batch in of_batches])
+        numbers |= {f"activation_mean_{name}": mean, f"activation_std_{name}": deviation}
+    return numbers
