@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
@@ -28,6 +28,7 @@ from regrade.core.errors import UserError
 from regrade.statistics.comparison import Comparison, best
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.units import unit
 
 # Equal values of fewer seeds say nothing of a spread
 LEAST_SEEDS = 3
@@ -187,7 +188,7 @@ class Hypotheses:
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({which})' if which else ''}"
                 bounds = (one.stated - test.margin, one.stated + test.margin)
                 found = one.estimate if one.measured else None
-                parts.append(Hypothesis(text, _unit(test), [one.cell], found, *bounds))
+                parts.append(Hypothesis(text, unit(test.metric), [one.cell], found, *bounds))
         return parts or [self._missing(test, test.cells | each)]
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Hypothesis:
@@ -208,10 +209,10 @@ class Hypotheses:
         found = None
         if all(len(self.measurements.values(cell, test.metric)) for cell in cells):
             found = self.measurements.contrast(weights, test.metric)
-        return Hypothesis(text, _unit(test), cells, found if found and found.seeds else None, low, high)
+        return Hypothesis(text, unit(test.metric), cells, found if found and found.seeds else None, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Hypothesis:
-        return Hypothesis(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test))
+        return Hypothesis(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", unit(test.metric))
 
     def _one(self, test: Test, reference: Reference) -> Cell | None:
         """The cell that a reference names, None when params.yaml has no such cell. UserError when it names several."""
@@ -264,16 +265,3 @@ def _name(test: Test) -> str:
         return metric.replace("_", " ")
     rest = [f"{key} {value}" for key, value in metric.items() if key not in ("measure", "of")]
     return " ".join([f"{metric['measure']} of {metric.get('of', '')}".replace("_", " ").strip(), *rest])
-
-
-def _unit(test: Test) -> str:
-    """What the metric is counted in."""
-    name = test.metric if isinstance(test.metric, str) else f"{test.metric['measure']} {test.metric.get('of', '')}"
-    units: dict[str, Callable[[str], bool]] = {
-        "epochs": lambda text: "epoch_of" in text or text in ("best_epoch", "epochs_to_converge"),
-        "correlation": lambda text: "correlation" in text,
-        "seconds": lambda text: "seconds" in text,
-        "nats": lambda text: "loss" in text,
-        "share": lambda text: "accuracy" in text or "valid" in text,
-    }
-    return next((unit for unit, fits in units.items() if fits(name)), "")
