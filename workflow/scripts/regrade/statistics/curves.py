@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-# Single evaluations are noisy; statements about the end, or about before and after, are about means over this share
+# Single evaluations are noisy: the end of a curve, or a stretch of it, is the mean over a tenth of the evaluations
 TENTH = 10
 # By name; and what each is counted in, None for what the curve itself is counted in
 MEASURES: dict[str, Callable[..., float]] = {}
@@ -25,15 +25,15 @@ def _measure(unit: str | None = None) -> Callable[[Callable[..., float]], Callab
 @_measure("epochs")
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is lowest; NaN where it has no values."""
-    known = history[of].dropna()
-    return float(history.loc[known.idxmin(), "epoch"]) if len(known) else math.nan
+    known = history.dropna(subset=[of])
+    return float(known["epoch"].iloc[known[of].argmin()]) if len(known) else math.nan
 
 
 @_measure("epochs")
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is highest; NaN where it has no values."""
-    known = history[of].dropna()
-    return float(history.loc[known.idxmax(), "epoch"]) if len(known) else math.nan
+    known = history.dropna(subset=[of])
+    return float(known["epoch"].iloc[known[of].argmax()]) if len(known) else math.nan
 
 
 @_measure()
@@ -139,7 +139,7 @@ def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
 
 @_measure("epochs")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
-    """The first epoch at which the curve is at `value` or above; the last epoch where it never is: at least so many."""
+    """The first epoch at which the curve is at `value` or above; where it never is, the last: a lower bound."""
     reached = history.loc[history[of] >= value, "epoch"]
     return float(reached.iloc[0] if len(reached) else history["epoch"].iloc[-1])
 

@@ -31,8 +31,8 @@ _BY_NAME = {
 def unit(metric: str | dict[str, Value]) -> str:
     """The unit of a metric; empty for a number without one. KeyError for a name that no metric has."""
     if isinstance(metric, dict):
-        own = UNITS[metric["measure"]]
-        return unit(metric["of"]) if own is None else own
+        own = UNITS[str(metric["measure"])]
+        return unit(str(metric["of"])) if own is None else own
     fitting = next((pattern for pattern in _BY_NAME if fnmatchcase(metric, pattern)), None)
     if fitting is None:
         raise KeyError(metric)

@@ -30,7 +30,9 @@ class ClassificationTrainer(Trainer):
         if data.evaluation_lengths is not None and self.settings.batch_tokens is not None:
             self.evaluated = batches.similar(data.evaluation_lengths, self.settings.batch_tokens)
         else:
-            size = (self.settings.activation_statistics and self.settings.batch_size) or EVALUATION_ROWS
+            size = EVALUATION_ROWS
+            if self.settings.activation_statistics and self.settings.batch_size is not None:
+                size = self.settings.batch_size
             self.evaluated = [(slice(start, start + size), None) for start in range(0, rows, size)]
 
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
@@ -55,7 +57,8 @@ class ClassificationTrainer(Trainer):
         rows, runs, split = len(targets), len(self.states), self.settings.evaluated
         loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
         predicted = torch.empty_like(self.predictions[0])
-        losses_of_rows, activations = [], []
+        losses_of_rows: list[torch.Tensor] = []
+        activations: list[dict[str, torch.Tensor]] = []
         for chosen, width in self.evaluated:
             x = inputs[chosen] if width is None else inputs[chosen, :width]
             outputs = self._outputs(x.expand(runs, *x.shape), activations)
@@ -74,7 +77,7 @@ class ClassificationTrainer(Trainer):
             positives = (predicted == 1).sum(1) + (targets == 1).sum()
             numbers["f1"] = 2 * (correct & (targets == 1)).sum(1) / positives.clamp(min=1)
         numbers |= {"correct_even": counts[1], "correct_odd": counts[2]}
-        if self.settings.batch_means:
+        if self.settings.batch_means and self.settings.batch_size is not None:
             of_rows = {"loss": torch.cat(losses_of_rows, dim=1), "accuracy": correct}
             size = self.settings.batch_size
             numbers |= {f"{name}_batch_mean": batch_mean(values, size) for name, values in of_rows.items()}
@@ -111,7 +114,7 @@ class ClassificationTrainer(Trainer):
 
 def _activation_statistics(of_batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Mean and standard deviation of each convolution, (runs,) each, means over the batches; none without batches."""
-    numbers = {}
+    numbers: dict[str, torch.Tensor] = {}
     for name in of_batches[0] if of_batches else ():
         mean, deviation = mean_over([batch[name] for batch in of_batches])
         numbers |= {f"activation_mean_{name}": mean, f"activation_std_{name}": deviation}
