@@ -18,7 +18,7 @@ from regrade.statistics import comparison, references
 from regrade.training import job
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
-from support.expanded import CONFIG, WORDS
+from support.expanded import WORDS, expanded, experiment, of
 from support.project import ROOT
 from support.runs import configuration
 
@@ -135,14 +135,25 @@ def test_which_layers_can_be_trained():
 
 def test_histories_have_the_columns_that_claims_may_name():
     for classes in (2, 3):
-        this = configuration([{"kind": "dense", "units": classes}], epochs=1)
-        state = RunState(0)
-        job.make_trainer(this, [state], data(Form((2,), classes))).advance()
-        every = expansion.expand(params.parse(CONFIG))
-        cell = next(cell for cell in every if cell.data.dataset == "moons")
-        columns = set(references._history(cell, "test"))
-        assert columns - set(state.history[0]) == ({"test_f1"} if classes == 3 else set())
-        assert set(state.history[0]) <= columns
+        columns = recorded([{"kind": "dense", "units": classes}], Form((2,), classes), "p1_toy")
+        assert columns == ({"test_f1"} if classes == 3 else set())
+
+
+def test_histories_have_the_columns_that_settings_ask_for():
+    convolution = {"kind": "convolution", "filters": 2, "kernel": 3}
+    network = [convolution, {"kind": "max_pooling", "size": 2}, convolution, {"kind": "flatten"}, {"kind": "dense", "units": 3}]  # fmt: skip
+    asked = {"batch_means": True, "activation_statistics": True, "gradient_norm": True}
+    assert recorded(network, Form((1, 12, 12), 3), "cnn_tuning", **asked) == {"test_f1"}
+
+
+def recorded(network: list[dict], form: Form, name: str, **settings) -> set[str]:
+    """The columns that claims about an experiment with these settings may name, but a history has not."""
+    state = RunState(0)
+    job.make_trainer(configuration(network, epochs=1, **settings), [state], data(form)).advance()
+    cell, *_ = of(name, expanded(lambda config: experiment(config, name)["settings"].update(settings)))
+    columns = set(references._history(cell, "test"))
+    assert set(state.history[0]) <= columns
+    return columns - set(state.history[0])
 
 
 def test_metrics_of_reported_numbers_are_those_of_the_code():

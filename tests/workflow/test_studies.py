@@ -193,8 +193,8 @@ def test_candidates_are_judged_on_held_out_rows_and_the_best_is_trained_on_all(w
 
 
 def test_what_the_best_cnn_sees_is_shown(whole: Project):
-    seen = table(whole, "comp576", "activations").set_index("Unnamed: 0")
-    assert seen.index.tolist() == ["ReLU1", "ReLU2"]
+    seen = table(whole, "comp576", "activations")
+    assert seen["layer"].tolist() == ["relu1", "relu2"]
     assert (seen[["mean", "std"]] > 0).all(axis=None)
     assert seen["reported_mean"].tolist() == [0.0657, 0.1]
     assert seen["reported_std"].tolist() == [0.1373, 0.3112]

@@ -35,6 +35,7 @@ def check(configuration: "Configuration") -> None:
         _check_language_model(network, loss)
     if not any(_trainable(layer) for layer in network):
         raise Impossible("network", "no layer has anything to train; end with a dense layer")
+    _check_recorded(configuration, language)
     form = registry.form(configuration.data)
     *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     # One output is enough for two classes: the logit of the second
@@ -77,6 +78,16 @@ def _check_batches(configuration: "Configuration") -> None:
         raise Impossible(
             "settings.batch_tokens",
             f"only texts that are read whole have batches by tokens; the rows of {name} need batch_size here",
+        )
+
+
+def _check_recorded(configuration: "Configuration", language: bool) -> None:
+    settings = configuration.settings
+    if settings.batch_means and language:
+        raise Impossible("settings.batch_means", "only classifiers have means over batches; remove it")
+    if settings.activation_statistics and not any(layer.kind == "convolution" for layer in configuration.network):
+        raise Impossible(
+            "settings.activation_statistics", f"{settings.network} has no convolution to take them of; remove it"
         )
 
 

@@ -69,7 +69,9 @@ class Experiment(Section):
     at_most: dict[Name, Caps] = Field({})
     """Further caps by scale, with the keys of the scale's own `at_most` except `seeds`."""
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
-    """An accuracy; reports then say after how many epochs a run first reaches it on the evaluated rows."""
+    """An accuracy; reports then say after how many epochs a run first reaches it; 1: no row is wrong."""
+    converged_on: Literal["evaluated", "train"] = "evaluated"
+    """The accuracy that `converged_at` is about: on the `evaluated` rows, or the training accuracy (`train`)."""
 
     def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
         """These settings with values in place of the words for them."""
@@ -85,6 +87,12 @@ class Experiment(Section):
             raise ValueError(f"has both {' and '.join(given)}; keep one of them")
         if self.cells and len({frozenset(cell) for cell in self.cells}) > 1:
             raise ValueError("its cells do not all name the same settings; give each cell every setting that varies")
+        return self
+
+    @model_validator(mode="after")
+    def _converged_on_has_an_accuracy(self) -> "Experiment":
+        if self.converged_on == "train" and self.converged_at is None:
+            raise ValueError("converged_on says on which rows converged_at is judged, but there is none; add it")
         return self
 
 

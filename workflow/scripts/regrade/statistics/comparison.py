@@ -109,8 +109,6 @@ def _cell(study: str, row: ReportedNumber, number: int, measurements: Measuremen
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
     varying = {key: value for key, value in settings.items() if key in first.varying}
     cells = measurements.find(row["experiment"], **varying)
-    if len(cells) > 1 and row["metric"].startswith("activation"):  # of the network that the source shows: its best
-        return best(cells, measurements, "test_accuracy_best_epoch")
     if len(cells) > 1:
         raise UserError(f"{where}: names {len(cells)} cells of {row['experiment']}; add settings to the column cell")
     return cells[0] if cells else None
@@ -206,26 +204,11 @@ def _samples(valid: bool) -> Callable[[Measurements, Cell, ReportedNumber], Meas
     return count
 
 
-def _activation(statistic: int) -> Callable[[Measurements, Cell, ReportedNumber], Measured]:
-    """Mean (0) or standard deviation (1) of a ReLU's activations, for the one seed whose weights are kept."""
-
-    def measure(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
-        activations = measurements.once((cell.folder.as_posix(), "activations"), lambda: _activations(cell))
-        layer = f"convolution{str(row['cell']['layer']).removeprefix('relu')}"
-        return estimate([activations[layer][statistic]] if activations else []), None
-
-    return measure
-
-
-def _activations(cell: Cell) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of activations by layer; empty without a kept model."""
-    import torch
-
-    from regrade.models.inspect.activations import statistics
-    from regrade.training import trained
-
-    model = trained.load(cell)
-    return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))
+def _activation(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+    """Mean or standard deviation of a convolution's activations at each seed's lowest loss (activation_statistics)."""
+    layer = str(row["cell"]["layer"]).replace("relu", "convolution")
+    split = cell.configuration().settings.evaluated
+    return _plain(measurements, cell, f"{split}_{row['metric']}_{layer}_at_lowest_loss"), None
 
 
 def _layer_sizes(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
@@ -267,8 +250,8 @@ _SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = 
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,
-    "activation_mean": _activation(0),
-    "activation_std": _activation(1),
+    "activation_mean": _activation,
+    "activation_std": _activation,
     "valid_samples_of_10": _samples(valid=True),
     "invalid_samples_of_10": _samples(valid=False),
 }

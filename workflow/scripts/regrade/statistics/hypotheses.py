@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
@@ -32,6 +32,7 @@ from regrade.statistics import naming
 from regrade.statistics.comparison import Comparison, best
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.measurements import Measurements, includes
+from regrade.statistics.units import unit
 
 # Equal values of fewer seeds say nothing about the spread
 LEAST_SEEDS = 3
@@ -201,7 +202,7 @@ class Hypotheses:
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
                 low, high = one.stated - test.margin, one.stated + test.margin
                 estimate = None if one.other_settings else one.estimate
-                parts.append(_statement(text, _unit(test), [one.cell], estimate, low, high))
+                parts.append(_statement(text, unit(test.metric), [one.cell], estimate, low, high))
         return parts or [self._missing(test, test.cells | each)]
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
@@ -218,10 +219,10 @@ class Hypotheses:
         cells = [cell for cell, _ in weights]
         trained = all(len(self.measurements.values(cell, test.metric)) for cell in cells)
         estimate = self.measurements.contrast(weights, test.metric) if trained else None
-        return _statement(text, _unit(test), cells, estimate, low, high)
+        return _statement(text, unit(test.metric), cells, estimate, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
-        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
+        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", unit(test.metric), [])
 
     def _number(self, cell: Cell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
@@ -306,16 +307,3 @@ def _name(test: Test) -> str:
         return metric.replace("_", " ")
     rest = [f"{key} {value}" for key, value in metric.items() if key not in ("measure", "of")]
     return " ".join([f"{metric['measure']} of {metric.get('of', '')}".replace("_", " ").strip(), *rest])
-
-
-def _unit(test: Test) -> str:
-    """What the metric is counted in."""
-    name = test.metric if isinstance(test.metric, str) else f"{test.metric['measure']} {test.metric.get('of', '')}"
-    units: dict[str, Callable[[str], bool]] = {
-        "epochs": lambda text: "epoch_of" in text or text in ("best_epoch", "epochs_to_converge"),
-        "correlation": lambda text: "correlation" in text,
-        "seconds": lambda text: "seconds" in text,
-        "nats": lambda text: "loss" in text,
-        "share": lambda text: "accuracy" in text or "valid" in text,
-    }
-    return next((unit for unit, fits in units.items() if fits(name)), "")

@@ -210,7 +210,7 @@ class _Line(_Names):
             self.value(cell, key, value)
         varying = {key: value for key, value in settings.items() if key in cell.varying}
         count = sum(includes(one.varying, varying) for one in every)
-        if count > 1 and not metric.startswith("activation"):
+        if count > 1:
             raise self.wrong(f"names {count} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
@@ -239,6 +239,8 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
         place = str(selectors.get("layer", "")).removeprefix("relu")
         if not place.isdigit() or not 1 <= int(place) <= kinds.count("convolution"):
             return "say of which convolution, as in layer=relu1 in the column cell"
+        if not settings.activation_statistics:
+            return f"{cell.experiment} records none; set activation_statistics: true in params.yaml"
     if metric == "trainable_parameters" and "layer" in selectors:
         layer = str(selectors["layer"])
         if reported.LAYERS.get(layer, layer) not in _LAYERS:
@@ -249,9 +251,18 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
 def _history(cell: Cell, split: str) -> tuple[str, ...]:
     """The columns of the cell's histories, if it evaluated this split."""
     norm = ("gradient_norm",) if cell.settings.get("gradient_norm") else ()
+    means = ("loss_batch_mean", "accuracy_batch_mean") if cell.settings.get("batch_means") else ()
     if registry.task(cell.data.dataset) == "language":
         return *TRAINED, *norm, f"{split}_loss", f"{split}_accuracy", *WRITTEN
-    return *TRAINED, *norm, *(f"{split}_{name}" for name in EVALUATED)
+    return *TRAINED, *norm, *(f"{split}_{name}" for name in (*EVALUATED, *means, *_activations(cell)))
+
+
+def _activations(cell: Cell) -> tuple[str, ...]:
+    """The numbers of activations in the cell's histories."""
+    if not cell.settings.get("activation_statistics"):
+        return ()
+    convolutions = sum(layer.kind == "convolution" for layer in cell.configuration().network)
+    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in ("mean", "std"))
 
 
 def _metrics(cell: Cell, split: str) -> frozenset[str]:
