@@ -33,11 +33,15 @@ WAYS = {"starter": starter_tokens, "plain": tokens}
 
 
 class Options(DatasetOptions):
-    """Whether texts are rows of characters or of words, how many of them, and which of the WAYS makes them."""
+    """How texts become rows of tokens."""
 
     level: Literal["char", "word"]
+    """Whether tokens are characters (`char`) or words (`word`)."""
     max_length: PositiveInt = 100
+    """Tokens read of each text, from the front."""
     tokens: Literal["starter", "plain"] = "starter"
+    """How a text becomes tokens: as in the course's starter code (`starter`), or with all its characters and
+    punctuation (`plain`)."""
 
 
 def form(options: Options) -> Form:
