@@ -51,12 +51,14 @@ def load(configuration: Configuration, where: torch.device) -> Data:
             "train_rows, and hold out none of them by validation_rows"
         )
     train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
-    test = None if held else _read(identity, "test", settings.test_rows, settings.test_rows_cap)
+    if held:
+        train, evaluated = _held_out(train, held)
+    else:
+        evaluated = _read(identity, "test", settings.test_rows, settings.test_rows_cap)
+        train = train or evaluated.part(slice(0))
     if identity.reading:
-        train, test, size = _tokens(
-            train, test, Reading(**{key: identity.reading[key] for key in Reading.model_fields}), size
-        )
-    train, evaluated = _held_out(train, held) if held else (train or test.part(slice(0)), test)
+        how = Reading(**{key: identity.reading[key] for key in Reading.model_fields})
+        train, evaluated, size = _tokens(train, evaluated, how, size)
     # A CPU's convolutions want the channels last; all else would have to be put in order again
     convolved = any(layer.kind == "convolution" for layer in configuration.network)
     order = torch.channels_last if convolved else torch.contiguous_format
@@ -82,19 +84,17 @@ def _read(identity: DataIdentity, split: str, rows: int | None, at_most: int | N
 
 def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
     """All but the last rows, and these."""
-    if rows >= len(train.targets):
-        raise UserError(
-            f"params.yaml: validation_rows is {rows}, but there are {len(train.targets)} training rows; hold out fewer"
-        )
-    return train.part(slice(-rows)), train.part(slice(-rows, None))
+    kept = prepared.trained_on(len(train.targets), rows)
+    return train.part(kept), train.part(slice(kept.stop, None))
 
 
-def _tokens(train: Rows, test: Rows | None, how: Reading, words: int) -> tuple[Rows, Rows | None, int]:
+def _tokens(train: Rows, evaluated: Rows, how: Reading, words: int) -> tuple[Rows, Rows, int]:
     """Both splits with rows of ids instead of word ranks, and how many ids there are.
 
-    Rows are padded in front to one length, or behind and with their lengths where whole texts are read.
+    Rows are padded in front to one length, or behind and with their lengths where whole texts are read. Which sequences
+    of words are tokens, the training rows alone decide.
     """
-    splits = [train] if test is None else [train, test]
+    splits = [train, evaluated]
     texts = [reading.last(reading.ids(split.inputs, how), how.max_length) for split in splits]
     size, longest = reading.vocabulary_size(how, words), how.max_length
     if how.ngrams > 1:
@@ -108,7 +108,7 @@ def _tokens(train: Rows, test: Rows | None, how: Reading, words: int) -> tuple[R
         ]
     else:
         made = [replace(split, inputs=reading.padded(text, longest)) for split, text in zip(splits, texts, strict=True)]
-    return made[0], made[1] if test else None, size
+    return made[0], made[1], size
 
 
 def _word_vectors(identity: DataIdentity, ids: int | None) -> torch.Tensor | None:
