@@ -83,7 +83,7 @@ def test_saved_and_loaded(tmp_path: Path):
         ("test", data.test_inputs, data.test_targets),
     ):
         for count in (None, 1, 2):
-            loaded, labels = prepared.load(folder, split, count)
+            loaded, labels = prepared.load_texts(folder, split, count)
             assert rows(loaded) == rows(inputs)[:count] and labels.tolist() == targets[:count].tolist()
             assert len(loaded) == len(labels) == len(loaded.lengths)
             assert loaded.values.dtype == np.int32 and loaded.offsets.dtype == np.int64
@@ -99,7 +99,7 @@ def test_saved_and_loaded(tmp_path: Path):
     texts = parquet.read_table(folder / "texts.parquet")
     assert texts == data.texts and texts.column_names == ["split", "label", "content"]
     with pytest.raises(UserError, match=r"train_rows is 5, but .* has only 4 rows"):
-        prepared.load(folder, "train", 5)
+        prepared.load_texts(folder, "train", 5)
 
 
 def test_damaged_tensors(tmp_path: Path):
@@ -109,7 +109,7 @@ def test_damaged_tensors(tmp_path: Path):
 
     def complaint() -> str:
         with pytest.raises(UserError) as error:
-            prepared.load(file.parent, "train")
+            prepared.load_texts(file.parent, "train")
         return str(error.value)
 
     for content in (whole[:-1], whole[:20], b"", b"x" * len(whole)):
@@ -317,7 +317,7 @@ def test_word_vectors_saved_and_loaded(tmp_path: Path):
     with pytest.raises(ValueError, match="JSON"):
         word_vectors.save(vectors, tmp_path / "none", {"dataset": float("nan")})
     assert not list(tmp_path.glob("*none*"))
-    with pytest.raises(UserError, match=r"min_count is 100, but no word of .* is there as often"):
+    with pytest.raises(UserError, match=r"min_count is 100, but no word of .* is that frequent"):
         word_vectors.fit(made, HOW.model_copy(update={"min_count": 100}))
 
 

@@ -195,7 +195,7 @@ def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypat
     code.write_text(
         "from regrade.reporting.template_functions import value\n\n\n@value\ndef curves(evidence):\n    return 1\n"
     )
-    with pytest.raises(UserError, match=r"'curves' is there already; give the function in .*figures\.py another name"):
+    with pytest.raises(UserError, match=r"'curves' is taken; give the function in .*figures\.py another name"):
         study_page.StudyPage(SimpleNamespace(name="none", find=None, cell=None, best=None), tmp_path).functions()
     for text, said in (("def f(:\n", "invalid syntax"), ("import no_such_module\n", "no_such_module")):
         code.write_text(text)

@@ -65,7 +65,7 @@ def made(name: str, train: int = 40, tested: int = 30, network: list[dict] | Non
 
 def texts(this: Configuration, split: str) -> list[list[int]]:
     """The token ids of a split, from the start to the end."""
-    rows, _ = prepared.load(this.data.folder, split)
+    rows, _ = prepared.load_texts(this.data.folder, split)
     return [[START, *(FIRST + int(number) for number in row), END] for row in rows]
 
 
