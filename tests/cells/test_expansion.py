@@ -64,7 +64,9 @@ def test_caps_of_an_unknown_scale_are_refused_by_name():
     def change(config: dict) -> None:
         experiment(config, "p2_cnn")["at_most"] = {"quik": {"epochs": 9}}
 
-    with pytest.raises(UserError, match=r"cs324\.experiments\.p2_cnn\.at_most: 'quik' is none of paper, quick, demo"):
+    with pytest.raises(
+        UserError, match=r"cs324\.experiments\.p2_cnn\.at_most: 'quik' is not one of paper, quick, demo"
+    ):
         expanded(change)
 
 
@@ -99,5 +101,5 @@ def test_a_setting_in_a_networks_name_chooses_the_network():
     def change(config: dict) -> None:
         experiment(config, "q2_cnn")["cells"][0]["conv_layers"] = 3
 
-    with pytest.raises(UserError, match=r"q2_cnn: network 'cnn3' is none of the study's networks"):
+    with pytest.raises(UserError, match=r"q2_cnn: network 'cnn3' is not one of the study's networks"):
         expanded(change)

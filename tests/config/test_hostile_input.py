@@ -168,7 +168,7 @@ ODD_TABLES = {
     "broken YAML": (f'{HEADER}t,e,"width={{",m,1,\n', "line 2: 'width={' in the column cell is neither"),
     "no equals sign": (f"{HEADER}t,e,width,m,1,\n", "line 2: 'width' in the column cell has no '='"),
     "a text for a number": (f"{HEADER}t,e,,m,1,\nt,e,,m,$(touch pwned),\n", "line 3: the value '$(touch pwned)' is no"),
-    "not finite": (f"{HEADER}t,e,,m,nan,\n", "line 2: the value 'nan' is no number"),
+    "not finite": (f"{HEADER}t,e,,m,nan,\n", "line 2: the value 'nan' is not a number"),
     "too few values": (f"{HEADER}t,e,,m\n", "line 2: has not as many values"),
     "too many values": (f"{HEADER}t,e,,m,1,,2\n", "line 2: has not as many values"),
     "a missing column": ("source,experiment,cell,metric,note\n", "the column value is missing"),

@@ -39,14 +39,14 @@ CNN = f"{STUDY}.networks.image_cnn"
 MISTAKES = {
     "unknown key": ("scael", "demo", "scael: there is no such key"),
     "unknown key deep": (f"{BASELINE}.setings", {}, f"{BASELINE}.setings: there is no such key"),
-    "unknown scale": ("scale", "paperr", "scale: 'paperr' is none of paper, quick, demo"),
+    "unknown scale": ("scale", "paperr", "scale: 'paperr' is not one of paper, quick, demo"),
     "wrong type": ("threads", "two", "threads: 'two' should be a whole number"),
     "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a valid number"),
     "negative": (f"{BASELINE}.settings.epochs", -1, f"{BASELINE}.settings.epochs: -1 should be greater than 0"),
     "misspelt optimizer": (
         f"{BASELINE}.settings.optimizer",
         "sgdd",
-        f"{BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'",
+        f"{BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'",
     ),
     "misspelt setting": (
         f"{BASELINE}.settings.filter1",
@@ -77,9 +77,9 @@ MISTAKES = {
     "unknown network": (
         f"{BASELINE}.settings.network",
         "vgg",
-        f"{BASELINE}: network 'vgg' is none of the study's networks",
+        f"{BASELINE}: network 'vgg' is not one of the study's networks",
     ),
-    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is none of the layers"),
+    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is not one of the layers"),
     "two kinds in a layer": (
         f"{CNN}.9",
         {"flatten": {}, "dense": {}},
@@ -129,7 +129,7 @@ MISTAKES |= {
         f"{BASELINE}.settings.evaluate_every: 1e-300 should be greater than or equal to 0.001",
     ),
     "large seed": ("seeds", [0, 2**31], "seeds.1: 2147483648 should be less than 2147483648"),
-    "kept model of no seed": ("keep_models", [7], "keep_models: 7 is none of the seeds"),
+    "kept model of no seed": ("keep_models", [7], "keep_models: 7 is not one of the seeds"),
     "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
     "too many held out": (
         f"{BASELINE}.settings.validation_rows",
@@ -221,7 +221,7 @@ def test_front_doors_refuse_before_any_job_starts(project: Project):
     for answer in (project.snakemake(overlay=overlay), project.regrade("cells", overlay=overlay)):
         assert answer.returncode == 1
         assert (
-            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is none of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
+            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
             in answer.stdout
         )
     assert not project.find("results/**/*")

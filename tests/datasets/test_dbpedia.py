@@ -201,7 +201,7 @@ def test_an_image_dataset_has_no_options():
     ("settings", "complaint"),
     [
         ({}, "level: this key is missing; add it"),
-        ({"level": "words"}, "level: 'words' is none of 'char' or 'word'"),
+        ({"level": "words"}, "level: 'words' is not one of 'char' or 'word'"),
         ({"level": "word", "max_length": 0}, "max_length: 0 should be greater than 0"),
         ({"level": "word", "max_length": "100"}, "max_length: '100' should be a whole number"),
     ],

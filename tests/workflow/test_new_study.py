@@ -109,9 +109,9 @@ def test_mistakes_are_named(added: Project):
         "reported.csv": [
             ("sizes,hidden_size=2,", "sizes,units=2,", "line 2", "no setting 'units'"),
             ("sizes,hidden_size=2,", "size,hidden_size=2,", "line 2", "no experiment 'size'"),
-            ("epoch,0.88,", "epoch,88 %,", "line 2", "'88 %' is no number"),
+            ("epoch,0.88,", "epoch,88 %,", "line 2", "'88 %' is not a number"),
         ],
-        "figures.py": [("def seeds(evidence, experiment):", "def seeds(evidence, experiment:", "line 7", "mend it")],
+        "figures.py": [("def seeds(evidence, experiment):", "def seeds(evidence, experiment:", "line 7", "correct it")],
     }
     for name, mistakes in wrong.items():
         before = (folder / name).read_text()

@@ -1,19 +1,19 @@
 """Which cells share a training job."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from regrade.cells.cell import Cell
 from regrade.core.files import short_hash
 
 
 def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
-    """Batches of at most `size` cells, but more than one, by the name of the rule that trains them.
+    """Batches of two to `size` cells, by the name of the rule that trains them.
 
-    The cells of a batch stand in one experiment and have their data, their winner and their code in common, so that
-    what Snakemake compares to decide on a rerun is the same in batches of any size. What is finished plays no part: the
-    batches must be the same whenever the workflow is read, in each job again. The name says who is in the batch.
+    The cells of a batch belong to one experiment and have their data, winner and code in common, so that what
+    Snakemake compares to decide on a rerun is the same in batches of any size. What is finished plays no part: every
+    job reads the workflow again and must see the same batches. The name is made from the cells in the batch.
     """
-    alike: dict[tuple, list[Cell]] = {}
+    alike: dict[Hashable, list[Cell]] = {}
     for cell in every:
         winner = cell.selection.path if cell.selection else None
         key = (cell.study, cell.experiment, tuple(cell.needed_data.folders), winner, cell.code)

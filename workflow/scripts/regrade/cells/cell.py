@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, label
 from regrade.config.messages import first_mistake
 from regrade.config.settings import Settings
 from regrade.config.study import Study
-from regrade.config.types import Value
+from regrade.config.types import LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, short_hash
 from regrade.core.fingerprints import code
@@ -39,15 +40,16 @@ class Selection:
         return RESULTS / self.study / self.source / f"selected-{self.hash}.json"
 
     def taken_over(self) -> dict[str, Value]:
-        """The winner's settings, from the selection's file. UserError when that is damaged; it is deleted then."""
-        return read(self.path)["settings"]
+        """The winner's settings, from the selection's file. If that is damaged it is deleted, with a UserError."""
+        settings: dict[str, Value] = read(self.path)["settings"]
+        return settings
 
     @cached_property
     def hash(self) -> str:
         """Short name; it changes with the candidates and with the code that trains them.
 
-        The code is part of it because Snakemake, when it trains candidates again, does not look whether a cell whose
-        inputs are all `ancient` has reasons of its own: by a new name that cell is trained again, too.
+        The code is part of it because Snakemake, when it retrains candidates, does not check whether a cell whose
+        inputs are all `ancient` has reasons of its own to be retrained: a new name makes sure that it is.
         """
         candidates = [(cell.name, cell.code) for cell in self.candidates]
         return short_hash([self.source, self.settings, self.by, self.epochs, candidates])
@@ -65,29 +67,29 @@ class Cell:
     settings: dict[str, Value]
     template: Study
     data: DataIdentity
-    word_vectors: dict | None
+    word_vectors: dict[str, Any] | None
     selection: Selection | None
 
     def configuration(self, winner: dict[str, Value] | None = None) -> Configuration:
         """The resolved configuration; `winner` gives the selected settings where the cell has a selection.
 
-        Without a winner, the first candidate's settings stand in for it: enough to check and to name the cell.
+        Without a winner, the first candidate's settings stand in: enough to check and name the cell.
         """
         settings = dict(self.settings)
         if self.selection:
             chosen = winner or self.selection.candidates[0].settings
-            taken = (*self.selection.settings, "epochs") if self.selection.epochs else self.selection.settings
-            settings |= {name: chosen[name] for name in taken}
-        settings["network"] = network_name(settings["network"], settings)
-        layers = self.template.networks[settings["network"]]
-        where = f"studies.{self.study}.networks.{settings['network']}"
-        network = [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(layers)]
+            taken_over = (*self.selection.settings, "epochs") if self.selection.epochs else self.selection.settings
+            settings |= {key: chosen[key] for key in taken_over}
+        name = network_name(settings["network"], settings)
+        settings["network"] = name
+        where = f"studies.{self.study}.networks.{name}"
+        network = [_layer(layer, settings, f"{where}.{i}") for i, layer in enumerate(self.template.networks[name])]
         content = {
             "conventions": self.template.conventions,
             "data": self.data.model_copy(
                 update={"reading": self._reading(settings), "word_vectors": self._vectors(network, settings, where)}
             ),
-            "settings": {name: value for name, value in settings.items() if name in Settings.model_fields},
+            "settings": {key: value for key, value in settings.items() if key in Settings.model_fields},
             "network": network,
         }
         try:
@@ -102,7 +104,7 @@ class Cell:
     def code(self) -> str:
         """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.
 
-        States of runs are kept by the first alone, so a change in how the files are written trains nothing.
+        States of runs are named by the first alone, so a change in how the files are written retrains nothing.
         """
         return short_hash([self.configuration().code, code("regrade.training.results", apart=APART)])
 
@@ -114,12 +116,14 @@ class Cell:
         vectors = next(filter(None, (configuration.data.word_vectors for configuration in possible)), None)
         return self.configuration().data.model_copy(update={"word_vectors": vectors})
 
-    def _reading(self, settings: dict[str, Value]) -> dict:
+    def _reading(self, settings: dict[str, Value]) -> dict[str, Any]:
         """How the rows are read, which may depend on a winner's settings."""
         where = f"params.yaml: studies.{self.study}.experiments.{self.experiment}"
         return registry.reading_of(self.data.dataset, settings, where)
 
-    def _vectors(self, network: list[dict], settings: dict[str, Value], where: str) -> dict | None:
+    def _vectors(
+        self, network: list[dict[str, Value | None]], settings: dict[str, Value], where: str
+    ) -> dict[str, Any] | None:
         """What the word vectors are made of, where an embedding starts from them; else None."""
         for number, layer in enumerate(network):
             if layer.get("initial") == "word_vectors":
@@ -166,12 +170,13 @@ class Cell:
     def of_other_code(self) -> bool:
         """Whether the record of the finished cell names other code than would train it now.
 
-        Records of older versions name none, and what a damaged one says is for those to find that read it.
+        False where the record names none, as in older versions, or is damaged: whoever reads it will report that.
         """
         try:
-            return read_json(self.folder / RECORD).get("code", self.code) != self.code
+            recorded: str = read_json(self.folder / RECORD).get("code", self.code)
         except UserError:
             return False
+        return recorded != self.code
 
     @property
     def status(self) -> str:
@@ -183,7 +188,7 @@ class Cell:
 
 
 def readable(varying: dict[str, Value]) -> str:
-    """The part of a cell's name that says what varies; there are limits to the length of a file's name."""
+    """The part of a cell's name that says what varies, cut because file systems limit the length of a name."""
     return label(varying, AND)[:200]
 
 
@@ -192,8 +197,8 @@ def network_name(name: Value | None, settings: dict[str, Value]) -> str:
     return Template(str(name)).safe_substitute(settings)
 
 
-def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict:
-    """A layer of a network template with its kind as a key and its $names replaced by settings."""
+def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> dict[str, Value | None]:
+    """A layer of a network template with its kind under the key `kind` and its $names replaced by settings."""
     if isinstance(template, str):
         return {"kind": template}
     if len(template) != 1:
@@ -201,7 +206,7 @@ def _layer(template: str | dict, settings: dict[str, Value], where: str) -> dict
             f"params.yaml: {where}: a layer is one kind with its settings, found {', '.join(template) or 'none'}"
         )
     ((kind, body),) = template.items()
-    layer = {"kind": kind}
+    layer: dict[str, Value | None] = {"kind": kind}
     for key, value in body.items():
         if isinstance(value, str) and value.startswith("$"):
             if value[1:] not in settings:

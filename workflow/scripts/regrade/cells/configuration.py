@@ -1,6 +1,7 @@
 """All that decides the result of a run, except its seed; the code that trains it included."""
 
 from functools import cached_property
+from typing import Any
 
 from regrade.config.layer_specs import Layer
 from regrade.config.settings import Settings
@@ -10,15 +11,14 @@ from regrade.core.fingerprints import closure, code
 from regrade.datasets import registry
 from regrade.datasets.identity import DataIdentity
 
-# What a training job runs beside the code that its results depend on, packages or modules, and why that is no part of
-# its digest
+# Packages and modules that a training job runs but its results do not depend on, and why; its digest leaves them out
 WITHOUT_INFLUENCE = {
-    "regrade.core": "how bytes reach the disk, what is recorded about code and machine, the words of an error",
+    "regrade.core": "how bytes reach the disk, what is recorded about code and machine, the wording of errors",
     "regrade.config": "makes the configuration, which the cell's name covers",
     "regrade.cells": "makes the configuration, which the cell's name covers",
     "regrade.datasets.registry": "finds prepared data by what they are made of, which the cell's name covers",
     "regrade.datasets.identity": "names prepared data by what they are made of, which the cell's name covers",
-    "regrade.runtime.logs": "logs, and the words of an error",
+    "regrade.runtime.logs": "logs, and the wording of errors",
     "regrade.runtime.device": "chooses and names the device, which is recorded",
     "regrade.training.store": "keeps the states of runs, byte by byte",
     "regrade.training.results": "writes the files from the states; has a digest of its own (see Cell.code)",
@@ -40,10 +40,10 @@ class Configuration(Section):
         return short_hash(self.identity)
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         """What is hashed: everything, defaults included, so that another default is another configuration.
 
-        Only what is off (none, false or zero) is left out: a new setting that begins as off renames no old cell.
+        Only what is off (none, false or zero) is left out: a new setting that is off by default renames no old cell.
         """
         # The names of network and dataset say nothing that their content does not
         content = self.model_dump(exclude={"settings": {"network", "dataset"}})
@@ -70,6 +70,6 @@ class Configuration(Section):
         return [*(f"regrade.training.{part}" for part in parts), *layers]
 
 
-def _switched_on(settings: dict) -> dict:
+def _switched_on(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that are neither None nor False nor zero."""
     return {name: value for name, value in settings.items() if value}

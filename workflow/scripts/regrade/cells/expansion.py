@@ -19,9 +19,9 @@ from regrade.config.types import LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 
-# Settings that no experiment may have: a scale sets them
+# Settings that no experiment may have, because the scale sets them
 SET_BY_SCALES = {"train_rows_cap", "test_rows_cap"}
-# Names that mean something else where settings stand: in claims.yaml, in reported.csv, as columns of a report's tables
+# Names that mean something else in claims.yaml, in reported.csv, or as columns of a report's tables
 NOT_SETTINGS = {
     *("experiment", "winner", "layer", "epoch", "prompt", "run", "reported", "mean", "low", "high", "seeds"),
     *("test_accuracy_cross_fitted", "test_accuracy_last_epoch", "peeking", "best_epoch", "status", "folder"),
@@ -31,7 +31,7 @@ NOT_SETTINGS = {
 
 def expand(params: Params) -> list[Cell]:
     """Every cell that the parameters ask for, in the order of params.yaml. UserError for a contradiction in them."""
-    cells = []
+    cells: list[Cell] = []
     for study in params.studies:
         cells += [cell for group in _Expansion(params, study).experiments().values() for cell in group]
     return cells
@@ -40,29 +40,29 @@ def expand(params: Params) -> list[Cell]:
 def find(params: Params, folders: Collection[Path]) -> list[Cell]:
     """The cells in these folders of one experiment. UserError when the parameters do not name one (any more).
 
-    Only those are made: an experiment may have thousands of others.
+    Only these are expanded: an experiment may have thousands of others.
     """
     _, study, experiment, _ = next(iter(folders)).parts
     expansion = _Expansion(params, study)
     make = expansion.maker(experiment)
     names = [folder.name for folder in folders]
     prefixes = {name.rpartition("-")[0] for name in names}
-    alike = (make(varying) for varying in expansion.combinations(experiment) if readable(varying) in prefixes)
-    found = {cell.name: cell for cell in alike}
+    candidates = (make(varying) for varying in expansion.combinations(experiment) if readable(varying) in prefixes)
+    by_name = {cell.name: cell for cell in candidates}
     for name in names:
-        if name not in found:
+        if name not in by_name:
             raise UserError(
                 f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
             )
-    return [found[name] for name in names]
+    return [by_name[name] for name in names]
 
 
 class _Expansion:
-    """The cells of one study, experiment by experiment, each after the experiments it takes something from."""
+    """The cells of one study, experiment by experiment, each after the experiments that it depends on."""
 
     def __init__(self, params: Params, name: str):
         self.params, self.name, self.study = params, name, params.studies[name]
-        self.done: dict[str, list[Cell]] = {}
+        self.expanded: dict[str, list[Cell]] = {}
         own = {setting for network in self.study.networks.values() for setting, _, _ in references(network)}
         if taken := sorted(own & NOT_SETTINGS):
             raise UserError(
@@ -74,37 +74,37 @@ class _Expansion:
         return {name: self.cells(name) for name in self.study.experiments}
 
     def cells(self, name: str, waiting: tuple[str, ...] = ()) -> list[Cell]:
-        if name not in self.done:
+        if name not in self.expanded:
             make = self.maker(name, waiting)
-            self.done[name] = [make(varying) for varying in self.combinations(name)]
-        return self.done[name]
+            self.expanded[name] = [make(varying) for varying in self.combinations(name)]
+        return self.expanded[name]
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
         """What varies between an experiment's cells: the product of its grid, its list of cells, or one empty dict."""
         experiment, where = self.study.experiments[name], self._where(name)
         if experiment.around:
-            return self._variations(name)
+            return self._variations(name, experiment.around)
         grid = experiment.grid or {}
-        found = experiment.cells or [
+        combinations = experiment.cells or [
             dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
         ]
-        labels = [label(varying) for varying in found]
+        labels = [label(varying) for varying in combinations]
         twin = next((text for text, count in Counter(labels).items() if count > 1), None)
         if twin:
             raise UserError(f"{where}: the cell {twin} is there twice; remove one")
-        return found
+        return combinations
 
-    def _variations(self, name: str) -> list[dict[str, Value]]:
+    def _variations(self, name: str, factors: dict[str, list[Value]]) -> list[dict[str, Value]]:
         """One factor at a time around the fixed settings, which are a cell, too; each combination once."""
-        fixed, factors = self._fixed(name, ()), self.study.experiments[name].around
+        fixed = self._fixed(name, ())
         if missing := [factor for factor in factors if factor not in fixed]:
             raise UserError(f"{self._where(name)}.around: {missing[0]} has no value under settings; add it")
         centre = {factor: fixed[factor] for factor in factors}
-        found = [*(centre | {factor: value} for factor, values in factors.items() for value in values), centre]
-        return [varying for position, varying in enumerate(found) if varying not in found[:position]]
+        variations = [*(centre | {factor: value} for factor, values in factors.items() for value in values), centre]
+        return [varying for position, varying in enumerate(variations) if varying not in variations[:position]]
 
     def maker(self, name: str, waiting: tuple[str, ...] = ()) -> Callable[[dict[str, Value]], Cell]:
-        """A function that makes the experiment's cell from what varies."""
+        """A function that makes a cell of the experiment from the settings that vary."""
         where = self._where(name)
         experiment = self._experiment(name, f"{where}.select", waiting)
         fixed = self._fixed(name, ())
@@ -164,7 +164,7 @@ class _Expansion:
         return inherited | experiment.settings
 
     def caps(self, name: str) -> dict[str, int]:
-        """What the present scale caps, for all and for this experiment or the one that it is like."""
+        """The present scale's caps: for all experiments, and for this one or the one that it is like."""
         experiment = self.study.experiments[name]
         own = experiment.at_most.get(self.params.scale)
         if own is None and experiment.like:
@@ -183,7 +183,7 @@ class _Expansion:
             )
         return {key: winner[key] for key in select.settings}
 
-    def _cell(self, name: str, fixed: dict, varying: dict) -> Cell:
+    def _cell(self, name: str, fixed: dict[str, Value], varying: dict[str, Value]) -> Cell:
         where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
         selection = self._selection(name, settings)
         dataset = str(settings.get("dataset"))
@@ -199,15 +199,16 @@ class _Expansion:
                 raise UserError(f"{where}: there is no setting {key!r}{hint(key, allowed)}")
         for key, cap in self.caps(name).items():
             if key in settings:
-                # What is no whole number is refused below, whatever the cap
-                settings[key] = min(settings[key], cap) if type(settings[key]) is int else settings[key]
-            elif key in ("train_rows", "test_rows"):  # all rows are asked for, and how many there are is not known yet
+                value = settings[key]
+                if type(value) is int:  # anything else is refused below, whatever the cap
+                    settings[key] = min(value, cap)
+            elif key in ("train_rows", "test_rows"):  # all rows are asked for; how many there are is not known yet
                 settings[f"{key}_cap"] = cap
         chosen = {key: selection.candidates[0].settings[key] for key in selection.settings} if selection else {}
         network = network_name((settings | chosen).get("network"), settings | chosen)
         if network not in self.study.networks:
             known = ", ".join(self.study.networks)
-            raise UserError(f"{where}: network {network!r} is none of the study's networks ({known})")
+            raise UserError(f"{where}: network {network!r} is not one of the study's networks ({known})")
         data = registry.identity(dataset, scale.data, settings, self.params.datasets, where)
         cell = Cell(
             study=self.name,

@@ -1,8 +1,8 @@
-"""Whether a configuration can be trained, as far as that is known before its data are there."""
+"""Whether a configuration can be trained, as far as that can be told without its data."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from regrade.config import layer_specs
@@ -11,12 +11,12 @@ from regrade.datasets import registry
 if TYPE_CHECKING:
     from regrade.cells.configuration import Configuration
 
-# What a language model may consist of: layers that can go on from symbol to symbol
+# What a language model may consist of: layers that can continue a text symbol by symbol
 SYMBOL_BY_SYMBOL = ("embedding", "dropout", "dense", "recurrent")
 
 
 class Impossible(ValueError):
-    """What is wrong, and what to do; `at` is the key, below the configuration's own (settings, network)."""
+    """What is wrong, and what to do; `at` is the key within the configuration (under settings or network)."""
 
     def __init__(self, at: str, complaint: str):
         super().__init__(complaint)
@@ -39,7 +39,8 @@ def check(configuration: "Configuration") -> None:
     *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     # One output is enough for two classes: the logit of the second
     needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
-    if outputs.kind != "numbers" or len(outputs.shape) != 1 + language or outputs.shape[-1] < needed:
+    *steps, size = outputs.shape
+    if outputs.kind != "numbers" or len(steps) != language or size is None or size < needed:
         raise Impossible(
             "network",
             f"ends with {outputs}, but there are {form.classes} classes; end with a dense layer of {form.classes}",
@@ -50,29 +51,29 @@ def check(configuration: "Configuration") -> None:
 
 def _check_rows(configuration: "Configuration") -> None:
     settings, name = configuration.settings, configuration.data.dataset
-    held, rows = settings.validation_rows, settings.train_rows
-    if registry.draws(name) and (held or not rows):
+    held_out, rows = settings.validation_rows, settings.train_rows
+    if registry.draws(name) and (held_out or not rows):
         raise Impossible(
-            "settings.validation_rows" if held else "settings.train_rows",
-            f"the training rows of {name} are drawn afresh in each epoch: say how many by train_rows, and hold out "
-            "none of them by validation_rows",
+            "settings.validation_rows" if held_out else "settings.train_rows",
+            f"the training rows of {name} are drawn afresh in each epoch: say how many in train_rows, and remove "
+            "validation_rows",
         )
-    known = rows or settings.train_rows_cap
-    if known and held >= known:
+    most = rows or settings.train_rows_cap
+    if most and held_out >= most:
         raise Impossible(
-            "settings.validation_rows", f"{held} of {known} training rows cannot be held out; ask for fewer"
+            "settings.validation_rows", f"{held_out} of {most} training rows cannot be held out; ask for fewer"
         )
 
 
 def _check_batches(configuration: "Configuration") -> None:
     settings, name = configuration.settings, configuration.data.dataset
-    whole = registry.whole_texts(configuration.data)
-    if whole and settings.batch_tokens is None:
+    whole_texts = registry.whole_texts(configuration.data)
+    if whole_texts and settings.batch_tokens is None:
         raise Impossible(
             "settings.batch_size",
             f"the texts of {name} are read whole here, so a batch needs batch_tokens in place of batch_size",
         )
-    if not whole and settings.batch_tokens is not None:
+    if not whole_texts and settings.batch_tokens is not None:
         raise Impossible(
             "settings.batch_tokens",
             f"only texts that are read whole have batches by tokens; the rows of {name} need batch_size here",
@@ -85,11 +86,10 @@ def _check_numpy(network: list[layer_specs.Layer]) -> None:
             raise Impossible(
                 f"network.{number}", "the numpy backend has dense layers with linear, relu, sigmoid and tanh only"
             )
-    if network[-1].units == 1:
-        raise Impossible(
-            f"network.{len(network) - 1}.dense.units",
-            "the numpy backend needs an output for each class, not a single one",
-        )
+        if layer is network[-1] and layer.units == 1:
+            raise Impossible(
+                f"network.{number}.dense.units", "the numpy backend needs an output for each class, not a single one"
+            )
 
 
 def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
@@ -98,7 +98,7 @@ def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
     for number, layer in enumerate(network):
         if layer.kind not in SYMBOL_BY_SYMBOL:
             raise Impossible(
-                f"network.{number}", f"a language model writes symbol by symbol, for which {layer.kind} is of no use"
+                f"network.{number}", f"a language model writes symbol by symbol, which {layer.kind} cannot do"
             )
         if layer.kind == "recurrent" and layer.cell != "lstm":
             raise Impossible(
@@ -112,9 +112,9 @@ def _trainable(layer: layer_specs.Layer) -> bool:
 
 @dataclass(frozen=True)
 class _Values:
-    """What goes from layer to layer: the shape of an example, None for a length that differs, and what it is made of.
+    """What passes from layer to layer: the shape of an example, with None for a length that varies, and its kind.
 
-    `kind`: numbers, bytes (pixels before rescale), ids (of tokens), or characters (ids that are one-hot vectors).
+    `kind`: numbers, bytes (pixels before rescale), ids (of tokens), or characters (ids as one-hot vectors).
     """
 
     shape: tuple[int | None, ...]
@@ -126,27 +126,27 @@ class _Values:
 
 def _between(network: list[layer_specs.Layer], values: _Values, classes: int) -> list[_Values]:
     """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input."""
-    every = [values]
+    between = [values]
     for number, layer in enumerate(network):
-        takes = every[-1].kind in _TAKES.get(layer.kind, ("numbers",))
-        made = _SHAPES[layer.kind](layer, every[-1], classes) if takes else None
-        if made is None:
-            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}")
-        if any(side is not None and side < 1 for side in made.shape):
-            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {every[-1]}; make it smaller")
-        every.append(made)
-    return every
+        fits = between[-1].kind in _TAKES.get(layer.kind, ("numbers",))
+        output = _output(layer, between[-1], classes) if fits else None
+        if output is None:
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {between[-1]}")
+        if any(side is not None and side < 1 for side in output.shape):
+            raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {between[-1]}; make it smaller")
+        between.append(output)
+    return between
 
 
 def check_normalization(configuration: "Configuration", rows: int) -> None:
-    """Raise Impossible where batches of these training rows leave one row to be normalised by itself."""
+    """Raise Impossible where splitting these training rows into batches leaves one to be normalised by itself."""
     size, network = configuration.settings.batch_size, configuration.network
     if size is None or (size > 1 and rows % size != 1):
         return
     form = registry.form(configuration.data)
-    every = _between(network, _Values(form.shape, form.values), form.classes)
-    for number, (layer, values) in enumerate(zip(network, every, strict=False)):
-        if layer.kind == "batch_normalization" and math.prod(values.shape[1:]) == 1:
+    between = _between(network, _Values(form.shape, form.values), form.classes)
+    for number, (layer, values) in enumerate(zip(network, between, strict=False)):
+        if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):
             raise Impossible(
                 f"network.{number}.batch_normalization",
                 f"needs more than one row in a batch, but {rows} rows in batches of {size} leave one alone; change "
@@ -154,7 +154,7 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
             )
 
 
-# What layers take where that is not numbers only
+# The kinds of values that a layer takes; all others take numbers only
 _TAKES = {
     "rescale": ("numbers", "bytes", "ids"),
     "flatten": ("numbers", "bytes", "ids"),
@@ -167,103 +167,111 @@ _TAKES = {
 }
 
 
+@singledispatch
+def _output(layer: layer_specs.LayerSpec, values: _Values, classes: int) -> _Values | None:
+    """What comes out of a layer; None where it cannot take its input."""
+    raise TypeError(layer)
+
+
+@_output.register
 def _convolution(layer: layer_specs.ConvolutionSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (int(), int(height), int(width)):
-            lost = layer.kernel - 1 - 2 * layer.padding
-            return _Values((layer.filters, height - lost, width - lost))
+            trimmed = layer.kernel - 1 - 2 * layer.padding
+            return _Values((layer.filters, height - trimmed, width - trimmed))
+    return None
 
 
+@_output.register
 def _max_pooling(layer: layer_specs.MaxPoolingSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (int(channels), int(height), int(width)):
             stride, padding = layer.stride or layer.size, 2 * layer.padding - layer.size
             return _Values((channels, (height + padding) // stride + 1, (width + padding) // stride + 1))
+    return None
 
 
-def _same(layer: layer_specs.Layer, values: _Values, _: int) -> _Values:
+@_output.register
+def _same(layer: layer_specs.RescaleSpec | layer_specs.DropoutSpec, values: _Values, _: int) -> _Values:
     return _Values(values.shape)
 
 
+@_output.register
 def _batch_normalization(layer: layer_specs.BatchNormalizationSpec, values: _Values, _: int) -> _Values | None:
     return None if values.shape[0] is None else values
 
 
+@_output.register
 def _flatten(layer: layer_specs.FlattenSpec, values: _Values, _: int) -> _Values | None:
-    return None if None in values.shape else _Values((math.prod(values.shape),), values.kind)
+    sides = [side for side in values.shape if side is not None]
+    return _Values((math.prod(sides),), values.kind) if len(sides) == len(values.shape) else None
 
 
+@_output.register
 def _dense(layer: layer_specs.DenseSpec, values: _Values, classes: int) -> _Values | None:
     *steps, inputs = values.shape
     units = classes if layer.units == "classes" else layer.units
     return None if len(steps) > 1 or inputs is None else _Values((*steps, units))
 
 
+@_output.register
 def _tokens(layer: layer_specs.TokensSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (steps,):
-            of_words = layer.level == "word"
-            return (
-                _Values((steps, layer.embedding), "numbers")
-                if of_words
-                else _Values((steps, layer.one_hot), "characters")
-            )
+            if layer.level == "word":
+                return _Values((steps, layer.embedding))
+            return _Values((steps, layer.one_hot), "characters")
+    return None
 
 
+@_output.register
 def _embedding(layer: layer_specs.EmbeddingSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (steps,):
             return _Values((steps, layer.units))
+    return None
 
 
+@_output.register
 def _bag(layer: layer_specs.BagSpec, values: _Values, _: int) -> _Values | None:
     return _Values((layer.units,)) if len(values.shape) == 1 else None
 
 
+@_output.register
 def _sequence_convolution(layer: layer_specs.SequenceConvolutionSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (steps, int()):
             return _Values((None if steps is None else steps - layer.kernel + 1, layer.filters))
+    return None
 
 
+@_output.register
 def _sequence_pooling(layer: layer_specs.SequencePoolingSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (steps, int(features)):
             return _Values((None if steps is None else -(-steps // layer.stride), features))
+    return None
 
 
+@_output.register
 def _maximum_over_steps(layer: layer_specs.MaximumOverStepsSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (_steps, int(features)):
             return _Values((features,))
+    return None
 
 
+@_output.register
 def _image_rows(layer: layer_specs.ImageRowsSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (int(channels), int(height), int(width)):
             return _Values((height, channels * width), values.kind)
+    return None
 
 
+@_output.register
 def _recurrent(layer: layer_specs.RecurrentSpec, values: _Values, _: int) -> _Values | None:
     match values.shape:
         case (steps, int()):
             return _Values((layer.units,) if layer.output == "last" else (steps, layer.units))
-
-
-_SHAPES: dict[str, Callable[[layer_specs.Layer, _Values, int], _Values | None]] = {
-    "rescale": _same,
-    "convolution": _convolution,
-    "max_pooling": _max_pooling,
-    "batch_normalization": _batch_normalization,
-    "flatten": _flatten,
-    "dropout": _same,
-    "dense": _dense,
-    "tokens": _tokens,
-    "embedding": _embedding,
-    "bag": _bag,
-    "sequence_convolution": _sequence_convolution,
-    "sequence_pooling": _sequence_pooling,
-    "maximum_over_steps": _maximum_over_steps,
-    "image_rows": _image_rows,
-    "recurrent": _recurrent,
-}
+    return None

@@ -8,7 +8,7 @@ from regrade.config.types import Value
 RESULTS = Path("results")
 # What outlives failed and killed jobs: states of runs, records of failures. Snakemake does not know of it.
 STATES = RESULTS / ".state"
-# Between the settings in a cell's name. Not a comma: a cluster's job takes that for the end of the cell's name
+# Between the settings in a cell's name. Not a comma: in a job on a cluster, Snakemake takes it for the end of the name
 # (https://github.com/snakemake/snakemake/issues/2366)
 AND = "+"
 # The files of a finished cell

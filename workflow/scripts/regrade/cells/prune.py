@@ -10,17 +10,18 @@ from regrade.cells.layout import RESULTS, STATES
 from regrade.config.params import Params
 from regrade.datasets.identity import PREPARED
 
-# Only what is named as the workflow names things is ever deleted
+# Only what has a name of the workflow's making is ever deleted
 _NAMED_BY_US = re.compile(r"(^|.*-)[0-9a-f]{8}(\.json)?")
 
 
 def unnamed(params: Params) -> list[Path]:
-    """Cell folders, selections, prepared data and states that no cell needs, at whichever scale of params.yaml.
+    """Cell folders, selections, prepared data and states that no cell needs at any scale of params.yaml.
 
-    The states of runs whose cells are finished are needed no more; those of unfinished cells, and of the finished ones
-    in a batch with them, are kept.
+    States of runs are no longer needed once their cells are finished; those of unfinished cells, and of finished ones
+    in a batch with them, still are.
     """
-    every, kept = [], set()
+    every: list[Cell] = []
+    needed: set[Path] = set()
     for scale in params.scales:
         at_scale = params.model_copy(update={"scale": scale})
         present = expansion.expand(at_scale)
@@ -28,15 +29,15 @@ def unnamed(params: Params) -> list[Path]:
         together = batching.batches(present, at_scale.present_cells_per_job).values()
         for batch in [*((cell,) for cell in present), *together]:
             if any(cell.status in ("missing", "failed") for cell in batch):
-                kept |= {path for cell in batch for path in (cell.failure, _states(cell))}
-    kept |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
-    kept |= {folder for cell in every for folder in cell.needed_data.folders}
-    found = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*"), *STATES.glob("failed/*")]
-    return sorted(path for path in found if _NAMED_BY_US.fullmatch(path.name) and path not in kept)
+                needed |= {path for cell in batch for path in (cell.failure, _states(cell))}
+    needed |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
+    needed |= {folder for cell in every for folder in cell.needed_data.folders}
+    present_paths = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*"), *STATES.glob("failed/*")]
+    return sorted(path for path in present_paths if _NAMED_BY_US.fullmatch(path.name) and path not in needed)
 
 
 def _states(cell: Cell) -> Path:
-    """The folder of the cell's run states; without its winner, that cell cannot have begun."""
+    """The folder of the cell's run states. A cell whose winner is not known yet cannot have begun."""
     winner = None
     if cell.selection and cell.selection.path.exists():
         winner = cell.selection.taken_over()

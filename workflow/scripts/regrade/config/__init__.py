@@ -1,1 +1,1 @@
-"""params.yaml, claims.yaml and reported.csv as typed objects, and what is said when they are wrong."""
+"""params.yaml, claims.yaml and reported.csv as typed objects, and the messages for mistakes in them."""

@@ -157,7 +157,7 @@ class Claims(Section):
     @model_validator(mode="after")
     def _ids_are_distinct(self) -> "Claims":
         ids = [claim.id for claim in self.claims]
-        if twin := next((one for one in ids if ids.count(one) > 1), None):
+        if twin := next((name for name in ids if ids.count(name) > 1), None):
             raise ValueError(f"the claim {twin} is there twice; rename one")
         return self
 

@@ -1,4 +1,4 @@
-"""One sentence for what is wrong with a value, from what pydantic reports; and what may have been meant."""
+"""One sentence about what is wrong with a value, from pydantic's report, and a guess at what was meant."""
 
 import difflib
 import json
@@ -9,9 +9,9 @@ from pydantic_core import ErrorDetails
 
 
 def first_mistake(error: ValidationError) -> tuple[str, str]:
-    """The dotted path of the first mistake in `error`, and what is wrong there, with the number of further mistakes."""
+    """The dotted path of the first mistake in `error`, and what is wrong there, with the count of further mistakes."""
     mistakes = error.errors()
-    # A value that fits none of a union's types is reported once per type: the deepest complaint is the useful one
+    # A value that fits no type of a union is reported once per type; the deepest complaint is the useful one
     first = max(
         mistakes, key=lambda mistake: len(mistake["loc"]) if _path(mistake)[:4] == _path(mistakes[0])[:4] else 0
     )
@@ -26,7 +26,7 @@ _UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[")
 
 
 def _path(mistake: ErrorDetails) -> list[str]:
-    # A sentence has no line breaks, whatever a key has
+    # A key may contain line breaks, but a sentence must not
     return [str(part).replace("\n", "\\n") for part in mistake["loc"] if not _is_union_tag(str(part))]
 
 
@@ -43,9 +43,9 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "missing":
             return "this key is missing; add it"
         case "literal_error":
-            return f"{shown} is none of {context['expected']}"
+            return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is none of the layers {context['expected_tags']}"
+            return f"{context['tag']!r} is not one of the layers {context['expected_tags']}"
         case "value_error":
             return str(context["error"])
         case "too_short":
@@ -55,12 +55,12 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "none_required":
             return f"{shown} has no meaning here; remove this key"
         case "finite_number":
-            return f"{shown} is no finite number"
+            return f"{shown} is not a finite number"
     message = mistake["msg"].removeprefix("Input ").replace("valid integer", "whole number")
     return f"{shown if len(shown) < 80 else 'the value'} {message}"
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by a name that is not there; else what is."""
+    """What may have been meant by an unknown name; failing that, the names that are known."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"

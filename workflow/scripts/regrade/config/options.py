@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# How many of something are generated: more than any study asks for, and less than a machine cannot hold
+# How many of something are generated: the limit is more than any study asks for, and still fits into memory
 Many = Annotated[int, Field(gt=0, le=10_000_000)]
 
 

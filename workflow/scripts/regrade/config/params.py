@@ -1,4 +1,4 @@
-"""params.yaml as typed objects. Whatever is wrong with it is said in one sentence, before any job starts."""
+"""params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,7 +45,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _scale_is_known(self) -> "Params":
         if self.scale not in self.scales:
-            raise ValueError(f"scale: {self.scale!r} is none of {', '.join(self.scales)}")
+            raise ValueError(f"scale: {self.scale!r} is not one of {', '.join(self.scales)}")
         return self
 
     @model_validator(mode="after")
@@ -54,7 +54,7 @@ class Params(Section):
             for name, experiment in content.experiments.items():
                 for scale in experiment.at_most.keys() - self.scales.keys():
                     raise ValueError(
-                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is none of {', '.join(self.scales)}"
+                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {', '.join(self.scales)}"
                     )
         return self
 
@@ -62,7 +62,9 @@ class Params(Section):
     def _kept_models_are_of_seeds(self) -> "Params":
         for seed in self.keep_models:
             if seed not in self.seeds:
-                raise ValueError(f"keep_models: {seed} is none of the seeds, so it is not trained; remove it or add it")
+                raise ValueError(
+                    f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import csv
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from regrade.config.types import Value
 from regrade.core import yaml_files
@@ -11,9 +11,9 @@ from regrade.core.errors import UserError
 from regrade.core.yaml_files import number
 
 COLUMNS = ("source", "experiment", "cell", "metric", "value", "note")
-# What a line may say of a cell beyond its settings: which part of its results it means
+# What a line may say about a cell beside its settings: which part of its results it means
 SELECTORS = ("layer", "epoch", "prompt", "run")
-# Metrics that are no column of the collected runs: those whose values are no numbers, those of one epoch, all others
+# Metrics that are not columns of the collected runs: those whose values are texts, those of one epoch, all others
 TEXTS = ("layer_sizes", "selected")
 BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 SPECIAL = (
@@ -24,9 +24,20 @@ ALIASES = {
     "test_accuracy_last_step": "test_accuracy_last_epoch",
     "test_accuracy_max": "test_accuracy_best_epoch",
 }
-# What a line may call a layer that goes by another name here
+# What a line may call a layer that has another name here
 LAYERS = {"lstm": "recurrent", "gru": "recurrent"}
 STUDIES = Path(__file__).resolve().parents[3] / "studies"
+
+
+class ReportedNumber(TypedDict):
+    """A line: where the source states it, of which cell of which experiment, and what (`value` as the text it is)."""
+
+    source: str
+    experiment: str
+    cell: dict[str, Value]
+    metric: str
+    value: str
+    note: str
 
 
 def path(study: str) -> Path:
@@ -34,20 +45,17 @@ def path(study: str) -> Path:
     return STUDIES / study / "reported.csv"
 
 
-def rows(study: str) -> list[dict[str, Any]]:
-    """All reported numbers: source, experiment, cell (dict of settings), metric, value (as text), note.
-
-    A study without a reported.csv has none. UserError names the line that is not as it should be.
-    """
+def rows(study: str) -> list[ReportedNumber]:
+    """All reported numbers; none for a study without a reported.csv. UserError names the first line that is wrong."""
     return [row for _, row in numbered(study)]
 
 
-def numbered(study: str) -> list[tuple[int, dict[str, Any]]]:
-    """As `rows`, each row with the number of its line."""
+def numbered(study: str) -> list[tuple[int, ReportedNumber]]:
+    """As `rows`, each row after the number of its line."""
     if not path(study).exists():
         return []
     try:
-        # With the mark that spreadsheets put at the beginning, or without
+        # utf-8-sig: spreadsheets may put a byte order mark at the beginning
         with path(study).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             header = reader.fieldnames or ()
@@ -62,13 +70,20 @@ def numbered(study: str) -> list[tuple[int, dict[str, Any]]]:
         raise UserError(f"{path(study)} cannot be read ({error.strerror})") from error
 
 
-def _row(row: dict[str, Any], where: str) -> dict[str, Any]:
-    """A row as `rows` gives it. UserError, beginning with `where`, when it is not as it should be."""
+def _row(row: dict[str, Any], where: str) -> ReportedNumber:
+    """A row as `rows` gives it. UserError, beginning with `where`, when it is wrong."""
     if None in row or None in row.values():
         raise UserError(f"{where}: has not as many values as the first line has columns; quote values with a comma")
     if row["metric"] not in TEXTS and not _is_number(row["value"].removeprefix(">=")):
-        raise UserError(f"{where}: the value {row['value']!r} is no number; write it as 0.5 or >=0.5")
-    return row | {"cell": _cell(row["cell"], where)}
+        raise UserError(f"{where}: the value {row['value']!r} is not a number; write it as 0.5 or >=0.5")
+    return ReportedNumber(
+        source=row["source"],
+        experiment=row["experiment"],
+        cell=_cell(row["cell"], where),
+        metric=row["metric"],
+        value=row["value"],
+        note=row["note"],
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -102,5 +117,4 @@ def winner(study: str, experiment: str, metric: str) -> dict[str, Value]:
         raise UserError(
             f"{path(study)}: states no {metric} for {experiment}, so there is no reported winner; use measured"
         )
-    settings: dict[str, Value] = max(candidates, key=lambda row: float(row["value"]))["cell"]
-    return settings
+    return max(candidates, key=lambda row: float(row["value"]))["cell"]

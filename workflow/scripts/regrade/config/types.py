@@ -1,20 +1,20 @@
 """The types of values in params.yaml, claims.yaml and the like: names, numbers within bounds, sections."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from regrade.core.yaml_files import number
 
-# A name becomes a part of files' names, of which a file system allows 255 bytes
+# A name becomes part of file names, for which a file system allows 255 bytes
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
-# Whole numbers are kept in 32 bits by some of the files, and real ones in float32 by the networks
+# Some files store whole numbers in 32 bits, and networks store real numbers as float32
 NUMBER = BeforeValidator(number)
 Whole = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
 Count = Annotated[int, Field(gt=0, lt=2**31), NUMBER]
-# Of units and the like: what a machine's memory can hold is for the machine to say
+# For units and the like, where the limit is the machine's memory
 Size = Annotated[int, Field(gt=0, le=10**15), NUMBER]
 Real = Annotated[float, Field(ge=-1e30, le=1e30), NUMBER]
 NonNegative = Annotated[float, Field(ge=0, le=1e30), NUMBER]
@@ -31,11 +31,16 @@ Metric = Literal[
 
 
 def distinct(values: list[Any]) -> list[Any]:
-    """The values, for pydantic. ValueError for one that is there twice."""
+    """The values unchanged, as a validator of pydantic returns them. ValueError for one that is there twice."""
     for position, value in enumerate(values):
         if value in values[:position]:
             raise ValueError(f"{json.dumps(value)} is there twice; remove one")
     return values
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 Seeds = Annotated[list[Whole], AfterValidator(distinct)]

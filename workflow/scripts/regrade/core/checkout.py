@@ -1,4 +1,4 @@
-"""Which copy of this package runs: the one of the project at hand, whichever others are installed."""
+"""Which copy of this package runs: that of the current project, whichever others are installed."""
 
 import os
 import sys
@@ -21,15 +21,15 @@ def require(scripts: Path) -> None:
 
 
 def prefer(scripts: Path) -> None:
-    """Have the processes that this one starts import the package from `scripts`, as this one must, else UserError."""
+    """Make child processes import the package from `scripts`. UserError when this process did not."""
     require(scripts)
     _put_first(scripts)
 
 
 def run_own() -> None:
-    """Start the present command again by the package of the project in the working directory, if that is another.
+    """Start the command again with the package of the project in the working directory, if that is another copy.
 
-    UserError when Python does not take that one even if it is told to. Elsewhere than in a project nothing happens.
+    UserError when Python imports another copy even when told not to. Outside a project nothing happens.
     """
     own = IN_PROJECT.resolve()
     if not own.is_dir() or own == PACKAGE:

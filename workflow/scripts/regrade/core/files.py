@@ -17,19 +17,19 @@ SEAL = "seal"
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Give an empty file beside `path` to write to, renamed to `path` only when the block ends without an error.
+    """Yield an empty file beside `path` to write to, renamed to `path` only when the block ends without an error.
 
     Its permissions are those of any new file, whatever the block does.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Named before it is there: an interruption at any moment finds it inside the `try`
+    # Named before it exists, so that it is removed whenever an interruption comes
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         partial.touch()
         mode = partial.stat().st_mode
         yield partial
-        # Some libraries put a private file in its place; who may read it is for the umask to say
+        # Some libraries replace it by a private file, but the umask should decide who may read it
         if partial.stat().st_mode != mode:
             partial.chmod(S_IMODE(mode))
         partial.replace(path)
@@ -39,9 +39,9 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside `folder`, renamed to `folder` only when the block ends without an error."""
+    """Yield an empty folder beside `folder`, renamed to `folder` only when the block ends without an error."""
     partial = folder.with_name(f".{folder.name}.part")
-    # There from an attempt that was killed
+    # Left by an attempt that was killed
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -96,9 +96,9 @@ def _canonical(content: object) -> bytes:
 
 
 def _seal(content: dict[str, Any]) -> str:
-    """SHA-256 of the object as it is after it was written and read (keys are texts then), without its seal."""
-    read = {key: value for key, value in json.loads(_canonical(content)).items() if key != SEAL}
-    return hashlib.sha256(_canonical(read)).hexdigest()
+    """SHA-256 of the object as it will be read back, when all keys are strings, without its seal."""
+    read_back = {key: value for key, value in json.loads(_canonical(content)).items() if key != SEAL}
+    return hashlib.sha256(_canonical(read_back)).hexdigest()
 
 
 def sha256(path: Path | str) -> str:

@@ -5,12 +5,16 @@ import hashlib
 from collections.abc import Set
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from regrade.core.checkout import PACKAGE
 from regrade.core.errors import UserError
 
-# How files are written and errors are said is no part of what a result means
+# How files are written and errors are worded is no part of what a result means
 APART = frozenset({"regrade.core"})
+
+# A module, by its name or its file
+Module = TypeVar("Module", bound=str | Path)
 
 
 @cache
@@ -21,19 +25,19 @@ def code(*modules: str | Path, apart: frozenset[str] = APART) -> str:
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:8]
 
 
-def closure(*modules: str | Path, apart: frozenset[str] = APART) -> set[str | Path]:
+def closure(*modules: Module, apart: frozenset[str] = APART) -> set[str | Module]:
     """`modules`, the packages that they are in, and all that they import, except modules and packages `apart`.
 
     Only modules of this package count, named as in an import (regrade.training.job), and those given as a file, where
     there is one. An import inside a function counts like any other; what is imported for type checkers only does not.
     """
-    reached: set[str | Path] = set()
-    waiting = {module for module in modules if isinstance(module, str) or module.exists()}
+    reached: set[str | Module] = set()
+    waiting: set[str | Module] = {module for module in modules if isinstance(module, str) or module.exists()}
     while waiting:
         module = waiting.pop()
         reached.add(module)
-        found = (_parse(module)[1] | _packages(module)) - reached
-        waiting |= {name for name in found if not is_within(name, apart)}
+        imported = _parse(module)[1] | _packages(module)
+        waiting |= {name for name in imported - reached if not is_within(name, apart)}
     return reached
 
 
@@ -67,7 +71,7 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
     try:
         tree = _Meaning().visit(ast.parse(path.read_text("utf-8")))
     except SyntaxError as error:
-        raise UserError(f"{path}, line {error.lineno}: {error.msg}; mend it") from error
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; correct it") from error
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

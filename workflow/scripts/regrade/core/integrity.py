@@ -1,4 +1,4 @@
-"""Whether files are still as they were written. What is not is deleted, so that the next run makes it again."""
+"""Whether files are still as they were written. Damaged ones are deleted, so that the next run makes them again."""
 
 import shutil
 from collections.abc import Iterable
@@ -8,20 +8,20 @@ from typing import Any
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, sha256
 
-NAMED = 10  # of many damaged files, so many are named
+MOST_NAMED = 10  # damaged files that a message names
 
 
 def verify(folders: Iterable[Path], card: str, restored_by: str = "snakemake") -> None:
     """Compare the files of each folder with the checksums that its card lists under `sha256`.
 
-    A folder with a damaged or missing file is deleted: its name says what it has to hold, so that it can be made again.
+    A folder with a damaged or missing file is deleted; since its name says what it must contain, it can be made again.
     UserError names those files, and `restored_by`, the command that makes the folder again.
     """
     _delete({folder: file for folder in folders if (file := damaged(folder, card))}, restored_by)
 
 
 def verify_files(checksums: dict[Path, str]) -> None:
-    """Compare files with their checksums. Damaged ones are deleted, and UserError names them and those missing."""
+    """Compare files with their checksums. Damaged ones are deleted, and UserError names these and any missing ones."""
     _delete({path: path for path, expected in checksums.items() if not _is(path, expected)})
 
 
@@ -54,7 +54,7 @@ def _read(path: Path, deleted: Path) -> dict[str, Any]:
 
 
 def damaged(folder: Path, card: str, only: str | None = None) -> Path | None:
-    """The first file that is not what the card says, which may be the card itself; None when all are.
+    """The first file that does not match the card, which may be the card itself; None when all match.
 
     `only`: the one file to compare, instead of all.
     """
@@ -76,15 +76,15 @@ def _is(path: Path, expected: str) -> bool:
 
 
 def _delete(shown_by: dict[Path, Path], restored_by: str = "snakemake") -> None:
-    """Delete what is damaged, given with the file that shows it; UserError says so, or what is left to delete."""
+    """Delete what is damaged, each with the file that shows it. UserError says so, or what could not be deleted."""
     if not shown_by:
         return
     for path in shown_by:
         # Another job may be deleting it, too
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    files = ", ".join(str(file) for file in list(shown_by.values())[:NAMED])
-    if len(shown_by) > NAMED:
-        files += f" and {len(shown_by) - NAMED} more"
-    left = " ".join(str(path) for path in shown_by if path.exists())
-    mend = f"delete {left}, then run" if left else "what is left of it was deleted: run"
-    raise UserError(f"{files}: damaged or missing; {mend} `{restored_by}` again to restore it")
+    files = ", ".join(str(file) for file in list(shown_by.values())[:MOST_NAMED])
+    if len(shown_by) > MOST_NAMED:
+        files += f" and {len(shown_by) - MOST_NAMED} more"
+    undeleted = " ".join(str(path) for path in shown_by if path.exists())
+    remedy = f"delete {undeleted}, then run" if undeleted else "what is left of it was deleted: run"
+    raise UserError(f"{files}: damaged or missing; {remedy} `{restored_by}` again to restore it")

@@ -1,4 +1,4 @@
-"""Where and by what a result was made."""
+"""What a result was made with: commit, versions, memory."""
 
 import importlib.metadata
 import os
@@ -17,7 +17,7 @@ LIBRARIES = ("torch", "numpy", "safetensors", "pyarrow")
 def commit() -> dict[str, Any]:
     """The commit of the project's code and whether tracked files differ from it; both None outside a git checkout.
 
-    Only a repository that has this package where the project has it counts, not one that it happens to lie in.
+    Only a repository with this package in its usual place counts, not just any that contains it.
     """
     # Git's variables, as its hooks set them, may name another repository
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -9,16 +9,16 @@ import yaml
 from regrade.core.errors import UserError
 
 _NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
-# From here on, neighbouring whole numbers are the same floating-point number
+# From here on, not every whole number is a floating-point number
 _EXACT = 2**53
-# Longer whole numbers are too large for anything here
+# Whole numbers with more digits are too large for any use here
 _DIGITS = 30
 
 
 def number(value: object) -> object:
-    """The number that a text writes (1e-05, +3, 1_000), and any other value as it is; whole numbers as int.
+    """The number that a text stands for (1e-05, +3, 1_000), whole ones as int; any other value unchanged.
 
-    YAML 1.1 takes 1e-05, as DVC and Python write it, for a text. 1000, 1000.0 and 1e3 are the same number.
+    YAML 1.1 reads 1e-05, as DVC and Python write it, as text. 1000, 1000.0 and 1e3 are the same number.
     """
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         try:
@@ -32,7 +32,7 @@ def number(value: object) -> object:
 
 
 class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """PyYAML's safe loader with the plain values of YAML 1.2, and with an error for a key that is there twice."""
+    """PyYAML's safe loader with the plain values of YAML 1.2, and an error for duplicate keys."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
@@ -52,11 +52,11 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
         return float(text.lower().replace(".", "")) if _NOT_FINITE.fullmatch(text) else number(text)
 
     def construct_date(self, node: yaml.ScalarNode) -> str:
-        """A date is a text, but one that does not exist is no YAML to Snakemake."""
+        """Dates stay text, but one that does not exist is an error, as it is for Snakemake."""
         try:
             self.construct_yaml_timestamp(node)
         except ValueError as error:
-            problem = f"there is no date {node.value} ({error}); put it into quotes if it is a text"
+            problem = f"there is no date {node.value} ({error}); quote it if it is meant as text"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
         return str(node.value)
 
@@ -89,7 +89,7 @@ def parse(text: str, where: str) -> object:
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{where} is not YAML: {_sentence(error)}") from None
     except RecursionError:
-        raise UserError(f"{where} is not YAML that can be read: it is nested too deeply") from None
+        raise UserError(f"{where} cannot be read as YAML: it is nested too deeply") from None
 
 
 def read(path: Path | str) -> object:

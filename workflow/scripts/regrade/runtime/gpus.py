@@ -14,12 +14,12 @@ POLL_SECONDS = 0.5
 
 
 def count() -> int:
-    """How many GPUs this machine has, asked of the driver: importing PyTorch for it would take a second."""
+    """How many GPUs this machine has, as the driver says: importing PyTorch would take a second."""
     try:
-        driver, found = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
+        driver, number = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
     except OSError:
         return 0
-    return found.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(found)) == 0 else 0
+    return number.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(number)) == 0 else 0
 
 
 def visible() -> list[str]:

@@ -35,7 +35,7 @@ def sentence(error: Exception, log: Path | str) -> str:
 
 
 def explain(error: Exception) -> str | None:
-    """One sentence for an error that is the user's to mend; None for a fault of the program."""
+    """One sentence for an error that the user can fix; None for a bug."""
     if isinstance(error, UserError):
         return str(error)
     number, place = getattr(error, "errno", None), getattr(error, "filename", None)
@@ -60,7 +60,7 @@ def explain(error: Exception) -> str | None:
     return None
 
 
-# What PyTorch says of a tensor that the memory, or no memory at all, can hold
+# What PyTorch says about a tensor that is too large for the memory, or for any memory
 _NO_MEMORY = ("can't allocate memory", "calculation overflowed")
 
 

@@ -1,4 +1,4 @@
-"""The three accuracies of a run, and what else a history says in one number."""
+"""The three accuracies of a run, and the other metrics of its history."""
 
 import math
 
@@ -9,11 +9,11 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
     """Metrics of one run from its history: one row per evaluation of `rows` rows of `split`, in order.
 
     For split test:
-    test_accuracy_best_epoch: at the epoch with the highest test accuracy; what most reports quote, and optimistic.
+    test_accuracy_best_epoch: at the epoch with the highest test accuracy; what most reports quote, though optimistic.
     test_accuracy_cross_fitted: the epoch is chosen on one half of the test rows and scored on the other, both ways.
     test_accuracy_last_epoch: after the last epoch.
     The first of equally good epochs counts. `peeking` is the first accuracy minus the second.
-    For split validation the names begin with validation. Of a language model, see `_of_language`.
+    For split validation the names begin with validation. For a language model, see `_of_language`.
     """
     if f"{split}_correct_even" not in history:
         return _of_language(history, split)
@@ -40,12 +40,12 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
 def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:
     """Metrics of a language model: losses in nats per token, shares of valid texts after the last epoch."""
     last, loss = history.iloc[-1], f"{split}_loss"
-    shares = {f"{name}_last_epoch": last[name] for name in history if name.startswith("valid_")}
+    shares = {f"{name}_last_epoch": last[name] for name in history.columns if name.startswith("valid_")}
     return shares | {
         "train_loss_last_epoch": last["train_loss"],
         f"{loss}_last_epoch": last[loss],
         f"{loss}_best": history[loss].min(),
-        "best_epoch": history.loc[history[loss].idxmin(), "epoch"],
+        "best_epoch": history["epoch"].iloc[history[loss].argmin()],
         f"{split}_accuracy_last_epoch": last[f"{split}_accuracy"],
         "train_seconds": history["seconds"].sum(),
     }

@@ -1,4 +1,4 @@
-"""What a report states, beside what was measured of the same thing: one Comparison per line of reported.csv."""
+"""What a report states beside what was measured for it: one Comparison per line of reported.csv."""
 
 import json
 from collections.abc import Callable
@@ -10,20 +10,29 @@ import pyarrow.parquet as pq
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.config import reported
+from regrade.config.reported import ReportedNumber
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
+from regrade.datasets import registry
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2
 
+# What was measured, and where one more run lies if that takes more than the estimate to tell
+Measured = tuple[Estimate, tuple[float, float] | None]
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """A stated value, and what was measured. `text`: what a text is compared with, for values that are no numbers."""
+    """A stated value, and what was measured: an estimate of a number, or a text.
 
-    row: dict
+    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `prediction`: where
+    one more run lies, if that takes more than the estimate to tell.
+    """
+
+    row: ReportedNumber
     cell: Cell | None
     stated: float | str
     at_least: bool = False
@@ -34,7 +43,7 @@ class Comparison:
 
     @property
     def measured(self) -> bool:
-        """Whether there is anything to compare with."""
+        """Whether there is anything to compare the stated value with."""
         return self.text is not None or (self.estimate is not None and self.estimate.seeds > 0)
 
 
@@ -45,44 +54,48 @@ def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
     return [_compare(study, lines, line, number, measurements) for number, line in numbered]
 
 
-def _compare(study: str, lines: list[dict], row: dict, number: int, measurements: Measurements) -> Comparison:
+def _compare(
+    study: str, lines: list[ReportedNumber], row: ReportedNumber, number: int, measurements: Measurements
+) -> Comparison:
     cell, note = _cell(study, row, number, measurements), row["note"]
     value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
         return Comparison(row, None, value, note=note or "params.yaml has no such cell")
-    ran = len(measurements.of(cell)) > 0
+    trained = len(measurements.of(cell)) > 0
     if metric in _TEXTS:
-        return Comparison(row, cell, value, text=_TEXTS[metric](measurements, cell, row) if ran else None, note=note)
+        text = _TEXTS[metric](measurements, cell, row) if trained else None
+        return Comparison(row, cell, value, text=text, note=note)
     try:
         stated = float(value)
     except ValueError:
-        raise UserError(f"{reported.path(study)}, line {number}: the value {value!r} is no number") from None
-    if not ran:
+        raise UserError(f"{reported.path(study)}, line {number}: the value {value!r} is not a number") from None
+    if not trained:
         return Comparison(row, cell, stated, at_least, note=note)
     if metric == "train_seconds":
         return _ratio(study, lines, row, cell, stated, measurements)
     special = _SPECIAL.get(metric)
-    found, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
-    return Comparison(row, cell, stated, at_least, found, prediction, note=note)
+    ours, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
+    return Comparison(row, cell, stated, at_least, ours, prediction, note=note)
 
 
-def _cell(study: str, row: dict, number: int, measurements: Measurements) -> Cell | None:
+def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> Cell | None:
     """The cell that a line names; None where params.yaml asks for no cell with these values."""
     where = f"{reported.path(study)}, line {number}"
-    every = measurements.find(row["experiment"])
-    if not every:
+    of_experiment = measurements.find(row["experiment"])
+    if not of_experiment:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
     settings = {key: value for key, value in row["cell"].items() if key not in reported.SELECTORS}
-    if unknown := [key for key in settings if key not in every[0].varying and every[0].settings.get(key) is None]:
+    first = of_experiment[0]
+    if unknown := [key for key in settings if key not in first.varying and first.settings.get(key) is None]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
-    varying = {key: value for key, value in settings.items() if key in every[0].varying}
-    found = measurements.find(row["experiment"], **varying)
-    if len(found) > 1 and row["metric"].startswith("activation"):  # of the network that the source shows: its best
-        return best(found, measurements, "test_accuracy_best_epoch")
-    if len(found) > 1:
-        raise UserError(f"{where}: names {len(found)} cells of {row['experiment']}; add settings to the column cell")
-    return found[0] if found else None
+    varying = {key: value for key, value in settings.items() if key in first.varying}
+    cells = measurements.find(row["experiment"], **varying)
+    if len(cells) > 1 and row["metric"].startswith("activation"):  # of the network that the source shows: its best
+        return best(cells, measurements, "test_accuracy_best_epoch")
+    if len(cells) > 1:
+        raise UserError(f"{where}: names {len(cells)} cells of {row['experiment']}; add settings to the column cell")
+    return cells[0] if cells else None
 
 
 def best(cells: list[Cell], measurements: Measurements, metric: str, goal: str = "highest") -> Cell:
@@ -99,21 +112,25 @@ def _plain(measurements: Measurements, cell: Cell, metric: str) -> Estimate:
 
 
 def _ratio(
-    study: str, lines: list[dict], row: dict, cell: Cell, stated: float, measurements: Measurements
+    study: str,
+    lines: list[ReportedNumber],
+    row: ReportedNumber,
+    cell: Cell,
+    stated: float,
+    measurements: Measurements,
 ) -> Comparison:
-    """Seconds of different machines can be compared only as ratios: to the first that the source states."""
+    """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     unit = _cell(study, first, 0, measurements)
     ours, base = (measurements.values(one, "train_seconds") for one in (cell, unit or cell))
     seeds = sorted(set(ours.index) & set(base.index))
-    row = row | {"metric": "train_seconds_ratio"}
-    found = estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
-    return Comparison(
-        row, cell, stated / float(first["value"]), estimate=found, note="ratio to the first; " + row["note"]
-    )
+    note = "ratio to the first; " + row["note"]
+    row = {**row, "metric": "train_seconds_ratio"}
+    ratios = estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
+    return Comparison(row, cell, stated / float(first["value"]), estimate=ratios, note=note)
 
 
-def _by_epoch(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
+def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """A value at one epoch."""
     curve = measurements.curve(cell)
     return estimate(
@@ -121,29 +138,30 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estima
     ), None
 
 
-def _steps(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
+def _steps(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the accuracy at which the experiment counts as converged."""
     return estimate(measurements.values(cell, "epochs_to_converge").to_numpy() * steps_per_epoch(cell)), None
 
 
-def _steps_above_chance(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
+def _steps_above_chance(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the test accuracy is above chance for the first time."""
-    right = measurements.correct(cell, "test_accuracy_last_epoch")
-    if right is None:
+    answers = measurements.correct(cell, "test_accuracy_last_epoch")
+    if answers is None:
         return estimate([]), None
-    bound = ABOVE_CHANCE / len(np.unique(right.labels))
+    bound = ABOVE_CHANCE / len(np.unique(answers.labels))
     curve = measurements.curve(cell)
     first = curve[curve["test_accuracy"] >= bound].groupby("seed")["epoch"].min()
     epochs = first.reindex(curve["seed"].unique()).fillna(curve["epoch"].max())
     return estimate(epochs.to_numpy() * steps_per_epoch(cell)), None
 
 
-def _parameters(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
-    """Trainable parameters, of the network or of its layer of this kind."""
+def _parameters(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+    """Trainable parameters, of the network or of its layers of one kind."""
     runs = measurements.of(cell)
     if "layer" not in row["cell"]:
         return estimate(runs["parameters"].to_numpy()), None
-    kind = reported.LAYERS.get(row["cell"]["layer"], row["cell"]["layer"])
+    layer = str(row["cell"]["layer"])
+    kind = reported.LAYERS.get(layer, layer)
     counts = [_layers(text) for text in runs["parameters_by_layer"]]
     return estimate(
         [sum(count for name, count in one.items() if name.rstrip("0123456789") == kind) for one in counts]
@@ -151,31 +169,34 @@ def _parameters(measurements: Measurements, cell: Cell, row: dict) -> tuple[Esti
 
 
 def _layers(text: str) -> dict[str, int]:
-    return json.loads(text)
+    """The numbers of parameters by layer, from the column of the collected runs."""
+    counts: dict[str, int] = json.loads(text)
+    return counts
 
 
-def _samples(valid: bool) -> Callable:
+def _samples(valid: bool) -> Callable[[Measurements, Cell, ReportedNumber], Measured]:
     """Of ten texts written from one prompt after the last epoch, how many are valid; over all prompts and seeds."""
 
-    def count(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, tuple[float, float] | None]:
+    def count(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
         table = pq.read_table(checked(cell.folder, PREDICTIONS, RECORD)).to_pandas()
         table = table[(table["kind"] == "prompted") & (table["epoch"] == table["epoch"].max())]
-        right = table["first_error"].isna() == valid
-        counts = 10 * right.groupby([table["seed"], table["prompt"]]).mean()  # a prompt may have been drawn twice
+        counted = table["first_error"].isna() == valid
+        counts = 10 * counted.groupby([table["seed"], table["prompt"]]).mean()  # a prompt may have been drawn twice
         tail = (1 - LEVEL) / 2
-        # The source's prompts are not ours: what one more prompt gives is seen from all that there are
-        return estimate(counts.groupby("seed").mean().to_numpy()), tuple(np.quantile(counts, [tail, 1 - tail]))
+        low, high = np.quantile(counts, [tail, 1 - tail])
+        # The source's prompts are not ours: all of ours together show what one more prompt would give
+        return estimate(counts.groupby("seed").mean().to_numpy()), (low, high)
 
     return count
 
 
-def _activation(statistic: int) -> Callable:
-    """Mean (0) or standard deviation (1) of a ReLU's activations, of the seeds whose weights are kept: one."""
+def _activation(statistic: int) -> Callable[[Measurements, Cell, ReportedNumber], Measured]:
+    """Mean (0) or standard deviation (1) of a ReLU's activations, for the one seed whose weights are kept."""
 
-    def measure(measurements: Measurements, cell: Cell, row: dict) -> tuple[Estimate, None]:
-        found = measurements.once((cell.folder.as_posix(), "activations"), lambda: _activations(cell))
-        layer = f"convolution{row['cell']['layer'].removeprefix('relu')}"
-        return estimate([found[layer][statistic]] if found else []), None
+    def measure(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+        activations = measurements.once((cell.folder.as_posix(), "activations"), lambda: _activations(cell))
+        layer = f"convolution{str(row['cell']['layer']).removeprefix('relu')}"
+        return estimate([activations[layer][statistic]] if activations else []), None
 
     return measure
 
@@ -191,31 +212,41 @@ def _activations(cell: Cell) -> dict[str, tuple[float, float]]:
     return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))
 
 
-def _layer_sizes(measurements: Measurements, cell: Cell, row: dict) -> str:
-    """The sizes of the layers of a network of dense layers, 2-30-2: found from the numbers of their parameters."""
+def _layer_sizes(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
+    """The sizes of the layers of a network of dense layers, as in 2-30-2, from the numbers of their parameters."""
     counts = list(_layers(measurements.of(cell)["parameters_by_layer"].iloc[0]).values())
-    units = cell.configuration().network[0].units
+    configuration = cell.configuration()
+    first, *_ = [layer for layer in configuration.network if layer.kind == "dense"]
+    units = registry.form(configuration.data).classes if first.units == "classes" else first.units
     sizes = [counts[0] // units - 1, units]
     for count in counts[1:]:
         sizes.append(count // (sizes[-1] + 1))
     return "-".join(map(str, sizes))
 
 
-def _selected(measurements: Measurements, cell: Cell, row: dict) -> str:
-    """The settings that the cell took over from the winner, those that the source names."""
-    chosen = cell.selection.taken_over()
+def _selected(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
+    """The settings that the cell took over from the winner, as far as the source names them."""
+    chosen = cell.selection.taken_over() if cell.selection else {}
     keys = [part.partition("=")[0] for part in row["value"].split(";")]
     return ";".join(f"{key}={chosen.get(key)}" for key in keys)
 
 
 def steps_per_epoch(cell: Cell) -> int:
-    """Steps of the optimizer in an epoch of a cell whose settings give the training rows."""
+    """Steps of the optimizer in an epoch. ValueError for a cell whose settings do not say how many rows it trains on.
+
+    `regrade.statistics.references` lets no line of reported.csv ask for steps of such a cell.
+    """
     settings = cell.configuration().settings
+    if settings.train_rows is None or settings.batch_size is None:
+        raise ValueError(f"{cell.experiment} needs train_rows and batch_size for its steps to be counted")
     return -(-settings.train_rows // settings.batch_size)
 
 
-_TEXTS: dict[str, Callable] = {"layer_sizes": _layer_sizes, "selected": _selected}
-_SPECIAL: dict[str, Callable] = {
+_TEXTS: dict[str, Callable[[Measurements, Cell, ReportedNumber], str]] = {
+    "layer_sizes": _layer_sizes,
+    "selected": _selected,
+}
+_SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = {
     **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,

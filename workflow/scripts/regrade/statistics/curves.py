@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-# Single evaluations are noisy; statements about the end, or about before and after, are about means over this share
+# Single evaluations are noisy: the end of a curve, or a stretch of it, is the mean over a tenth of the evaluations
 TENTH = 10
 
 
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is lowest."""
-    return float(history.loc[history[of].idxmin(), "epoch"])
+    return float(history["epoch"].iloc[history[of].argmin()])
 
 
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is highest."""
-    return float(history.loc[history[of].idxmax(), "epoch"])
+    return float(history["epoch"].iloc[history[of].argmax()])
 
 
 def rise_after_lowest(history: pd.DataFrame, of: str) -> float:
@@ -69,7 +69,7 @@ def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
 
 
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
-    """The first epoch at which the curve is at `value` or above; the last epoch where it never is: at least so many."""
+    """The first epoch at which the curve is at `value` or above; where it never is, the last: a lower bound."""
     reached = history.loc[history[of] >= value, "epoch"]
     return float(reached.iloc[0] if len(reached) else history["epoch"].iloc[-1])
 

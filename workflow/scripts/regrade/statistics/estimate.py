@@ -1,16 +1,18 @@
 """A mean over seeds and test rows, with the uncertainty that both leave, and what it says about a bound."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
 LEVEL = 0.95
-# How sure a planned experiment shall be to see the effect that was seen here
+# How probably a planned experiment should see the effect that was seen here
 POWER = 0.8
 MOST_SEEDS = 1000
-# Smaller p-values of both seeds and rows are not told apart
+# The least p-value of both seeds and rows that is computed
 LEAST_P = 1e-12
 
 
@@ -31,16 +33,24 @@ class Estimate:
     @property
     def error(self) -> float:
         """Standard error of `value` as an estimate of the mean over all seeds and all rows that there could be."""
-        return math.sqrt(self.seed_variance / self.seeds + self.row_variance)
+        return self._error(self.seeds)
+
+    def _error(self, seeds: float) -> float:
+        """The standard error with this number of seeds, if the variances are as estimated."""
+        return math.sqrt(self.seed_variance / seeds + self.row_variance)
 
     def half_width(self, tail: float) -> float:
-        """Half the width of the interval that leaves out this probability at each side.
+        """Half the width of the interval that leaves out this probability on each side."""
+        return self._half_width(tail, self.seeds)
+
+    def _half_width(self, tail: float, seeds: float) -> float:
+        """The half-width with this number of seeds, if the variances are as estimated.
 
         The half-widths for seeds alone and for rows alone, each of Student's t, added in squares (Zou and Donner 2008):
         with few seeds, one t for both, after Satterthwaite, would err more often than it says (docs/statistics.md).
         """
-        # scipy.stats has the same, a hundred times slower, and takes half a second to import
-        of_seeds = special.stdtrit(self.seeds - 1, tail) * math.sqrt(self.seed_variance / self.seeds)
+        # scipy.stats has the same, but is a hundred times slower and takes half a second to import
+        of_seeds = special.stdtrit(seeds - 1, tail) * math.sqrt(self.seed_variance / seeds)
         return math.hypot(of_seeds, special.stdtrit(self.row_df, tail) * math.sqrt(self.row_variance))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
@@ -49,7 +59,7 @@ class Estimate:
         return self.value - half, self.value + half
 
     def prediction(self, own_rows: bool, level: float = LEVEL) -> tuple[float, float]:
-        """Where the value of one more run lies. `own_rows`: it is tested on a draw of rows of its own."""
+        """Where the value of one more run lies. `own_rows`: it is tested on rows drawn for it alone."""
         if self.seeds < 2:
             return math.nan, math.nan
         variance = self.seed_variance * (1 + 1 / self.seeds) + (2 * self.row_variance if own_rows else 0)
@@ -83,23 +93,23 @@ class Estimate:
     def seeds_to_tell(self, bound: float, level: float = LEVEL) -> int | None:
         """Seeds for which a two-sided test would tell the mean from `bound` with a power of about 80 %.
 
-        Taken that mean and variances are as estimated here. None where no number of seeds up to MOST_SEEDS suffices,
-        be it that the effect is too small or the test rows too few.
+        Assumes that mean and variances are as estimated here. None where no number of seeds up to MOST_SEEDS suffices,
+        because the effect is too small or the test rows are too few.
         """
         distance = abs(self.value - bound)
         if not distance or not math.isfinite(self.seed_variance):
             return None
+        z = float(special.ndtri(POWER))
 
         def lacking(seeds: float) -> float:
-            planned = replace(self, seeds=seeds)
-            return planned.half_width((1 - level) / 2) + special.ndtri(POWER) * planned.error - distance
+            return self._half_width((1 - level) / 2, seeds) + z * self._error(seeds) - distance
 
         if lacking(MOST_SEEDS) > 0:
             return None
         return 2 if lacking(2) <= 0 else math.ceil(optimize.brentq(lacking, 2, MOST_SEEDS, xtol=1e-3))
 
 
-def estimate(values: np.ndarray, rows: list[np.ndarray] | None = None) -> Estimate:
+def estimate(values: ArrayLike, rows: Sequence[NDArray[np.float64]] = ()) -> Estimate:
     """The mean of `values`, one per seed, which are sums of means over samples of rows.
 
     `rows`: one array (seeds, rows) for each independent sample of rows, what each row contributes; their means over the
@@ -110,10 +120,10 @@ def estimate(values: np.ndarray, rows: list[np.ndarray] | None = None) -> Estima
     """
     values = np.asarray(values, dtype=float)
     variance, spread = 0.0, 0.0
-    for sample in rows or ():
-        part = sample.mean(axis=0).var(ddof=1) / sample.shape[1]
-        variance += part
-        spread += part**2 / (sample.shape[1] - 1)
+    for sample in rows:
+        of_sample = sample.mean(axis=0).var(ddof=1) / sample.shape[1]
+        variance += of_sample
+        spread += of_sample**2 / (sample.shape[1] - 1)
     return Estimate(
         value=float(values.mean()) if len(values) else math.nan,
         seeds=len(values),

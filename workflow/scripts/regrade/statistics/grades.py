@@ -7,9 +7,10 @@ import pandas as pd
 
 from regrade.cells.cell import Cell
 from regrade.statistics.comparison import Comparison
+from regrade.statistics.estimate import Estimate
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
-# Of texts and counts, which do not vary from run to run
+# For texts and counts, which do not vary from run to run
 SAME, DIFFERS = "same", "differs"
 TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN = "too few seeds", "not at full protocol", "not run"
 GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
@@ -28,25 +29,24 @@ def table(comparisons: list[Comparison], reduced: Callable[[Cell], bool]) -> pd.
     return pd.DataFrame([_row(one, reduced) for one in comparisons], columns=list(COLUMNS))
 
 
-def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict:
-    row = {
+def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict[str, object]:
+    row: dict[str, object] = {
         "source": one.row["source"],
         "experiment": one.row["experiment"],
         "cell": one.cell.name if one.cell else "",
         "folder": one.cell.folder.as_posix() if one.cell else "",
         "settings": ", ".join(f"{key}={value}" for key, value in one.row["cell"].items()),
         "metric": one.row["metric"],
-        "reported": ("≥ " if one.at_least else "")
-        + (one.stated if isinstance(one.stated, str) else f"{one.stated:.6g}"),
+        "reported": ("≥ " if one.at_least else "") + _text(one.stated),
         "mean": one.text,
         "seeds": 0,
         "note": one.note,
     }
-    if one.measured and one.estimate is not None:
+    if one.cell and one.measured and one.estimate:
         low, high = _possible(one, one.estimate.interval())
-        first, last = _possible(one, _prediction(one))
+        predicted_low, predicted_high = _possible(one, _prediction(one, one.cell, one.estimate))
         row |= {"mean": f"{one.estimate.value:.6g}", "seeds": one.estimate.seeds, "low": low, "high": high}
-        row |= {"predicted_low": first, "predicted_high": last}
+        row |= {"predicted_low": predicted_low, "predicted_high": predicted_high}
     return row | {"grade": _grade(one, reduced)}
 
 
@@ -55,15 +55,15 @@ def _text(stated: float | str) -> str:
 
 
 def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
-    if not one.measured:
+    if one.cell is None or not one.measured:
         return NOT_RUN
     if reduced(one.cell):
         return NOT_AT_FULL_PROTOCOL
-    if one.text is not None:
+    if one.estimate is None or isinstance(one.stated, str):
         return SAME if one.text == one.stated else DIFFERS
     if "parameters" in one.row["metric"]:
         return SAME if one.estimate.value == one.stated else DIFFERS
-    low, high = _prediction(one)
+    low, high = _prediction(one, one.cell, one.estimate)
     if math.isnan(low):
         return TOO_FEW_SEEDS
     # A mean of equal values may be off by rounding
@@ -73,13 +73,14 @@ def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
     return BELOW if one.stated < low - slack and not one.at_least else WITHIN
 
 
-def _prediction(one: Comparison) -> tuple[float, float]:
-    """Where one more run lies. Of generated data the source drew rows of its own."""
-    return one.prediction or one.estimate.prediction(own_rows=not one.cell.data.files)
+def _prediction(one: Comparison, cell: Cell, estimate: Estimate) -> tuple[float, float]:
+    """Where one more run lies. If the data are generated, the source drew rows of its own."""
+    return one.prediction or estimate.prediction(own_rows=not cell.data.files)
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:
-    """With few seeds, Student's t reaches beyond what an accuracy can be."""
+    """The part of an interval that is possible: with few seeds, Student's t reaches beyond 0 and 1."""
+    low, high = interval
     if "accuracy" in one.row["metric"]:
-        return tuple(min(max(bound, 0.0), 1.0) for bound in interval)
-    return interval
+        return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
+    return low, high

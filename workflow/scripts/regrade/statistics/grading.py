@@ -1,4 +1,4 @@
-"""Grading a study: its reported numbers and its claims, beside what was measured, as two files of its report."""
+"""Grading a study: its reported numbers and its claims against what was measured, as two files of its report."""
 
 import functools
 import math
@@ -11,7 +11,7 @@ from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
 from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, verdicts
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.hypotheses import Hypothesis
+from regrade.statistics.hypotheses import Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.protocol import reduced
 from regrade.statistics.verdicts import Judged
@@ -19,10 +19,10 @@ from regrade.statistics.verdicts import Judged
 
 @dataclass(frozen=True)
 class Grading:
-    """The graded numbers (see `grades.table`), and the claims with all else that is said of the study, as JSON."""
+    """The graded numbers (see `grades.table`), and the claims with all else that is said about the study, as JSON."""
 
     numbers: pd.DataFrame
-    claims: dict
+    claims: dict[str, object]
 
 
 def grade(study: str, params: Params, measurements: Measurements) -> Grading:
@@ -31,7 +31,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     at_less = functools.partial(reduced, params)
     judged = verdicts.judge(study, measurements, compared, at_less)
     numbers = grades.table(compared, at_less)
-    price = repeatability.peeking(measurements.runs)
+    peeking = repeatability.peeking(measurements.runs)
     return Grading(
         numbers,
         {
@@ -40,7 +40,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
             "verdicts": {name: sum(one.verdict == name for one in judged) for name in verdicts.VERDICTS},
             "grades": numbers["grade"].value_counts().to_dict(),
             "claims": [_claim(one) for one in judged],
-            "peeking": _numbers(price) if price else None,
+            "peeking": _numbers(peeking) if peeking else None,
             "repeated": [
                 {
                     "folder": one.cell.folder.as_posix(),
@@ -64,8 +64,8 @@ def write(study: str, graded: Grading) -> None:
     write_json(folder / CLAIMS, graded.claims | {"sha256": {GRADES: sha256(folder / GRADES)}})
 
 
-def _claim(one: Judged) -> dict:
-    part = one.decisive
+def _claim(one: Judged) -> dict[str, object]:
+    decisive = one.decisive
     return {
         "id": one.claim.id,
         "claim": one.claim.claim,
@@ -73,9 +73,9 @@ def _claim(one: Judged) -> dict:
         "verdict": one.verdict,
         "p": one.p,
         "p_holm": one.p_holm,
-        **(_numbers(part.estimate) if part else _numbers(None)),
-        "unit": part.unit if part else "",
-        "decisive": part.text if part else None,
+        **_numbers(decisive.estimate if decisive else None),
+        "unit": decisive.unit if decisive else "",
+        "decisive": decisive.text if decisive else None,
         "seeds_needed": one.seeds_needed if one.verdict == verdicts.INCONCLUSIVE else None,
         "parts": [_part(part) for part in one.parts],
         "best": one.best,
@@ -84,25 +84,25 @@ def _claim(one: Judged) -> dict:
     }
 
 
-def _part(part: Hypothesis) -> dict:
-    known = part.estimate is not None
+def _part(part: Statement) -> dict[str, object]:
+    tested = part if isinstance(part, Hypothesis) else None
     return {
         "text": part.text,
         "unit": part.unit,
         "cells": [cell.folder.as_posix() for cell in part.cells],
         "claimed": [_finite(part.low), _finite(part.high)],
-        **_numbers(part.estimate),
-        "p": part.p if known else None,
+        **_numbers(tested.estimate if tested else None),
+        "p": tested.p if tested else None,
         "verdict": verdicts.alone(part),
     }
 
 
-def _numbers(found: Estimate | None) -> dict:
+def _numbers(estimate: Estimate | None) -> dict[str, float | None]:
     """An estimate as JSON: effect, 95 % interval, seeds."""
-    if found is None:
+    if estimate is None:
         return {"effect": None, "low": None, "high": None, "seeds": 0}
-    low, high = found.interval()
-    return {"effect": _finite(found.value), "low": _finite(low), "high": _finite(high), "seeds": found.seeds}
+    low, high = estimate.interval()
+    return {"effect": _finite(estimate.value), "low": _finite(low), "high": _finite(high), "seeds": estimate.seeds}
 
 
 def _finite(value: float) -> float | None:

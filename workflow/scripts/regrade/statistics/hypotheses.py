@@ -1,4 +1,4 @@
-"""Tests of claims as statements about one number each: an estimate, and the range in which the claim says it is."""
+"""Tests of claims as statements about one number each: the range in which the claim puts it, and our estimate."""
 
 import itertools
 import math
@@ -23,39 +23,47 @@ from regrade.config.claims import (
     Trend,
     path,
 )
-from regrade.config.types import Value
+from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.statistics.comparison import Comparison, best
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.measurements import Measurements
 
-# Equal values of fewer seeds say nothing of a spread
+# Equal values of fewer seeds say nothing about the spread
 LEAST_SEEDS = 3
+# The selectors of reported.csv that the text of a statement names
+NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """A statement: the true value of `estimate` lies between `low` and `high` (equal bounds: is exactly that).
+class Statement:
+    """The true value of a number lies between `low` and `high` (equal bounds: is exactly that).
 
-    `estimate` is None where a cell has no results, or is none of params.yaml.
+    Not tested where a cell has no results, or params.yaml has no such cell; else it is a `Hypothesis`.
     """
 
     text: str
     unit: str
-    cells: list[Cell] = field(default_factory=list)
-    estimate: Estimate | None = None
-    low: float = -math.inf
-    high: float = math.inf
+    cells: list[Cell]
+    low: float = field(default=-math.inf, kw_only=True)
+    high: float = field(default=math.inf, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Hypothesis(Statement):
+    """A statement that can be tested, because there is an estimate of the number."""
+
+    estimate: Estimate
 
     @property
     def holds(self) -> bool:
-        """Whether the statement is true of the estimate itself, uncertainty aside."""
+        """Whether the statement is true of the estimate itself, leaving uncertainty aside."""
         value = self.estimate.value
         return math.isclose(value, self.low) if self.low == self.high else self.low < value < self.high
 
     @property
     def _without_doubt(self) -> bool:
-        """Whether there is nothing to test: a number that must be met exactly, or one that all seeds agree in."""
+        """Whether there is nothing to test: the number must be met exactly, or all seeds agree on it."""
         return self.low == self.high or (self.estimate.seeds >= LEAST_SEEDS and self.estimate.error == 0)
 
     @property
@@ -72,16 +80,16 @@ class Hypothesis:
         if self._without_doubt:
             return float(self.holds)
         sides = [(self.estimate.p_below, self.low), (self.estimate.p_above, self.high)]
-        found = [p(bound) for p, bound in sides if math.isfinite(bound)]
-        return min(1.0, len(found) * min(found))
+        p_of_sides = [p(bound) for p, bound in sides if math.isfinite(bound)]
+        return min(1.0, len(p_of_sides) * min(p_of_sides))
 
     @property
     def p(self) -> float:
-        """Two-sided p: of no evidence for the statement or against it."""
+        """Two-sided p-value: small speaks for the statement or against it."""
         return min(1.0, 2 * min(self.p_for, self.p_against))
 
     def seeds_to_tell(self, level: float) -> int | None:
-        """Seeds that would settle it at this level, see `Estimate`; of two bounds the nearer one decides."""
+        """Seeds that would settle it at this level, see `Estimate`; of two bounds the nearer decides."""
         if self._without_doubt:
             return None
         bounds = [bound for bound in (self.low, self.high) if math.isfinite(bound)]
@@ -89,61 +97,58 @@ class Hypothesis:
 
 
 class Hypotheses:
-    """Makes the parts of a claim from what was measured. UserError where it names what the study does not have."""
+    """The parts of a claim, made from what was measured. UserError where it names what the study does not have."""
 
     def __init__(self, study: str, claim: Claim, measurements: Measurements, comparisons: list[Comparison]):
         self.study, self.claim, self.measurements, self.comparisons = study, claim, measurements, comparisons
         self._where = f"{path(study)}: {claim.id}"
 
-    def all(self) -> list[Hypothesis]:
+    def all(self) -> list[Statement]:
         """All parts, in the order of the claim's tests."""
         tests = self.claim.tests
-        return [part for test in tests for each in self.combinations(test) for part in self._hypotheses(test, each)]
+        return [part for test in tests for each in self.combinations(test) for part in self._parts(test, each)]
 
     @staticmethod
     def combinations(test: Test) -> Iterator[dict[str, Value]]:
-        """Every combination of the values that a test is made for each of."""
+        """Every combination of the values in `each`: the test is made once for each."""
         for values in itertools.product(*test.each.values()):
             yield dict(zip(test.each, values, strict=True))
 
     @singledispatchmethod
-    def _hypotheses(self, test: Test, each: dict[str, Value]) -> list[Hypothesis]:
+    def _parts(self, test: Test, each: dict[str, Value]) -> list[Statement]:
         raise TypeError(test)
 
-    @_hypotheses.register
-    def _(self, test: Compare, each: dict[str, Value]) -> list[Hypothesis]:
+    @_parts.register
+    def _(self, test: Compare, each: dict[str, Value]) -> list[Statement]:
         bounds = {"greater": (test.margin, math.inf), "less": (-math.inf, -test.margin)}
         return [
             self._difference(test, test.cell | each, test.than | each, *bounds.get(test.kind, (-math.inf, test.margin)))
         ]
 
-    @_hypotheses.register
-    def _(self, test: Order, each: dict[str, Value]) -> list[Hypothesis]:
+    @_parts.register
+    def _(self, test: Order, each: dict[str, Value]) -> list[Statement]:
         return [
             self._difference(test, first | each, second | each, 0.0, math.inf)
             for first, second in itertools.pairwise(test.cells)
         ]
 
-    @_hypotheses.register
-    def _(self, test: Best, each: dict[str, Value]) -> list[Hypothesis]:
-        claimed = self._one(test, test.cell | each)
-        if claimed is None:
+    @_parts.register
+    def _(self, test: Best, each: dict[str, Value]) -> list[Statement]:
+        claimed_best = self._one(test, test.cell | each)
+        if claimed_best is None:
             return [self._missing(test, test.cell | each)]
         bounds = (0.0, math.inf) if test.goal == "highest" else (-math.inf, 0.0)
-        others = [cell for cell in self.several(test, test.among | each) if cell is not claimed]
-        return [self._between(test, claimed, other, *bounds) for other in others]
+        others = [cell for cell in self.several(test, test.among | each) if cell is not claimed_best]
+        return [self._between(test, claimed_best, other, *bounds) for other in others]
 
-    @_hypotheses.register
-    def _(self, test: Trend, each: dict[str, Value]) -> list[Hypothesis]:
+    @_parts.register
+    def _(self, test: Trend, each: dict[str, Value]) -> list[Statement]:
         cells = self.several(test, test.cells | each, test.at_least, test.at_most)
-        for key in test.over:
-            if any(not isinstance(cell.varying.get(key), int | float) for cell in cells):
-                raise UserError(f"{self._where}: {key!r} is no number that varies in {test.experiment}; correct over")
+        points = [[self._number(cell, key) for key in test.over] for cell in cells]
         if len(cells) <= len(test.over):
             return [self._missing(test, test.cells | each)]
-        scaled = [
-            [(math.log2 if test.scale == "log" else float)(cell.varying[key]) for key in test.over] for cell in cells
-        ]
+        scale = math.log2 if test.scale == "log" else float
+        scaled = [[scale(value) for value in point] for point in points]
         # Least squares as a weighted sum of the cells' metrics, so that it has seeds and rows like any other
         design = np.column_stack([np.ones(len(cells)), scaled])
         weights = np.linalg.pinv(design)[1:]
@@ -159,8 +164,8 @@ class Hypotheses:
             for key, row in zip(test.over, weights, strict=True)
         ]
 
-    @_hypotheses.register
-    def _(self, test: Threshold, each: dict[str, Value]) -> list[Hypothesis]:
+    @_parts.register
+    def _(self, test: Threshold, each: dict[str, Value]) -> list[Statement]:
         low = -math.inf if test.at_least is None else test.at_least
         high = math.inf if test.at_most is None else test.at_most
         return [
@@ -168,63 +173,64 @@ class Hypotheses:
             for cell in self.several(test, test.cells | each)
         ] or [self._missing(test, test.cells | each)]
 
-    @_hypotheses.register
-    def _(self, test: Equivalent, each: dict[str, Value]) -> list[Hypothesis]:
-        if test.cell is not None:
+    @_parts.register
+    def _(self, test: Equivalent, each: dict[str, Value]) -> list[Statement]:
+        if test.cell is not None and test.than is not None:
             return [self._difference(test, test.cell | each, test.than | each, -test.margin, test.margin)]
         cells = self.several(test, test.cells | each, test.at_least)
-        pairs = [self._between(test, *pair, -test.margin, test.margin) for pair in itertools.combinations(cells, 2)]
-        return pairs or [self._missing(test, test.cells | each)]
+        return [
+            self._between(test, first, second, -test.margin, test.margin)
+            for first, second in itertools.combinations(cells, 2)
+        ] or [self._missing(test, test.cells | each)]
 
-    @_hypotheses.register
-    def _(self, test: Stated, each: dict[str, Value]) -> list[Hypothesis]:
+    @_parts.register
+    def _(self, test: Stated, each: dict[str, Value]) -> list[Statement]:
         cells, parts = self.several(test, test.cells | each), []
         for one in self.comparisons:
-            if one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
-                which = label(
-                    {key: one.row["cell"][key] for key in ("layer", "epoch", "prompt") if key in one.row["cell"]}
-                )
-                text = f"{_name(test)} of {_title(one.cell)}{f' ({which})' if which else ''}"
-                bounds = (one.stated - test.margin, one.stated + test.margin)
-                found = one.estimate if one.measured else None
-                parts.append(Hypothesis(text, _unit(test), [one.cell], found, *bounds))
+            if one.cell and one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
+                selectors = {key: one.row["cell"][key] for key in NAMED_SELECTORS if key in one.row["cell"]}
+                text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
+                low, high = one.stated - test.margin, one.stated + test.margin
+                parts.append(_statement(text, _unit(test), [one.cell], one.estimate, low, high))
         return parts or [self._missing(test, test.cells | each)]
 
-    def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Hypothesis:
-        cells = [self._one(test, reference) for reference in (first, second)]
-        for cell, reference in zip(cells, (first, second), strict=True):
-            if cell is None:
-                return self._missing(test, reference)
-        return self._between(test, *cells, low, high)
+    def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
+        first_cell, second_cell = self._one(test, first), self._one(test, second)
+        if first_cell is None or second_cell is None:
+            return self._missing(test, second if first_cell else first)
+        return self._between(test, first_cell, second_cell, low, high)
 
-    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Hypothesis:
+    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Statement:
         text = f"{_name(test)} of {_title(first)} minus that of {_title(second)}"
         return self._contrast(test, text, [(first, 1.0), (second, -1.0)], low, high)
 
-    def _contrast(
-        self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float
-    ) -> Hypothesis:
+    def _contrast(self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float) -> Statement:
         cells = [cell for cell, _ in weights]
-        found = None
-        if all(len(self.measurements.values(cell, test.metric)) for cell in cells):
-            found = self.measurements.contrast(weights, test.metric)
-        return Hypothesis(text, _unit(test), cells, found if found and found.seeds else None, low, high)
+        trained = all(len(self.measurements.values(cell, test.metric)) for cell in cells)
+        estimate = self.measurements.contrast(weights, test.metric) if trained else None
+        return _statement(text, _unit(test), cells, estimate, low, high)
 
-    def _missing(self, test: Test, reference: Reference) -> Hypothesis:
-        return Hypothesis(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test))
+    def _missing(self, test: Test, reference: Reference) -> Statement:
+        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
+
+    def _number(self, cell: Cell, key: str) -> float:
+        """A setting that varies. UserError where it is not a number."""
+        if not is_number(value := cell.varying.get(key)):
+            raise UserError(f"{self._where}: {key!r} is not a number that varies in {cell.experiment}; correct it")
+        return value
 
     def _one(self, test: Test, reference: Reference) -> Cell | None:
         """The cell that a reference names, None when params.yaml has no such cell. UserError when it names several."""
-        found = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
-        if not found:
+        cells = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
+        if not cells:
             return None
         if reference.get("winner"):
             return best(
-                found, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
+                cells, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
             )
-        if len(found) > 1:
-            raise UserError(f"{self._where}: {label(reference)} names {len(found)} cells; add settings")
-        return found[0]
+        if len(cells) > 1:
+            raise UserError(f"{self._where}: {label(reference)} names {len(cells)} cells; add settings")
+        return cells[0]
 
     def several(
         self,
@@ -235,19 +241,28 @@ class Hypotheses:
     ) -> list[Cell]:
         """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
         settings = {key: value for key, value in reference.items() if key != "experiment"}
-        experiment = reference.get("experiment", test.experiment)
-        every = self.measurements.find(experiment)
-        if not every:
+        experiment = str(reference.get("experiment", test.experiment))
+        of_experiment = self.measurements.find(experiment)
+        if not of_experiment:
             raise UserError(f"{self._where}: params.yaml has no experiment {experiment!r} in {self.study}; correct it")
         for key in (*settings, *(at_least or ()), *(at_most or ())):
-            if key not in every[0].varying:
+            if key not in of_experiment[0].varying:
                 raise UserError(f"{self._where}: {key!r} does not vary in {experiment}; correct or remove it")
         return [
             cell
             for cell in self.measurements.find(experiment, **settings)
-            if all(cell.varying[key] >= bound for key, bound in (at_least or {}).items())
-            and all(cell.varying[key] <= bound for key, bound in (at_most or {}).items())
+            if all(self._number(cell, key) >= bound for key, bound in (at_least or {}).items())
+            and all(self._number(cell, key) <= bound for key, bound in (at_most or {}).items())
         ]
+
+
+def _statement(
+    text: str, unit: str, cells: list[Cell], estimate: Estimate | None, low: float, high: float
+) -> Statement:
+    """A hypothesis if there is an estimate from any seeds, else a statement that cannot be tested."""
+    if estimate is None or not estimate.seeds:
+        return Statement(text, unit, cells, low=low, high=high)
+    return Hypothesis(text, unit, cells, estimate, low=low, high=high)
 
 
 def _title(cell: Cell) -> str:

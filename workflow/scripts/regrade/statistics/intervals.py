@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 
-def mean_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
     """Mean, lower and upper bound of Student's t interval for the mean over seeds.
 
-    The bounds are NaN for fewer than two values: one run says nothing of its own spread.
+    The bounds are NaN for fewer than two values: one run says nothing about its own spread.
     """
     values = np.asarray(values, dtype=float)
     if not len(values):

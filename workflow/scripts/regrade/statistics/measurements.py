@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
@@ -40,34 +41,36 @@ class Measurements:
 
     @cached_property
     def _runs(self) -> dict[str, pd.DataFrame]:
-        return dict(iter(self.runs[self.runs["status"].isin(FINISHED)].groupby("folder")))
+        finished = self.runs[self.runs["status"].isin(FINISHED)]
+        return {str(folder): runs for folder, runs in finished.groupby("folder")}
 
     @cached_property
     def _curves(self) -> dict[tuple[str, str], pd.DataFrame]:
-        return dict(iter(self.curves.groupby(["experiment", "cell"])))
+        groups = self.curves.groupby(["experiment", "cell"])
+        return {(str(experiment), str(cell)): curves for (experiment, cell), curves in groups}
 
     @cached_property
-    def _kept(self) -> dict[tuple[str, ...], object]:
+    def _cache(self) -> dict[tuple[str, ...], object]:
         return {}
 
-    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
-        """What `make` gives, which is made when it is asked for under this key for the first time."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+    def once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
+        """What `compute` returns; it is called only the first time that this key is asked for."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return cast("T", self._cache[key])  # a key always stands for the same function
 
     def of(self, cell: Cell) -> pd.DataFrame:
-        """The finished runs of a cell, one row per seed; none when it is not trained."""
+        """The finished runs of a cell, one row per seed; no rows when it is not trained."""
         return self._runs.get(cell.folder.as_posix(), self.runs.iloc[:0])
 
     def curve(self, cell: Cell) -> pd.DataFrame:
-        """The histories of a cell's runs, one row per evaluation; none when it is not trained."""
+        """The histories of a cell's runs, one row per evaluation; no rows when it is not trained."""
         return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
 
-    def values(self, cell: Cell, metric: Metric) -> pd.Series:
+    def values(self, cell: Cell, metric: Metric) -> "pd.Series[float]":
         """A metric of a cell by seed, without seeds that have none; empty when it is not trained.
 
-        A run that never converged counts as converging at its last epoch, the least that it can have needed.
+        A run that never converged counts as converging at its last epoch, the fewest that it can have needed.
         """
         runs = self.of(cell)
         if not len(runs):
@@ -75,13 +78,13 @@ class Measurements:
         runs = runs.set_index("seed")
         if isinstance(metric, dict):
             arguments = {key: value for key, value in metric.items() if key != "measure"}
-            measure = curves.MEASURES[metric["measure"]]
+            measure = curves.MEASURES[str(metric["measure"])]
             histories = self.curve(cell)
-            needed = [arguments[key] for key in ("of", "against") if key in arguments]
-            if missing := [name for name in needed if name not in histories]:
+            columns = [arguments[key] for key in ("of", "against") if key in arguments]
+            if missing := [name for name in columns if name not in histories]:
                 raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
-            found = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
-            return pd.Series(found, dtype=float).dropna()
+            by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
+            return pd.Series(by_seed, dtype=float).dropna()
         if metric not in runs:
             return pd.Series(dtype=float)
         values = runs[metric].astype(float)
@@ -90,7 +93,7 @@ class Measurements:
         return values.dropna()
 
     def correct(self, cell: Cell, metric: Metric) -> "Correct | None":
-        """Which rows each seed answered correctly, where the metric is the mean of that; None where it is not."""
+        """Which rows each seed answered correctly, if the metric is an accuracy over these rows; else None."""
         if not isinstance(metric, str) or not len(self.of(cell)):
             return None
         split, _, which = metric.partition("_accuracy_")
@@ -106,17 +109,17 @@ class Measurements:
             (weight * one.loc[seeds].to_numpy() for (_, weight), one in zip(weights, values, strict=True)),
             np.zeros(len(seeds)),
         )
-        samples: list[tuple[Correct, np.ndarray]] = []
+        samples: list[tuple[Correct, NDArray[np.float64]]] = []
         for cell, weight in weights:
-            right = self.correct(cell, metric) if len(seeds) else None
-            if right is None:
+            correct = self.correct(cell, metric) if len(seeds) else None
+            if correct is None:
                 continue
-            part = weight * right.matrix(seeds)
-            at = next((i for i, (other, _) in enumerate(samples) if other.same_rows(right)), None)
+            weighted = weight * correct.matrix(seeds)
+            at = next((i for i, (other, _) in enumerate(samples) if other.same_rows(correct)), None)
             if at is None:
-                samples.append((right, part))
+                samples.append((correct, weighted))
             else:
-                samples[at] = (samples[at][0], samples[at][1] + part)
+                samples[at] = (samples[at][0], samples[at][1] + weighted)
         return estimate(total, [sample for _, sample in samples])
 
 
@@ -125,22 +128,22 @@ class Correct:
     """The answers of a cell's runs to the rows of one sample: true classes (rows,), correct or not by seed (rows,)."""
 
     dataset: str
-    labels: np.ndarray
-    by_seed: dict[int, np.ndarray]
+    labels: NDArray[np.integer]
+    by_seed: dict[int, NDArray[np.bool]]
 
-    def matrix(self, seeds: list[int]) -> np.ndarray:
+    def matrix(self, seeds: list[int]) -> NDArray[np.float64]:
         """1.0 for correct, 0.0 for wrong: (seeds, rows)."""
         return np.stack([self.by_seed[seed] for seed in seeds]).astype(float)
 
     def same_rows(self, other: "Correct") -> bool:
-        """Whether both are of the same rows of the same data, however these are read."""
+        """Whether both are about the same rows of the same data, however these are read."""
         return self.dataset == other.dataset and np.array_equal(self.labels, other.labels)
 
 
 def _answers(cell: Cell, column: str) -> Correct | None:
-    """The answers of one kind in a cell's predictions; None for a language model, which has texts there.
+    """A cell's predictions by one rule (a column) compared with the labels; None for a language model, which has none.
 
-    UserError on damage.
+    UserError when the file is damaged.
     """
     path = checked(cell.folder, PREDICTIONS, RECORD)
     try:
@@ -150,10 +153,10 @@ def _answers(cell: Cell, column: str) -> Correct | None:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
     seeds, labels = table["seed"].to_numpy(), table["label"].to_numpy()
-    right = labels == table[column].to_numpy()
-    every = pd.unique(seeds)
-    rows = {int(seed): right[seeds == seed] for seed in every}
-    return Correct(cell.data.dataset, labels[seeds == every[0]], rows)
+    correct = labels == table[column].to_numpy()
+    distinct = pd.unique(seeds)
+    by_seed = {int(seed): correct[seeds == seed] for seed in distinct}
+    return Correct(cell.data.dataset, labels[seeds == distinct[0]], by_seed)
 
 
 def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
@@ -162,5 +165,5 @@ def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
 
 
 def measured(study: str, every: list[Cell]) -> Measurements:
-    """What was collected of a study's cells. UserError when it is damaged; it is deleted then."""
+    """What was collected from a study's cells. If it is damaged it is deleted, with a UserError."""
     return Measurements([cell for cell in every if cell.study == study], *collect.tables(study))

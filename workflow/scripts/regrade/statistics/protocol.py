@@ -5,11 +5,12 @@ from regrade.config.params import Params
 
 
 def reduced(params: Params, cell: Cell) -> bool:
-    """Whether the present scale makes less of a cell than the source did: other data, or any cap but that on seeds."""
+    """Whether the present scale runs less of a cell than the source did: other data, or any cap but that on seeds."""
     scale = params.present_scale
     if scale.data != "real" or scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True):
         return True
-    experiments, name = params.studies[cell.study].experiments, cell.experiment
+    experiments = params.studies[cell.study].experiments
+    name: str | None = cell.experiment
     while name:
         if params.scale in experiments[name].at_most:
             return True

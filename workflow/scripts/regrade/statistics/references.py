@@ -1,6 +1,6 @@
-"""Whether claims.yaml and reported.csv speak of what params.yaml has: a misspelt name would count as not run.
+"""Whether claims.yaml and reported.csv name only what params.yaml has: a misspelt name would count as not run.
 
-A value that a setting may have, but no cell of the present parameters has, is none: grids may be made smaller.
+A value that a setting may have, but that no cell has at present, is not a mistake: grids may be made smaller.
 """
 
 import inspect
@@ -19,8 +19,9 @@ from regrade.config import claims, layer_specs, reported
 from regrade.config.claims import Best, Compare, Equivalent, Order, Reference, Stated, Test, Trend
 from regrade.config.messages import first_mistake, hint
 from regrade.config.params import Params
+from regrade.config.reported import ReportedNumber
 from regrade.config.settings import Settings
-from regrade.config.types import Value
+from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 from regrade.statistics import accuracy, curves
@@ -29,13 +30,13 @@ from regrade.statistics import accuracy, curves
 TRAINED = ("epoch", "train_loss", "train_accuracy", "seconds")
 EVALUATED = ("loss", "accuracy", "f1", "correct_even", "correct_odd")
 WRITTEN = ("valid_prompted", "valid_free", "valid_long")
-# Numbers of a run that no history has
+# Numbers of a run that are not in its history
 OF_RUNS = {"epochs", "parameters", "peak_memory_bytes"}
 _LAYERS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in get_args(get_args(layer_specs.Layer)[0])}
 
 
 def check(params: Params, cells: Iterable[Cell]) -> None:
-    """UserError, with file and claim or line, for what the studies' claims and numbers name and params.yaml has not."""
+    """UserError, with file and claim or line, for what the studies' claims and numbers name but params.yaml lacks."""
     by_study: dict[str, dict[str, list[Cell]]] = {name: {} for name in params.studies}
     for cell in cells:
         by_study[cell.study].setdefault(cell.experiment, []).append(cell)
@@ -51,18 +52,18 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
 
 
 class _Names:
-    """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it has not."""
+    """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it lacks."""
 
     def __init__(self, study: str, experiments: dict[str, list[Cell]], where: str):
         self.study, self.experiments, self.where = study, experiments, where
 
     def wrong(self, complaint: str) -> UserError:
-        """The error that says so."""
+        """The error for this complaint."""
         return UserError(f"{self.where}: {complaint}")
 
     def cells(self, experiment: object) -> list[Cell]:
         """All cells of an experiment."""
-        if experiment not in self.experiments:
+        if not isinstance(experiment, str) or experiment not in self.experiments:
             known = hint(str(experiment), self.experiments)
             raise self.wrong(f"params.yaml has no experiment {experiment!r} in {self.study}{known}; correct or add it")
         return self.experiments[experiment]
@@ -87,20 +88,20 @@ class _Names:
 
     def _measure(self, cell: Cell, metric: dict[str, Value]) -> None:
         name = metric.get("measure")
-        if name not in curves.MEASURES:
+        if not isinstance(name, str) or name not in curves.MEASURES:
             raise self.wrong(f"metric.measure: there is no {name!r}{hint(str(name), curves.MEASURES)}")
-        needed = list(inspect.signature(curves.MEASURES[name]).parameters)[1:]
-        if needed != [key for key in needed if key in metric] or metric.keys() - {"measure", *needed}:
-            raise self.wrong(f"metric: {name} needs {', '.join(needed)}, and nothing else")
+        arguments = list(inspect.signature(curves.MEASURES[name]).parameters)[1:]
+        if not metric.keys() >= set(arguments) or metric.keys() - {"measure", *arguments}:
+            raise self.wrong(f"metric: {name} needs {', '.join(arguments)}, and nothing else")
         columns = {column for split in ("test", "validation") for column in _history(cell, split)}
-        for key in needed:
+        for key in arguments:
             if key in ("of", "against") and metric[key] not in columns:
                 raise self.wrong(
                     f"metric.{key}: histories of {cell.experiment} have no column {metric[key]!r}"
                     f"{hint(str(metric[key]), columns)}"
                 )
-            if key not in ("of", "against") and not _is_number(metric[key]):
-                raise self.wrong(f"metric.{key}: {metric[key]!r} is no number")
+            if key not in ("of", "against") and not is_number(metric[key]):
+                raise self.wrong(f"metric.{key}: {metric[key]!r} is not a number")
 
 
 def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None:
@@ -112,50 +113,51 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
             )
     else:
         names.metric(own, test.metric)
-    for one, reference in _named(test):
-        experiment = reference.get("experiment", test.experiment)
-        every = names.cells(experiment)
+    for single, reference in _named(test):
+        every = names.cells(reference.get("experiment", test.experiment))
         if not isinstance(winner := reference.get("winner", False), bool):
             raise names.wrong(f"winner: {winner!r} is neither true nor false")
-        names.metric(every[0], test.metric) if not isinstance(test, Stated) else None
-        for key, value in _settings(reference).items():
-            _varies(names, every, key)
+        if not isinstance(test, Stated):
+            names.metric(every[0], test.metric)
+        settings = _settings(reference)
+        for key, value in settings.items():
+            _check_varies(names, every, key)
             names.value(every[0], key, value)
-        if one and not winner:
-            found = [cell for cell in every if _settings(reference).items() <= cell.varying.items()]
-            if len(found) > 1:
-                raise names.wrong(
-                    f"{label(_settings(reference))} names {len(found)} cells of {experiment}; add settings"
-                )
+        if single and not winner:
+            count = sum(settings.items() <= cell.varying.items() for cell in every)
+            if count > 1:
+                raise names.wrong(f"{label(settings)} names {count} cells of {every[0].experiment}; add settings")
     for bounds in ("at_least", "at_most"):
         given = getattr(test, bounds, None)
         for key in given if isinstance(given, dict) else ():
-            _varies(names, names.cells(test.experiment), key, numbers=True)
+            _numbers(names, names.cells(test.experiment), key)
     if isinstance(test, Trend):
         for key in test.over:
-            _varies(names, names.cells(test.experiment), key, numbers=True)
-            if test.scale == "log" and any(cell.varying[key] <= 0 for cell in names.cells(test.experiment)):
+            numbers = _numbers(names, names.cells(test.experiment), key)
+            if test.scale == "log" and min(numbers) <= 0:
                 raise names.wrong(f"over: {key} is not always positive, so it has no logarithm; say scale: linear")
 
 
 def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
-    """What a test refers to, for all values of `each`, and whether that is one cell alone."""
+    """What a test refers to, for all values of `each`, and whether that must be a single cell."""
+    singles: list[Reference] = []
+    groups: list[Reference] = []
     match test:
         case Compare():
-            ones, several = [test.cell, test.than], []
+            singles = [test.cell, test.than]
         case Order():
-            ones, several = test.cells, []
+            singles = test.cells
         case Best():
-            ones, several = [test.cell], [test.among]
+            singles, groups = [test.cell], [test.among]
         case Equivalent():
-            ones, several = [one for one in (test.cell, test.than) if one is not None], [test.cells]
+            singles, groups = [one for one in (test.cell, test.than) if one is not None], [test.cells]
         case _:
-            ones, several = [], [test.cells]
+            groups = [test.cells]
     for values in itertools.product(*test.each.values()):
         each = dict(zip(test.each, values, strict=True))
-        for reference in ones:
+        for reference in singles:
             yield True, reference | each
-        for reference in several:
+        for reference in groups:
             yield False, reference | each
 
 
@@ -163,23 +165,26 @@ def _settings(reference: Reference) -> Reference:
     return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
 
 
-def _varies(names: _Names, every: list[Cell], key: str, numbers: bool = False) -> None:
+def _check_varies(names: _Names, every: list[Cell], key: str) -> None:
     varying = every[0].varying
     if key not in varying:
         raise names.wrong(f"{key!r} does not vary in {every[0].experiment}{hint(key, varying)}; correct or remove it")
-    if numbers and not all(_is_number(cell.varying[key]) for cell in every):
-        raise names.wrong(f"{key!r} is no number in {every[0].experiment}; correct it")
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _numbers(names: _Names, every: list[Cell], key: str) -> list[float]:
+    """The values of a setting that varies between these cells, and is a number in all of them."""
+    _check_varies(names, every, key)
+    numbers = [value for cell in every if is_number(value := cell.varying[key])]
+    if len(numbers) < len(every):
+        raise names.wrong(f"{key!r} is not a number in {every[0].experiment}; correct it")
+    return numbers
 
 
 class _Line(_Names):
     """The names that a line of reported.csv may have."""
 
-    def check(self, row: dict) -> None:
-        """UserError for a line that can name no cell, or of whose cell there is no such number."""
+    def check(self, row: ReportedNumber) -> None:
+        """UserError for a line that cannot name a cell, or whose cell has no such number."""
         every, metric = self.cells(row["experiment"]), row["metric"]
         cell = every[0]
         for key, value in row["cell"].items():
@@ -191,28 +196,28 @@ class _Line(_Names):
                 )
             self.value(cell, key, value)
         varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
-        found = [one for one in every if varying.items() <= one.varying.items()]
-        if len(found) > 1 and not metric.startswith("activation"):
-            raise self.wrong(f"names {len(found)} cells of {cell.experiment}; add settings to the column cell")
+        count = sum(varying.items() <= one.varying.items() for one in every)
+        if count > 1 and not metric.startswith("activation"):
+            raise self.wrong(f"names {count} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
         if problem := _unknowable(cell, metric, row):
             raise self.wrong(f"{metric}: {problem}")
 
 
-def _unknowable(cell: Cell, metric: str, row: dict) -> str | None:
-    """Why a line's metric cannot be had of its experiment; None where it can."""
+def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
+    """Why a line's metric cannot be measured in its experiment; None where it can."""
     configuration, selectors = cell.configuration(), row["cell"]
     settings, kinds = configuration.settings, [layer.kind for layer in configuration.network]
     language = registry.task(cell.data.dataset) == "language"
-    if metric in reported.BY_EPOCH and not _is_number(selectors.get("epoch")):
+    if metric in reported.BY_EPOCH and not is_number(selectors.get("epoch")):
         return "say of which epoch, as in epoch=3 in the column cell"
     if metric == "train_seconds" and float(row["value"].removeprefix(">=")) <= 0:
         return "must be positive"
     if metric in ("steps_to_converge", "steps_above_chance") and not (settings.train_rows and settings.batch_size):
         return f"{cell.experiment} has no train_rows, by which steps would be counted"
     if metric in ("valid_samples_of_10", "invalid_samples_of_10") and not language:
-        return f"{cell.experiment} is no language model"
+        return f"{cell.experiment} is not a language model"
     if metric == "layer_sizes" and set(kinds) != {"dense"}:
         return f"the network of {cell.experiment} has other layers than dense ones"
     if metric == "selected" and not cell.selection:
@@ -222,9 +227,9 @@ def _unknowable(cell: Cell, metric: str, row: dict) -> str | None:
         if not place.isdigit() or not 1 <= int(place) <= kinds.count("convolution"):
             return "say of which convolution, as in layer=relu1 in the column cell"
     if metric == "trainable_parameters" and "layer" in selectors:
-        kind = reported.LAYERS.get(selectors["layer"], selectors["layer"])
-        if kind not in _LAYERS:
-            return f"there is no layer {selectors['layer']!r}{hint(str(selectors['layer']), _LAYERS)}"
+        layer = str(selectors["layer"])
+        if reported.LAYERS.get(layer, layer) not in _LAYERS:
+            return f"there is no layer {selectors['layer']!r}{hint(layer, _LAYERS)}"
     return None
 
 
@@ -242,7 +247,7 @@ def _metrics(cell: Cell, split: str) -> frozenset[str]:
 
 @cache
 def _summary(columns: tuple[str, ...], split: str) -> frozenset[str]:
-    """The metrics that a history of these columns is summed up in."""
+    """The metrics that are computed from a history with these columns."""
     return frozenset(accuracy.summarise(pd.DataFrame({name: [1.0] for name in columns}), 1, split))
 
 
@@ -272,9 +277,10 @@ def _uses(cell: Cell, key: str) -> Iterator[tuple[type[BaseModel], str]]:
 
 
 @cache
-def _adapter(model: type[BaseModel], name: str) -> TypeAdapter:
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[object]:
     field = model.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field], config=ConfigDict(strict=True))
+    # mypy knows no types that are put together at run time
+    return TypeAdapter(Annotated[field.annotation, field], config=ConfigDict(strict=True))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=None, typed=True)

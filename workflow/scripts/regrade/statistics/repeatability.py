@@ -1,4 +1,4 @@
-"""How far numbers can be trusted that were measured once, or chosen by looking at the test set."""
+"""How far to trust numbers that were measured once, or chosen by looking at the test set."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import pandas as pd
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.config.reported import ReportedNumber
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate, estimate
 from regrade.statistics.measurements import Measurements
@@ -25,28 +26,29 @@ class Repeated:
 
 def repeated(comparisons: list[Comparison], measurements: Measurements) -> list[Repeated]:
     """The configurations whose accuracy is stated several times, in one experiment or under two names."""
-    groups: dict[tuple[str, str], list[Comparison]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[Cell, ReportedNumber, float]]] = defaultdict(list)
     for one in comparisons:
-        # What a cell takes over from a winner is another thing in the source
-        if one.cell and not one.cell.selection and "accuracy_best_epoch" in one.row["metric"]:
-            groups[one.cell.configuration().hash, one.row["metric"]].append(one)
+        cell, metric = one.cell, one.row["metric"]
+        # A cell that takes over a winner's settings may have taken over others in the source
+        if cell and not cell.selection and "accuracy_best_epoch" in metric and isinstance(one.stated, float):
+            groups[cell.configuration().hash, metric].append((cell, one.row, one.stated))
     return [
         Repeated(
-            cell=same[0].cell,
-            where="; ".join(dict.fromkeys(f"{one.row['experiment']} ({label(one.row['cell'])})" for one in same)),
+            cell=group[0][0],
+            where="; ".join(dict.fromkeys(f"{row['experiment']} ({label(row['cell'])})" for _, row, _ in group)),
             metric=metric,
-            stated=[one.stated for one in same],
-            measured=measurements.values(same[0].cell, metric).tolist(),
+            stated=[stated for _, _, stated in group],
+            measured=measurements.values(group[0][0], metric).tolist(),
         )
-        for (_, metric), same in groups.items()
-        if len(same) > 1
+        for (_, metric), group in groups.items()
+        if len(group) > 1
     ]
 
 
 def peeking(runs: pd.DataFrame) -> Estimate | None:
     """The price of peeking: the accuracy at the best epoch minus the cross-fitted one, a mean over cells, per seed.
 
-    None where nothing is trained that has both.
+    None where no trained cell has both.
     """
     if "peeking" not in runs:
         return None

@@ -9,8 +9,8 @@ from regrade.core.files import write_json
 from regrade.statistics import collect
 
 
-def choose(selection: Selection) -> dict:
-    """The winner's settings and the ranking, highest mean over the seeds first; of equals the first in params.yaml."""
+def choose(selection: Selection) -> dict[str, object]:
+    """The winner's settings and the ranking, highest mean over the seeds first; equals in the order of params.yaml."""
     table, _ = collect.runs(selection.candidates)
     means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
     winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
@@ -24,7 +24,7 @@ def choose(selection: Selection) -> dict:
 
 
 def _epochs(selection: Selection, table: pd.DataFrame, winner: Cell) -> dict[str, int]:
-    """For how long the winner is to be trained, where that is taken over: its best epoch, the mean over seeds."""
+    """How many epochs to train for, where that is taken over: the winner's best epoch, the mean over seeds."""
     best = table.loc[table["cell"] == winner.name, "best_epoch"].mean()
     return {"epochs": max(math.floor(best + 0.5), 1)} if selection.epochs else {}
 

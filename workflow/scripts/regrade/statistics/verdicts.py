@@ -1,9 +1,11 @@
-"""Verdicts on claims: what their tests say together, corrected for how many claims there are."""
+"""Verdicts on claims: what their tests say together, corrected for the number of claims."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regrade.cells.cell import Cell
 from regrade.config import claims
@@ -11,49 +13,64 @@ from regrade.config.claims import Best, Claim
 from regrade.statistics.bootstrap import probability_of_best
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import LEVEL
-from regrade.statistics.hypotheses import Hypotheses, Hypothesis
-from regrade.statistics.measurements import Measurements
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
+from regrade.statistics.measurements import Correct, Measurements
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
 NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
 VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, NOT_RUN)
 
 
+class Candidate(TypedDict):
+    """A cell that may be the best, by its folder, and the probability that it is."""
+
+    folder: str
+    probability: float
+
+
 @dataclass
 class Judged:
     """A claim with its parts and what they say.
 
-    `p` is two-sided: of no evidence for the claim or against it. `among`: how many claims of the study were tested.
+    `p` is two-sided: small speaks for the claim or against it. `among`: how many claims of the study were tested.
     """
 
     claim: Claim
-    parts: list[Hypothesis]
-    best: list[dict]
+    parts: list[Statement]
+    best: list[Candidate]
     verdict: str = NOT_RUN
     p: float | None = None
     p_holm: float | None = None
     among: int = 1
 
     @property
+    def hypotheses(self) -> list[Hypothesis]:
+        """The parts that can be tested."""
+        return [part for part in self.parts if isinstance(part, Hypothesis)]
+
+    @property
     def decisive(self) -> Hypothesis | None:
-        """The part that the verdict hangs on: of a claim that seems to hold the weakest, else the worst."""
-        parts = [part for part in self.parts if part.estimate is not None]
-        if not parts:
+        """The part that the verdict hangs on: the weakest if all seem to hold, else the one that fails most clearly."""
+        tested = self.hypotheses
+        if not tested:
             return None
-        against = [part for part in parts if not part.holds]
-        return min(against, key=lambda part: part.p_against) if against else max(parts, key=lambda part: part.p_for)
+        against = [part for part in tested if not part.holds]
+        return min(against, key=lambda part: part.p_against) if against else max(tested, key=lambda part: part.p_for)
 
     @property
     def seeds_needed(self) -> int | None:
         """Seeds that would settle an inconclusive claim, if all is as estimated; None where no number of seeds would.
 
-        To contradict it, one part is enough; to confirm it takes all. The level is the strictest that Holm may ask for.
+        One part is enough to contradict it, but all are needed to confirm it. The level is the strictest that Holm may
+        ask for.
         """
-        needed = [part.seeds_to_tell(1 - (1 - LEVEL) / self.among) for part in self.parts]
-        against = [count for part, count in zip(self.parts, needed, strict=True) if not part.holds]
+        level = 1 - (1 - LEVEL) / self.among
+        tested = self.hypotheses
+        against = [part for part in tested if not part.holds]
+        counts = [count for part in against or tested if (count := part.seeds_to_tell(level)) is not None]
         if against:
-            return min((count for count in against if count is not None), default=None)
-        return None if None in needed else max(needed, default=None)
+            return min(counts, default=None)
+        return max(counts, default=None) if len(counts) == len(tested) else None
 
 
 def judge(
@@ -65,11 +82,11 @@ def judge(
     theirs. It is contradicted when one part is: Bonferroni over the parts. The smaller of both, doubled, is the claim's
     two-sided p; Holm's (1979) procedure corrects these within the study.
     """
-    every = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
-    judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in every]
-    # A claim about the best of several has no parts where params.yaml asks for one alone
-    tested = [one for one in judged if one.parts and all(part.estimate is not None for part in one.parts)]
-    sides = [_sides(one.parts) for one in tested]
+    hypotheses = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
+    judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in hypotheses]
+    # A claim about the best of several cells has no parts where params.yaml asks for only one
+    tested = [one for one in judged if one.parts and len(one.hypotheses) == len(one.parts)]
+    sides = [_sides(one.hypotheses) for one in tested]
     for one, (p_for, p_against), p_holm in zip(tested, sides, holm([_two_sided(side) for side in sides]), strict=True):
         one.p, one.p_holm, one.among = _two_sided((p_for, p_against)), p_holm, len(tested)
         if any(reduced(cell) for part in one.parts for cell in part.cells):
@@ -81,9 +98,9 @@ def judge(
     return judged
 
 
-def alone(part: Hypothesis) -> str:
-    """What a part says by itself, not corrected for its company."""
-    if part.estimate is None:
+def alone(part: Statement) -> str:
+    """The verdict on a part by itself, not corrected for the other tests."""
+    if not isinstance(part, Hypothesis):
         return NOT_RUN
     if part.p > 1 - LEVEL:
         return INCONCLUSIVE
@@ -99,17 +116,18 @@ def _two_sided(sides: tuple[float, float]) -> float:
 
 
 def holm(p: list[float]) -> list[float]:
-    """p-values corrected so that all verdicts at a level together err with at most that probability (Holm 1979)."""
+    """p-values corrected so that the chance of any wrong verdict at a level is at most that level (Holm 1979)."""
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p))
     factors = len(p) - np.arange(len(p))
     corrected[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1.0)
-    return corrected.tolist()
+    return [float(value) for value in corrected]
 
 
-def _best(parts: Hypotheses) -> list[dict]:
-    """For tests of the best: every cell's probability of being it, by the bootstrap, highest first."""
-    found, measurements = [], parts.measurements
+def _best(parts: Hypotheses) -> list[Candidate]:
+    """For tests of the best: each cell's probability of being it, by the bootstrap, highest first."""
+    candidates: list[Candidate] = []
+    measurements = parts.measurements
     for test in parts.claim.tests:
         if not isinstance(test, Best):
             continue
@@ -117,19 +135,25 @@ def _best(parts: Hypotheses) -> list[dict]:
             cells = [
                 cell for cell in parts.several(test, test.among | each) if len(measurements.values(cell, test.metric))
             ]
-            found += _probabilities(cells, test, measurements) if len(cells) > 1 else []
-    return found
+            candidates += _probabilities(cells, test, measurements) if len(cells) > 1 else []
+    return candidates
 
 
-def _probabilities(cells: list[Cell], test: Best, measurements: Measurements) -> list[dict]:
+def _probabilities(cells: list[Cell], test: Best, measurements: Measurements) -> list[Candidate]:
     values = [measurements.values(cell, test.metric) for cell in cells]
     seeds = sorted(set.intersection(*(set(one.index) for one in values)))
     if not seeds:
         return []
-    right = [measurements.correct(cell, test.metric) for cell in cells]
-    same = all(one is not None and one.same_rows(right[0]) for one in right)
-    correct = np.stack([one.matrix(seeds) for one in right]) if same else None
-    table = np.stack([one.loc[seeds].to_numpy() for one in values])
-    shares = probability_of_best(table, correct, test.goal == "highest")
+    answers = [measurements.correct(cell, test.metric) for cell in cells]
+    table = np.array([one.loc[seeds] for one in values], dtype=np.float64)
+    shares = probability_of_best(table, _on_same_rows(answers, seeds), test.goal == "highest")
     ranked = sorted(zip(cells, shares, strict=True), key=lambda pair: -pair[1])
     return [{"folder": cell.folder.as_posix(), "probability": float(share)} for cell, share in ranked]
+
+
+def _on_same_rows(answers: list[Correct | None], seeds: list[int]) -> NDArray[np.float64] | None:
+    """Correct (1.0) or wrong (0.0), (cells, seeds, rows); None where the cells were not all tested on the same rows."""
+    known = [one for one in answers if one is not None]
+    if len(known) < len(answers) or not all(one.same_rows(known[0]) for one in known):
+        return None
+    return np.stack([one.matrix(seeds) for one in known])
