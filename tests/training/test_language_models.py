@@ -27,6 +27,8 @@ START, UNKNOWN, END, FIRST = 1, 2, 3, 4
 PROBABILITIES = {"ndfa": {"another_word": 0.6}, "brackets": {"pair_inside": 0.4, "pair_after": 0.2}}
 READING = {
     "prompts": 3,
+    "shortest_prompt": 2,
+    "longest_prompt": 6,
     "samples": 4,
     "free_samples": 5,
     "long_prompts": 2,
@@ -326,7 +328,7 @@ def test_prompts_samples_and_verdicts(name: str):
         assert (len(prompted), len(long)) == (12, 5)
         prompts = [sample["prompt"] for sample in prompted]
         assert prompts == [prompt for prompt in prompts[::3] for _ in range(3)]
-        assert all(prompt and any(text.startswith(prompt) for text in training) for prompt in prompts)
+        assert all(any(text.startswith(prompt) and text != prompt for text in training) for prompt in prompts)
         seen.add(tuple(prompts))
         for sample in of_epoch:
             assert sample["text"].startswith(sample["prompt"])
@@ -336,7 +338,10 @@ def test_prompts_samples_and_verdicts(name: str):
             share = sum(sample["first_error"] is None for sample in samples) / len(samples)
             assert row[f"valid_{kind}"] == pytest.approx(share)
         assert row["valid_free"] * READING["free_samples"] == pytest.approx(round(row["valid_free"] * 5))
-    assert len(seen) == 3, "the same prompts again"
+    assert len(seen) == 1, "all epochs have the same prompts"
+    other = RunState(1)
+    alone(this, other, 1)
+    assert seen == {tuple(sample["prompt"] for sample in other.samples if sample["kind"] == "prompted")}
 
 
 @every_language
