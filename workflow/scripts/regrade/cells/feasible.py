@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # What a language model may consist of: layers that can go on from symbol to symbol
 SYMBOL_BY_SYMBOL = ("embedding", "dropout", "dense", "recurrent")
+# What layers need that the shape in a complaint does not tell
+NEEDS = {"grayscale": "; it needs images of three channels, red, green and blue"}
 
 
 class Impossible(ValueError):
@@ -104,6 +106,10 @@ def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
             raise Impossible(
                 f"network.{number}.recurrent.cell", f"texts are continued by lstm only, not by {layer.cell}"
             )
+        if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
+            raise Impossible(
+                f"network.{number}.recurrent.recurrent_activation", "texts are continued by an lstm of sigmoids only"
+            )
 
 
 def _trainable(layer: layer_specs.Layer) -> bool:
@@ -131,7 +137,8 @@ def _between(network: list[layer_specs.Layer], values: _Values, classes: int) ->
         takes = every[-1].kind in _TAKES.get(layer.kind, ("numbers",))
         made = _SHAPES[layer.kind](layer, every[-1], classes) if takes else None
         if made is None:
-            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}")
+            needed = NEEDS.get(layer.kind, "")
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {every[-1]}{needed}")
         if any(side is not None and side < 1 for side in made.shape):
             raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {every[-1]}; make it smaller")
         every.append(made)
@@ -157,6 +164,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
 # What layers take where that is not numbers only
 _TAKES = {
     "rescale": ("numbers", "bytes", "ids"),
+    "normalize": ("numbers", "bytes"),
+    "grayscale": ("numbers", "bytes"),
     "flatten": ("numbers", "bytes", "ids"),
     "image_rows": ("numbers", "bytes"),
     "tokens": ("ids",),
@@ -165,6 +174,12 @@ _TAKES = {
     "sequence_convolution": ("numbers", "characters"),
     "recurrent": ("numbers", "characters"),
 }
+
+
+def _grayscale(layer: layer_specs.GrayscaleSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (3, int(height), int(width)):
+            return _Values((1, height, width), values.kind)
 
 
 def _convolution(layer: layer_specs.ConvolutionSpec, values: _Values, _: int) -> _Values | None:
@@ -252,6 +267,8 @@ def _recurrent(layer: layer_specs.RecurrentSpec, values: _Values, _: int) -> _Va
 
 _SHAPES: dict[str, Callable[[layer_specs.Layer, _Values, int], _Values | None]] = {
     "rescale": _same,
+    "normalize": _same,
+    "grayscale": _grayscale,
     "convolution": _convolution,
     "max_pooling": _max_pooling,
     "batch_normalization": _batch_normalization,

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from regrade.config.types import Count, Positive, Share, Size, Whole
+from regrade.config.types import Count, Positive, Real, Share, Size, Whole
 
 Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
 
@@ -24,10 +24,28 @@ class LayerSpec(BaseModel):
 class RescaleSpec(LayerSpec):
     """Divides the inputs by a number, for example pixels by 255."""
 
-    module = "dense"
+    module = "inputs"
     trainable = False
     kind: Literal["rescale"]
     divisor: Positive
+
+
+class NormalizeSpec(LayerSpec):
+    """Subtracts a mean from the inputs, and divides them by a standard deviation."""
+
+    module = "inputs"
+    trainable = False
+    kind: Literal["normalize"]
+    mean: Real
+    deviation: Positive
+
+
+class GrayscaleSpec(LayerSpec):
+    """Makes one channel of red, green and blue: the luma of ITU-R 601-2, rounded as by Pillow where they are bytes."""
+
+    module = "inputs"
+    trainable = False
+    kind: Literal["grayscale"]
 
 
 class ConvolutionSpec(LayerSpec):
@@ -95,8 +113,16 @@ class DenseSpec(LayerSpec):
     activation: Activation = "linear"
     initial: Literal["normal"] | None = Field(
         None,
-        description="kernels and biases from the standard normal distribution; the study's conventions where absent",
+        description="kernels and biases from a normal distribution of mean 0; the study's conventions where absent",
     )
+    deviation: Positive | None = Field(None, description="standard deviation of initial: normal; 1 where absent")
+    zero_bias: bool = Field(False, description="with initial: normal, biases begin at zero")
+
+    @model_validator(mode="after")
+    def _only_normal_has_a_deviation(self) -> "DenseSpec":
+        if (self.deviation is not None or self.zero_bias) and self.initial != "normal":
+            raise ValueError("deviation and zero_bias are of initial: normal; add that, or remove them")
+        return self
 
 
 class TokensSpec(LayerSpec):
@@ -154,6 +180,11 @@ class MaximumOverStepsSpec(LayerSpec):
     module = "sequence"
     trainable = False
     kind: Literal["maximum_over_steps"]
+    activation: Activation | None = Field(
+        None,
+        description="of the maximum, which is the maximum of the activation of every step, since all of them increase, "
+        "at a fraction of the cost; linear where absent",
+    )
 
 
 class ImageRowsSpec(LayerSpec):
@@ -173,14 +204,30 @@ class RecurrentSpec(LayerSpec):
     units: Size
     layers: Count = 1
     reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] | None = Field(
+        None,
+        description="of the gates of gru and lstm; hard_sigmoid: 0.2 x + 0.5 between 0 and 1 (Keras before "
+        "TensorFlow 2); sigmoid where absent",
+    )
+    nonlinearity: Literal["tanh", "relu"] | None = Field(None, description="of rnn; tanh where absent")
     output: Literal["last", "states"] = "last"
     initial: Literal["linear"] | None = Field(
         None, description="both kernels with their biases as PyTorch's linear layers; the study's conventions if absent"
     )
 
+    @model_validator(mode="after")
+    def _functions_are_those_of_the_cell(self) -> "RecurrentSpec":
+        if self.cell == "rnn" and self.recurrent_activation == "hard_sigmoid":
+            raise ValueError("recurrent_activation is of the gates of gru and lstm, and rnn has none; remove it")
+        if self.cell != "rnn" and self.nonlinearity == "relu":
+            raise ValueError(f"nonlinearity is of rnn only, not of {self.cell}; remove it")
+        return self
+
 
 Layer = Annotated[
     RescaleSpec
+    | NormalizeSpec
+    | GrayscaleSpec
     | ConvolutionSpec
     | MaxPoolingSpec
     | BatchNormalizationSpec

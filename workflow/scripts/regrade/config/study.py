@@ -65,7 +65,9 @@ class Study(Section):
 
     title: str
     source: str
-    conventions: Literal["keras", "torch"]
+    conventions: Literal["keras", "tensorflow_2_3", "keras_2_0", "torch"] = Field(
+        description="whose defaults apply where the source is silent; keras: Keras 3"
+    )
     assumptions: list[str] = Field([])
     networks: dict[Name, Annotated[list[LayerTemplate], Field(min_length=1)]]
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]

@@ -35,7 +35,7 @@ class Network(torch.nn.Module):
                 raise ValueError(f"the layer {spec.kind} leaves nothing of its input of shape {shape}")
             shape = layer.output_shape
             self.add_module(f"{spec.kind}{counts[spec.kind]}", layer)
-            if getattr(spec, "activation", "linear") != "linear":
+            if getattr(spec, "activation", None) not in (None, "linear"):
                 self.add_module(f"{spec.kind}{counts[spec.kind]}_activation", Activation(spec.activation, shape))
         self.output_shape = shape
         self._order = _activate_after_pooling(list(self.children()))

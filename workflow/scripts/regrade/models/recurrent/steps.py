@@ -1,15 +1,19 @@
 """What the cells share: the input products of all steps, the ways along the steps, the sums over them.
 
-The examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
-width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. All give the
-states after `every` step, (steps, runs, units, examples), or that after the last. `states` has steps + 1 entries, the
-first of zeros. In the backward passes, `state` is the gradient of the state after the step at hand, and `outside`
-what reaches the state before it other than through this step, None for nothing.
+The examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs, width, examples),
+`recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. `squash` is the function of the
+gates, or of the vanilla cell. All give the states after `every` step, (steps, runs, units, examples), or that after
+the last. `states` has steps + 1 entries, the first of zeros. In the backward passes, `state` is the gradient of the
+state after the step at hand, and `outside` what reaches the state before it other than through this step, None for
+nothing.
 
 A whole sequence does not fit into the cache, and fetching a step's part of it takes as long as many products. So
 gates are computed in the place of `projected`, and their gradients in the place of the gates, which nobody reads
 after that; and all that is done with a step is done while it is at hand.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -47,6 +51,28 @@ def backwards(gradient: torch.Tensor, *tensors: torch.Tensor) -> list[tuple[torc
 # gradient, output of the function → gradient · slope of the function, one operation each
 through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
 through_tanh = torch.ops.aten.tanh_backward.grad_input
+
+
+def _through_relu(gradient: torch.Tensor, output: torch.Tensor, grad_input: torch.Tensor) -> torch.Tensor:
+    return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=grad_input)
+
+
+def _through_clip(gradient: torch.Tensor, output: torch.Tensor, grad_input: torch.Tensor) -> torch.Tensor:
+    return torch.ops.aten.hardtanh_backward.grad_input(gradient, output, 0, 1, grad_input=grad_input)
+
+
+class Squashing(NamedTuple):
+    """A function of a cell. `apply_`: in place. `through`: gradient, output, grad_input → gradient · slope there."""
+
+    apply_: Callable[[torch.Tensor], torch.Tensor]
+    through: Callable[..., torch.Tensor]
+
+
+SIGMOID = Squashing(torch.Tensor.sigmoid_, through_sigmoid)
+TANH = Squashing(torch.Tensor.tanh_, through_tanh)
+RELU = Squashing(torch.Tensor.relu_, _through_relu)
+# A hard sigmoid of what its slope and offset are applied to already (see `Recurrent`)
+CLIP = Squashing(lambda x: x.clamp_(0, 1), _through_clip)
 
 
 # Sums over the steps are taken so that a run's result does not depend on how many runs there are: PyTorch's sum over a
