@@ -108,7 +108,7 @@ def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
             )
         if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
             raise Impossible(
-                f"network.{number}.recurrent.recurrent_activation", "texts are continued by an lstm of sigmoids only"
+                f"network.{number}.recurrent.recurrent_activation", "texts are continued with the usual sigmoid only"
             )
 
 

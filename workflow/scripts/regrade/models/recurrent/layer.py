@@ -111,8 +111,10 @@ class Recurrent(Layer):
 
         `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM with sigmoids.
         """
-        if self.spec.cell != "lstm" or self.hard:
-            raise ValueError("texts are continued by an LSTM with sigmoid gates only")
+        if self.spec.cell != "lstm":
+            raise ValueError(f"texts are continued by an LSTM only, not by {self.spec.cell}")
+        if self.hard:
+            raise ValueError("texts are continued by an LSTM with the usual sigmoid only")
         return self._library_lstm(x, state)
 
     def _library_lstm(self, x: torch.Tensor, before: list | None = None) -> tuple[torch.Tensor, list]:
