@@ -1,19 +1,29 @@
 """Bad parameters are one clear sentence with the key's path, before any job starts."""
 
+import importlib
+import inspect
 import itertools
+import pkgutil
 import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from regrade import config
 from regrade.cells import expansion
 from regrade.config import overlays, params
+from regrade.config.options import DatasetOptions
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 from regrade.core.files import read_json
+from regrade.datasets import registry
+from regrade.datasets.text.word_vectors import WordVectors
+from regrade.reporting.exports import docs
 from snakemake.cli import parse_config
 from support.project import ROOT, SMALL, Project, merged
 from support.tiny import PARAMS, sweep, tiny
@@ -149,17 +159,17 @@ MISTAKES |= {
     "gates of a vanilla cell": (
         f"{STUDY}.networks.gru.1",
         {"recurrent": {"cell": "rnn", "units": 3, "recurrent_activation": "hard_sigmoid"}},
-        f"{STUDY}.networks.gru.1.recurrent: recurrent_activation is of the gates of gru and lstm, and rnn has none",
+        f"{STUDY}.networks.gru.1.recurrent: recurrent_activation is for the gates of gru and lstm, and rnn has none",
     ),
     "function of a GRU": (
         f"{STUDY}.networks.gru.1",
         {"recurrent": {"cell": "gru", "units": 3, "nonlinearity": "relu"}},
-        f"{STUDY}.networks.gru.1.recurrent: nonlinearity is of rnn only, not of gru; remove it",
+        f"{STUDY}.networks.gru.1.recurrent: nonlinearity is for rnn only, not for gru; remove it",
     ),
     "deviation of no normal distribution": (
         f"{CNN}.9.dense.deviation",
         0.1,
-        f"{CNN}.9.dense: deviation and zero_bias are of initial: normal; add that, or remove them",
+        f"{CNN}.9.dense: deviation and zero_bias belong to initial: normal; add that, or remove them",
     ),
     "too few outputs": (f"{CNN}.9.dense.units", 7, f"{CNN}: ends with numbers of shape (7), but there are 10 classes"),
     "nothing to train": (
@@ -348,3 +358,33 @@ def test_nothing_that_is_there_twice_is_lost(tmp_path: Path):
 
 def test_schema_is_the_one_of_the_models():
     assert read_json(params.schema_path()) == params.schema(), "run: python -m regrade schema"
+
+
+def test_tables_of_the_docs_are_those_of_the_models():
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text("utf-8")
+        assert docs.filled(text) == text, f"{page.name}; run: python -m regrade docs"
+
+
+def models() -> set[type[BaseModel]]:
+    """The models in regrade/config/, and those of the datasets' own settings."""
+    modules = [
+        importlib.import_module(f"{config.__name__}.{found.name}") for found in pkgutil.iter_modules(config.__path__)
+    ]
+    every = {each for module in modules for each in vars(module).values() if inspect.isclass(each)}
+    every |= {model for name in registry.NAMES for model in registry.models(name)} | {WordVectors}
+    return {each for each in every if issubclass(each, BaseModel)}
+
+
+def choices(annotation: object) -> set[str]:
+    """The texts that a value may be."""
+    return {one for part in get_args(annotation) for one in ([part] if isinstance(part, str) else choices(part))}
+
+
+@pytest.mark.parametrize("model", sorted(models(), key=str), ids=lambda model: f"{model.__module__}.{model.__name__}")
+def test_every_field_is_described_with_all_values_that_it_may_have(model: type[BaseModel]):
+    for key, (field, text) in docs.fields(model).items():
+        assert text, key
+        assert all(f"`{choice}`" in text for choice in choices(field.annotation)), key
+        # Editors have it from the schema
+        assert field.description or issubclass(model, DatasetOptions), key

@@ -1,4 +1,4 @@
-"""The command line: python -m regrade cells | model | prune | report | schema | dvc. Run it where params.yaml is."""
+"""The command line: python -m regrade cells | model | prune | report | schema | docs | dvc, where params.yaml is."""
 
 import argparse
 import sys
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
+        "docs": "write the tables of docs/ that say what the parameters are",
         "dvc": "write dvc.yaml from params.yaml",
     }
     made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
@@ -49,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "schema":
         write_json(params.schema_path(), params.schema(), sealed=False)
+        return 0
+    if options.command == "docs":
+        from regrade.reporting.exports import docs
+
+        docs.write()
         return 0
     parameters = params.parse(overlays.merged(options.configfile, options.config))
     match options.command:

@@ -9,13 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regrade.config.types import Count, Positive, Real, Share, Size, Whole
 
-Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
+Activation = Annotated[
+    Literal["linear", "relu", "tanh", "sigmoid", "elu"],
+    Field(description="Applied to the output: `linear`, `relu`, `tanh`, `sigmoid` or `elu`."),
+]
 
 
 class LayerSpec(BaseModel):
     """Settings of one layer, as written in params.yaml under the layer's kind."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
     module: ClassVar[str]
     # Whether it has parameters
     trainable: ClassVar[bool] = True
@@ -28,20 +33,23 @@ class RescaleSpec(LayerSpec):
     trainable = False
     kind: Literal["rescale"]
     divisor: Positive
+    """What the inputs are divided by."""
 
 
 class NormalizeSpec(LayerSpec):
-    """Subtracts a mean from the inputs, and divides them by a standard deviation."""
+    """Subtracts a mean from the inputs and divides by a standard deviation."""
 
     module = "inputs"
     trainable = False
     kind: Literal["normalize"]
     mean: Real
+    """What is subtracted."""
     deviation: Positive
+    """What the difference is divided by."""
 
 
 class GrayscaleSpec(LayerSpec):
-    """Makes one channel of red, green and blue: the luma of ITU-R 601-2, rounded as by Pillow where they are bytes."""
+    """Turns red, green and blue into one channel, the luma of ITU-R 601-2; that of bytes is rounded as by Pillow."""
 
     module = "inputs"
     trainable = False
@@ -54,8 +62,11 @@ class ConvolutionSpec(LayerSpec):
     module = "convolutional"
     kind: Literal["convolution"]
     filters: Size
+    """Number of filters, and so of output channels."""
     kernel: Count
-    padding: Whole = Field(0, description="rows and columns of zeros at each edge")
+    """Rows and columns of the kernel."""
+    padding: Whole = 0
+    """Rows and columns of zeros added at each edge."""
     activation: Activation = "linear"
 
 
@@ -66,8 +77,11 @@ class MaxPoolingSpec(LayerSpec):
     trainable = False
     kind: Literal["max_pooling"]
     size: Count
-    stride: Count | None = Field(None, description="equal to the size where absent")
+    """Rows and columns of the window."""
+    stride: Count | None = None
+    """Rows and columns from one window to the next; as many as `size` if absent."""
     padding: Whole = 0
+    """Rows and columns added at each edge, which are never the maximum; at most half of `size`."""
 
     @model_validator(mode="after")
     def _squares_hold_more_than_padding(self) -> "MaxPoolingSpec":
@@ -77,7 +91,10 @@ class MaxPoolingSpec(LayerSpec):
 
 
 class BatchNormalizationSpec(LayerSpec):
-    """Normalises each channel over the batch, then scales and shifts it (Ioffe and Szegedy 2015)."""
+    """Normalises each channel over the batch (in evaluations by running statistics), then scales and shifts it.
+
+    Ioffe and Szegedy 2015.
+    """
 
     module = "normalization"
     kind: Literal["batch_normalization"]
@@ -85,7 +102,7 @@ class BatchNormalizationSpec(LayerSpec):
 
 
 class FlattenSpec(LayerSpec):
-    """Makes one vector of each example."""
+    """Turns each example into one vector."""
 
     module = "dense"
     trainable = False
@@ -102,6 +119,7 @@ class DropoutSpec(LayerSpec):
     trainable = False
     kind: Literal["dropout"]
     rate: Share
+    """Share of the inputs that are set to zero."""
 
 
 class DenseSpec(LayerSpec):
@@ -109,30 +127,34 @@ class DenseSpec(LayerSpec):
 
     module = "dense"
     kind: Literal["dense"]
-    units: Size | Literal["classes"] = Field(description="classes: as many as the dataset has")
+    units: Size | Literal["classes"]
+    """Number of outputs; `classes`: one for each class of the dataset."""
     activation: Activation = "linear"
-    initial: Literal["normal"] | None = Field(
-        None,
-        description="kernels and biases from a normal distribution of mean 0; the study's conventions where absent",
-    )
-    deviation: Positive | None = Field(None, description="standard deviation of initial: normal; 1 where absent")
-    zero_bias: bool = Field(False, description="with initial: normal, biases begin at zero")
+    initial: Literal["normal"] | None = None
+    """`normal`: kernels and biases are normal with mean 0. If absent, they are as `conventions` says."""
+    deviation: Positive | None = None
+    """Standard deviation of `initial: normal`; 1 if absent."""
+    zero_bias: bool = False
+    """With `initial: normal`: biases are zero."""
 
     @model_validator(mode="after")
     def _only_normal_has_a_deviation(self) -> "DenseSpec":
         if (self.deviation is not None or self.zero_bias) and self.initial != "normal":
-            raise ValueError("deviation and zero_bias are of initial: normal; add that, or remove them")
+            raise ValueError("deviation and zero_bias belong to initial: normal; add that, or remove them")
         return self
 
 
 class TokensSpec(LayerSpec):
-    """Makes vectors of token ids: one-hot for characters, a learned embedding for words."""
+    """Turns token ids into vectors: one-hot for characters, a learned embedding for words."""
 
     module = "sequence"
     kind: Literal["tokens"]
     level: Literal["char", "word"]
-    one_hot: Size = Field(description="width of the one-hot vectors of characters")
-    embedding: Size = Field(description="units of the embedding of words")
+    """What the tokens are: `char` or `word`."""
+    one_hot: Size
+    """Length of the one-hot vectors; for characters only."""
+    embedding: Size
+    """Length of the learned vectors; for words only."""
 
 
 class EmbeddingSpec(LayerSpec):
@@ -141,9 +163,9 @@ class EmbeddingSpec(LayerSpec):
     module = "embedding"
     kind: Literal["embedding"]
     units: Size
-    initial: Literal["random", "word_vectors"] = Field(
-        "random", description="word_vectors: fitted on the training texts as datasets.<name>.word_vectors says"
-    )
+    """Length of the vectors."""
+    initial: Literal["random", "word_vectors"] = "random"
+    """Initial vectors: `random`, or `word_vectors`, those fitted as `datasets.<name>.word_vectors` says."""
 
 
 class BagSpec(LayerSpec):
@@ -152,6 +174,7 @@ class BagSpec(LayerSpec):
     module = "embedding"
     kind: Literal["bag"]
     units: Size
+    """Length of the vectors."""
 
 
 class SequenceConvolutionSpec(LayerSpec):
@@ -160,7 +183,9 @@ class SequenceConvolutionSpec(LayerSpec):
     module = "sequence"
     kind: Literal["sequence_convolution"]
     filters: Size
+    """Number of filters, and so of output features."""
     kernel: Count
+    """Steps that the kernel spans."""
     activation: Activation = "linear"
 
 
@@ -171,7 +196,9 @@ class SequencePoolingSpec(LayerSpec):
     trainable = False
     kind: Literal["sequence_pooling"]
     size: Count
+    """Steps of the window."""
     stride: Count
+    """Steps from one window to the next."""
 
 
 class MaximumOverStepsSpec(LayerSpec):
@@ -180,15 +207,13 @@ class MaximumOverStepsSpec(LayerSpec):
     module = "sequence"
     trainable = False
     kind: Literal["maximum_over_steps"]
-    activation: Activation | None = Field(
-        None,
-        description="of the maximum, which is the maximum of the activation of every step, since all of them increase, "
-        "at a fraction of the cost; linear where absent",
-    )
+    activation: Activation | None = None
+    """Applied to the maximum: `relu`, `tanh`, `sigmoid` or `elu`; `linear` if absent. All increase, so it is the same
+    as before the maximum, at a fraction of the cost."""
 
 
 class ImageRowsSpec(LayerSpec):
-    """Makes a sequence of an image: a step per row of pixels."""
+    """Turns an image into a sequence of its rows from the top; a step has the channels of its row one after another."""
 
     module = "sequence"
     trainable = False
@@ -196,31 +221,34 @@ class ImageRowsSpec(LayerSpec):
 
 
 class RecurrentSpec(LayerSpec):
-    """Recurrent cells, one layer upon another; gives the last state of the top layer, or its states at every step."""
+    """One or more recurrent layers, each reading the states of the one below."""
 
     module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
+    """Kind of cell: `gru`, `lstm` or `rnn`."""
     units: Size
+    """Number of units of each layer."""
     layers: Count = 1
-    reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
-    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] | None = Field(
-        None,
-        description="of the gates of gru and lstm; hard_sigmoid: 0.2 x + 0.5 between 0 and 1 (Keras before "
-        "TensorFlow 2); sigmoid where absent",
-    )
-    nonlinearity: Literal["tanh", "relu"] | None = Field(None, description="of rnn; tanh where absent")
+    """Number of layers."""
+    reset_after: bool = True
+    """For `gru` only: the reset gate acts after the product with the state, not before."""
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] | None = None
+    """For `gru` and `lstm`: function of the gates; `hard_sigmoid` is 0.2 x + 0.5, clipped to 0 and 1 (Keras 2.0). If
+    absent, `sigmoid`."""
+    nonlinearity: Literal["tanh", "relu"] | None = None
+    """For `rnn` only: function of the cell, `tanh` or `relu`. If absent, `tanh`."""
     output: Literal["last", "states"] = "last"
-    initial: Literal["linear"] | None = Field(
-        None, description="both kernels with their biases as PyTorch's linear layers; the study's conventions if absent"
-    )
+    """`last`: the top layer's last state; `states`: its state at every step."""
+    initial: Literal["linear"] | None = None
+    """`linear`: kernels and biases are as in PyTorch's linear layers. If absent, they are as `conventions` says."""
 
     @model_validator(mode="after")
     def _functions_are_those_of_the_cell(self) -> "RecurrentSpec":
         if self.cell == "rnn" and self.recurrent_activation == "hard_sigmoid":
-            raise ValueError("recurrent_activation is of the gates of gru and lstm, and rnn has none; remove it")
+            raise ValueError("recurrent_activation is for the gates of gru and lstm, and rnn has none; remove it")
         if self.cell != "rnn" and self.nonlinearity == "relu":
-            raise ValueError(f"nonlinearity is of rnn only, not of {self.cell}; remove it")
+            raise ValueError(f"nonlinearity is for rnn only, not for {self.cell}; remove it")
         return self
 
 

@@ -27,6 +27,8 @@ class LanguageTrainer(Trainer):
         for layer in self.configuration.network:
             if layer.kind == "recurrent" and layer.cell != "lstm":
                 raise ValueError(f"texts are continued by an LSTM only, not by {layer.cell}")
+            if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
+                raise ValueError("texts are continued by an LSTM with the usual sigmoid only")
         self.evaluated = batches.similar(self.data.evaluation_lengths, self.settings.batch_tokens, equal=True)
         self.symbols = dict(enumerate(self.data.language.symbols, FIRST_WORD))
         self.ids = {symbol: number for number, symbol in self.symbols.items()}

@@ -188,8 +188,8 @@ def _roots(squares: list, epsilon: float, under_root: bool) -> list[torch.Tensor
     return roots
 
 
-# What the releases and libraries have for defaults. keras: Keras 3. tensorflow_2_3: tf.keras of TensorFlow 2.3, without
-# momentum in RMSprop. keras_2_0: Keras 2.0.8
+# The defaults of each. keras: Keras 3. tensorflow_2_3: tf.keras of TensorFlow 2.3, whose RMSprop has epsilon beside the
+# root as long as it has no momentum. keras_2_0: Keras 2.0.8
 CONSTANTS = {
     "rmsprop": {
         "keras": {"rho": 0.9, "epsilon": 1e-7, "under_root": True},

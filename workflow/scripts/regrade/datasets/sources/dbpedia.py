@@ -32,7 +32,9 @@ class Options(DatasetOptions):
     """Whether texts are rows of characters or of words, and how many of them."""
 
     level: Literal["char", "word"]
+    """Whether tokens are characters (`char`) or words (`word`)."""
     max_length: PositiveInt = 100
+    """Tokens read of each text, from the front."""
 
 
 def form(options: Options) -> Form:

@@ -21,16 +21,16 @@ NAME = "vectors"
 
 
 class WordVectors(DatasetOptions):
-    """How word vectors are fitted.
-
-    `size`: elements of a vector. `window`: words on either side that a word is predicted from. `epochs`: how often the
-    texts are read. `min_count`: rarer words are not fitted.
-    """
+    """How word vectors are fitted."""
 
     size: PositiveInt
+    """Length of the vectors."""
     window: PositiveInt
+    """Words on either side that are the context of a word."""
     epochs: PositiveInt
+    """Times that the texts are read."""
     min_count: PositiveInt
+    """Least number of times that the texts have a word that is fitted."""
 
 
 @dataclass(frozen=True, eq=False)
