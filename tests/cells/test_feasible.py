@@ -54,6 +54,7 @@ def layer(rng: random.Random) -> dict:
     """Any layer, with small numbers."""
     few = lambda: rng.randint(1, 4)  # noqa: E731
     kinds = [
+        *({"kind": "normalize", "mean": 2, "deviation": 3}, {"kind": "grayscale"}),
         *({"kind": "rescale", "divisor": 2}, {"kind": "flatten"}, {"kind": "dropout", "rate": 0.5}),
         *({"kind": "convolution", "filters": few(), "kernel": few(), "padding": rng.randint(0, 2)},) * 2,
         {"kind": "max_pooling", "size": few() + 1, "stride": few(), "padding": rng.randint(0, 1)},
@@ -88,7 +89,7 @@ def works(this: Configuration, form: Form) -> bool:
 
 def test_what_is_refused_cannot_be_trained_and_what_is_not_can(monkeypatch: pytest.MonkeyPatch):
     rng, outcomes, wrong = random.Random(15), [], []
-    first = {"bytes": ["rescale", "flatten"], "ids": ["tokens", "embedding", "bag"]}
+    first = {"bytes": ["rescale", "normalize", "grayscale", "flatten"], "ids": ["tokens", "embedding", "bag"]}
     while len(outcomes) < 1500:
         form = rng.choice(FORMS)
         layers = [layer(rng) for _ in range(rng.randint(1, 4))]

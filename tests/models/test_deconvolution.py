@@ -61,9 +61,18 @@ def output(model: Network, x: torch.Tensor, name: str) -> torch.Tensor:
     return model.outputs(x[None])[name][0]
 
 
-def test_one_convolution_is_projected_as_its_gradient(double):
-    model = network([{"kind": "rescale", "divisor": 2.0}, {"kind": "convolution", "filters": 4, "kernel": 3, "padding": 1, "activation": "relu"}])  # fmt: skip
-    x = images(3).requires_grad_()
+@pytest.mark.parametrize(
+    ("before", "shape"),
+    [
+        ([{"kind": "rescale", "divisor": 2.0}], SHAPE),
+        ([{"kind": "grayscale"}, {"kind": "normalize", "mean": 0.5, "deviation": 0.3}], (3, 13, 12)),
+    ],
+    ids=["rescaled", "gray"],
+)
+def test_one_convolution_is_projected_as_its_gradient(before: list[dict], shape: tuple[int, ...], double):
+    convolution = {"kind": "convolution", "filters": 4, "kernel": 3, "padding": 1, "activation": "relu"}
+    model = network([*before, convolution], shape)
+    x = images(3, shape).requires_grad_()
     found = strongest(model, x.detach(), "convolution1", 3)
     for number, position in ((0, found.positions[0, 0]), (3, found.positions[3, 0])):
         maps, positions = torch.full((3,), number), position.expand(3, 2)

@@ -364,14 +364,19 @@ def test_long_prompts_are_longer_than_any_training_text_and_can_go_on(name: str)
 # What cannot be done
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru"])
-def test_other_cells_than_the_lstm_are_refused_before_training(cell: str):
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"cell": "rnn"}, "an LSTM only, not by rnn"),
+        ({"cell": "gru"}, "an LSTM only, not by gru"),
+        ({"recurrent_activation": "hard_sigmoid"}, "an LSTM with the usual sigmoid only"),
+    ],
+)
+def test_other_cells_than_the_lstm_are_refused_before_training(settings: dict, complaint: str):
     layers = model()
-    layers[1]["cell"] = cell
+    layers[1] |= settings
     this = made("ndfa", network=layers)
-    with pytest.raises(
-        UserError, match=f"the network 'n' cannot be built: texts are continued by an LSTM only, not by {cell};"
-    ):
+    with pytest.raises(UserError, match=f"the network 'n' cannot be built: texts are continued by {complaint};"):
         job.make_trainer(this, [RunState(0)], load(this, CPU))
 
 

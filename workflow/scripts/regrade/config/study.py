@@ -103,8 +103,8 @@ class Study(Section):
     """Title of the report."""
     source: str
     """The report that is reproduced: its title, authors, year."""
-    conventions: Literal["keras", "torch"]
-    """Whose defaults apply where the source is silent: `keras` or `torch`."""
+    conventions: Literal["keras", "tensorflow_2_3", "keras_2_0", "torch"]
+    """Whose defaults apply where the source is silent: `keras` (Keras 3), `tensorflow_2_3`, `keras_2_0` or `torch`."""
     assumptions: list[str] = Field([])
     """What had to be assumed, as sentences for the report."""
     networks: dict[Name, Annotated[list[LayerTemplate], Field(min_length=1)]]

@@ -27,6 +27,8 @@ class LanguageTrainer(Trainer):
         for layer in self.configuration.network:
             if layer.kind == "recurrent" and layer.cell != "lstm":
                 raise ValueError(f"texts are continued by an LSTM only, not by {layer.cell}")
+            if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
+                raise ValueError("texts are continued by an LSTM with the usual sigmoid only")
         data, tokens = self.data, self.settings.batch_tokens
         # Texts of a formal language are always read whole
         assert data.language and tokens and data.train_lengths is not None and data.evaluation_lengths is not None
