@@ -153,7 +153,14 @@ MISTAKES |= {
     ),
     "gray-scale of gray": (
         CNN,
-        ["grayscale", "grayscale", "flatten", {"dense": {"units": 10}}],
+        [
+            "grayscale",
+            "grayscale",
+            *({"convolution": {"filters": filters, "kernel": 5}} for filters in ("$filters1", "$filters2")),
+            "flatten",
+            {"dropout": {"rate": "$dropout"}},
+            {"dense": {"units": 10}},
+        ],
         f"{CNN}.1.grayscale: cannot take bytes of shape (1, 32, 32); it needs images of three channels, red, green and",
     ),
     "gates of a vanilla cell": (
