@@ -5,7 +5,7 @@ import re
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from conftest import ROOT
+from support.project import ROOT
 
 PACKAGE = ROOT / "workflow/scripts/regrade"
 # A package may import from those before it, and from itself

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from cluster import Cluster
-from conftest import Project, copy_workflow, merged
 from regrade.core.files import read_json
+from support.project import Project, copy_workflow, merged
 
 SMALL = {
     "scale": "small",

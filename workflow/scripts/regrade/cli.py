@@ -1,4 +1,4 @@
-"""The command line: python -m regrade cells | model | prune | report | schema | dvc. Run it where params.yaml is."""
+"""The command line: python -m regrade cells | model | prune | report | schema | docs | dvc, where params.yaml is."""
 
 import argparse
 import sys
@@ -29,11 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
         "report": "make the reports from whatever cells exist, without training any",
         "schema": "write the JSON schema of params.yaml",
+        "docs": "write the tables of docs/ that say what the parameters are",
         "dvc": "write dvc.yaml from params.yaml",
     }
-    made = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
-    made["prune"].add_argument("--yes", action="store_true", help="do not ask")
-    made["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
+    parsers = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
+    parsers["prune"].add_argument("--yes", action="store_true", help="do not ask")
+    parsers["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -49,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "schema":
         write_json(params.schema_path(), params.schema(), sealed=False)
+        return 0
+    if options.command == "docs":
+        from regrade.reporting.exports import docs
+
+        docs.write()
         return 0
     parameters = params.parse(overlays.merged(options.configfile, options.config))
     match options.command:
@@ -71,7 +77,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list(parameters: Params) -> int:
-    every, states, damages = expansion.expand(parameters), Counter(), []
+    every, damages = expansion.expand(parameters), []
+    states: Counter[str] = Counter()
     references.check(parameters, every)
     for cell in every:
         try:
@@ -100,16 +107,16 @@ def _score(folders: list[Path], parameters: Params) -> int:
 
 
 def _prune(parameters: Params, yes: bool) -> int:
-    found = prune.unnamed(parameters)
-    for path in found:
+    unnamed = prune.unnamed(parameters)
+    for path in unnamed:
         print(f"{prune.size(path) / 1e6:9.2f} MB  {path}")
-    if not found:
+    if not unnamed:
         print("Nothing to delete.")
         return 0
-    print(f"{sum(map(prune.size, found)) / 1e6:9.2f} MB in all")
+    print(f"{sum(map(prune.size, unnamed)) / 1e6:9.2f} MB in all")
     if not yes and (not sys.stdin.isatty() or input("Delete all of these? [y/N] ").strip().lower() != "y"):
         print("Nothing was deleted; `prune --yes` deletes without asking.")
         return 0
-    prune.delete(found)
-    print(f"Deleted {len(found)} files and folders.")
+    prune.delete(unnamed)
+    print(f"Deleted {len(unnamed)} files and folders.")
     return 0

@@ -17,20 +17,27 @@ Reference = dict[Name, Value]
 
 
 class _Test(Section):
-    """A statement about cells of an experiment and a metric; `each`: made for all combinations of these values."""
+    """A statement about cells of an experiment and a metric."""
 
     experiment: Name
+    """The experiment whose cells are meant."""
     metric: str | dict[Name, Value] = "test_accuracy_best_epoch"
+    """A metric of runs, or a measure of a learning curve: `{measure: epoch_of_lowest, of: test_loss}`."""
     each: dict[Name, Annotated[list[Value], Field(min_length=1)]] = Field({})
+    """Lists of values by setting; the statement is made for every combination of them."""
 
 
 class Compare(_Test):
-    """`cell` has a greater (less) metric than `than`; not_greater: not by `margin` or more."""
+    """The difference of two cells, the metric of `cell` minus that of `than`, is in a range."""
 
     kind: Literal["greater", "less", "not_greater"]
+    """`greater`: the difference is above `margin`; `less`: below -`margin`; `not_greater`: below `margin`."""
     cell: Reference
+    """The cell that is compared."""
     than: Reference
+    """The cell that it is compared with."""
     margin: NonNegative = 0.0
+    """Not negative, in the unit of the metric."""
 
 
 class Order(_Test):
@@ -38,36 +45,49 @@ class Order(_Test):
 
     kind: Literal["order"]
     cells: Annotated[list[Reference], Field(min_length=2)]
+    """The cells, the highest first."""
 
 
 class Best(_Test):
-    """`cell` has the highest (lowest) metric of all cells of the experiment, or of those with the settings `among`."""
+    """`cell` has a higher (lower) metric than every other cell."""
 
     kind: Literal["best"]
     cell: Reference
+    """The cell that is the best."""
     among: Reference = Field({})
+    """Settings of the other cells; all cells of the experiment if absent."""
     goal: Literal["highest", "lowest"] = "highest"
+    """Whether the best is the `highest` or the `lowest`."""
 
 
 class Trend(_Test):
-    """The metric rises (falls) with the numeric settings `over`; they are fitted together, straight or by logarithm."""
+    """The metric rises (falls) with each of the settings `over`, in a least-squares fit over all of them."""
 
     kind: Literal["trend"]
     over: Annotated[list[Name], Field(min_length=1)]
+    """Numeric settings."""
     cells: Reference = Field({})
-    at_least: dict[Name, Real] = Field({}, description="only cells whose settings are at least these")
-    at_most: dict[Name, Real] = Field({}, description="only cells whose settings are at most these")
+    """Settings of the cells; all cells of the experiment if absent."""
+    at_least: dict[Name, Real] = Field({})
+    """Lowest values by setting; cells below are left out."""
+    at_most: dict[Name, Real] = Field({})
+    """Highest values by setting; cells above are left out."""
     scale: Literal["linear", "log"] = "log"
+    """Whether the slope is per doubling of a setting (`log`) or per unit (`linear`)."""
     direction: Literal["up", "down"] = "up"
+    """`up` or `down`."""
 
 
 class Threshold(_Test):
-    """The metric of each of the cells with these settings is within bounds, `at_least` or `at_most` or both."""
+    """The metric of each of these cells is within bounds: `at_least`, `at_most` or both."""
 
     kind: Literal["threshold"]
     cells: Reference = Field({})
+    """Settings of the cells; all cells of the experiment if absent."""
     at_least: Real | None = None
+    """Lower bound."""
     at_most: Real | None = None
+    """Upper bound."""
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> "Threshold":
@@ -77,14 +97,19 @@ class Threshold(_Test):
 
 
 class Equivalent(_Test):
-    """Two cells, or any two of the cells with these settings, differ by less than `margin`."""
+    """Two cells, or any two of several, differ by less than `margin`."""
 
     kind: Literal["equivalent"]
     cell: Reference | None = None
+    """The cell that is compared."""
     than: Reference | None = None
+    """The cell that it is compared with."""
     cells: Reference = Field({})
-    at_least: dict[Name, Real] = Field({}, description="only cells whose settings are at least these")
+    """Instead of `cell` and `than`: settings of the cells of which every two are compared."""
+    at_least: dict[Name, Real] = Field({})
+    """Lowest values by setting; cells below are left out."""
     margin: Positive
+    """Positive, in the unit of the metric."""
 
     @model_validator(mode="after")
     def _two_or_all(self) -> "Equivalent":
@@ -94,11 +119,13 @@ class Equivalent(_Test):
 
 
 class Stated(_Test):
-    """The metric of each of these cells is what reported.csv states, give or take `margin` (0: exactly)."""
+    """The metric of each of these cells is what `reported.csv` states, give or take `margin`."""
 
     kind: Literal["stated"]
     cells: Reference = Field({})
+    """Settings of the cells; all cells of the experiment if absent."""
     margin: NonNegative = 0.0
+    """Largest difference from the stated value; 0: none at all."""
 
 
 Test = Annotated[Compare | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
@@ -108,17 +135,24 @@ class Claim(Section):
     """A claim: it holds when all its tests do."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    """Short name: lower-case words joined by hyphens."""
     claim: str
+    """The claim as a sentence."""
     tests: Annotated[list[Test], Field(min_length=1)]
-    figures: list[str] = Field([], description="what shows it: anchors in the study's page, figure-06 or table-1")
+    """Statements that must all hold."""
+    figures: list[str] = Field([])
+    """Anchors in the study's page that show it: `figure-06`, `table-1`."""
     note: str = ""
+    """A remark shown beside the claim."""
 
 
 class Claims(Section):
     """All that a study's source claims, and in what it disagrees with itself."""
 
     claims: list[Claim]
+    """The claims."""
     discrepancies: list[str] = Field([])
+    """Where the source contradicts itself, as sentences for the report."""
 
     @model_validator(mode="after")
     def _ids_are_distinct(self) -> "Claims":

@@ -9,13 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regrade.config.types import Count, Positive, Share, Size, Whole
 
-Activation = Literal["linear", "relu", "tanh", "sigmoid", "elu"]
+Activation = Annotated[
+    Literal["linear", "relu", "tanh", "sigmoid", "elu"],
+    Field(description="Applied to the output: `linear`, `relu`, `tanh`, `sigmoid` or `elu`."),
+]
 
 
 class LayerSpec(BaseModel):
     """Settings of one layer, as written in params.yaml under the layer's kind."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
     module: ClassVar[str]
     # Whether it has parameters
     trainable: ClassVar[bool] = True
@@ -28,6 +33,7 @@ class RescaleSpec(LayerSpec):
     trainable = False
     kind: Literal["rescale"]
     divisor: Positive
+    """What the inputs are divided by."""
 
 
 class ConvolutionSpec(LayerSpec):
@@ -36,8 +42,11 @@ class ConvolutionSpec(LayerSpec):
     module = "convolutional"
     kind: Literal["convolution"]
     filters: Size
+    """Number of filters, and so of output channels."""
     kernel: Count
-    padding: Whole = Field(0, description="rows and columns of zeros at each edge")
+    """Rows and columns of the kernel."""
+    padding: Whole = 0
+    """Rows and columns of zeros added at each edge."""
     activation: Activation = "linear"
 
 
@@ -48,8 +57,11 @@ class MaxPoolingSpec(LayerSpec):
     trainable = False
     kind: Literal["max_pooling"]
     size: Count
-    stride: Count | None = Field(None, description="equal to the size where absent")
+    """Rows and columns of the window."""
+    stride: Count | None = None
+    """Rows and columns from one window to the next; as many as `size` if absent."""
     padding: Whole = 0
+    """Rows and columns added at each edge, which are never the maximum; at most half of `size`."""
 
     @model_validator(mode="after")
     def _squares_hold_more_than_padding(self) -> "MaxPoolingSpec":
@@ -59,7 +71,10 @@ class MaxPoolingSpec(LayerSpec):
 
 
 class BatchNormalizationSpec(LayerSpec):
-    """Normalises each channel over the batch, then scales and shifts it (Ioffe and Szegedy 2015)."""
+    """Normalises each channel over the batch (in evaluations by running statistics), then scales and shifts it.
+
+    Ioffe and Szegedy 2015.
+    """
 
     module = "normalization"
     kind: Literal["batch_normalization"]
@@ -67,7 +82,7 @@ class BatchNormalizationSpec(LayerSpec):
 
 
 class FlattenSpec(LayerSpec):
-    """Makes one vector of each example."""
+    """Turns each example into one vector."""
 
     module = "dense"
     trainable = False
@@ -84,6 +99,7 @@ class DropoutSpec(LayerSpec):
     trainable = False
     kind: Literal["dropout"]
     rate: Share
+    """Share of the inputs that are set to zero."""
 
 
 class DenseSpec(LayerSpec):
@@ -91,22 +107,24 @@ class DenseSpec(LayerSpec):
 
     module = "dense"
     kind: Literal["dense"]
-    units: Size | Literal["classes"] = Field(description="classes: as many as the dataset has")
+    units: Size | Literal["classes"]
+    """Number of outputs; `classes`: one for each class of the dataset."""
     activation: Activation = "linear"
-    initial: Literal["normal"] | None = Field(
-        None,
-        description="kernels and biases from the standard normal distribution; the study's conventions where absent",
-    )
+    initial: Literal["normal"] | None = None
+    """`normal`: kernels and biases are standard normal. If absent, they are as `conventions` says."""
 
 
 class TokensSpec(LayerSpec):
-    """Makes vectors of token ids: one-hot for characters, a learned embedding for words."""
+    """Turns token ids into vectors: one-hot for characters, a learned embedding for words."""
 
     module = "sequence"
     kind: Literal["tokens"]
     level: Literal["char", "word"]
-    one_hot: Size = Field(description="width of the one-hot vectors of characters")
-    embedding: Size = Field(description="units of the embedding of words")
+    """What the tokens are: `char` or `word`."""
+    one_hot: Size
+    """Length of the one-hot vectors; for characters only."""
+    embedding: Size
+    """Length of the learned vectors; for words only."""
 
 
 class EmbeddingSpec(LayerSpec):
@@ -115,9 +133,9 @@ class EmbeddingSpec(LayerSpec):
     module = "embedding"
     kind: Literal["embedding"]
     units: Size
-    initial: Literal["random", "word_vectors"] = Field(
-        "random", description="word_vectors: fitted on the training texts as datasets.<name>.word_vectors says"
-    )
+    """Length of the vectors."""
+    initial: Literal["random", "word_vectors"] = "random"
+    """Initial vectors: `random`, or `word_vectors`, those fitted as `datasets.<name>.word_vectors` says."""
 
 
 class BagSpec(LayerSpec):
@@ -126,6 +144,7 @@ class BagSpec(LayerSpec):
     module = "embedding"
     kind: Literal["bag"]
     units: Size
+    """Length of the vectors."""
 
 
 class SequenceConvolutionSpec(LayerSpec):
@@ -134,7 +153,9 @@ class SequenceConvolutionSpec(LayerSpec):
     module = "sequence"
     kind: Literal["sequence_convolution"]
     filters: Size
+    """Number of filters, and so of output features."""
     kernel: Count
+    """Steps that the kernel spans."""
     activation: Activation = "linear"
 
 
@@ -145,7 +166,9 @@ class SequencePoolingSpec(LayerSpec):
     trainable = False
     kind: Literal["sequence_pooling"]
     size: Count
+    """Steps of the window."""
     stride: Count
+    """Steps from one window to the next."""
 
 
 class MaximumOverStepsSpec(LayerSpec):
@@ -157,7 +180,7 @@ class MaximumOverStepsSpec(LayerSpec):
 
 
 class ImageRowsSpec(LayerSpec):
-    """Makes a sequence of an image: a step per row of pixels."""
+    """Turns an image into a sequence of its rows from the top; a step has the channels of its row one after another."""
 
     module = "sequence"
     trainable = False
@@ -165,18 +188,22 @@ class ImageRowsSpec(LayerSpec):
 
 
 class RecurrentSpec(LayerSpec):
-    """Recurrent cells, one layer upon another; gives the last state of the top layer, or its states at every step."""
+    """One or more recurrent layers, each reading the states of the one below."""
 
     module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
+    """Kind of cell: `gru`, `lstm` or `rnn` (tanh)."""
     units: Size
+    """Number of units of each layer."""
     layers: Count = 1
-    reset_after: bool = Field(True, description="GRU only: the reset gate acts after the product with the state")
+    """Number of layers."""
+    reset_after: bool = True
+    """For `gru` only: the reset gate acts after the product with the state, not before."""
     output: Literal["last", "states"] = "last"
-    initial: Literal["linear"] | None = Field(
-        None, description="both kernels with their biases as PyTorch's linear layers; the study's conventions if absent"
-    )
+    """`last`: the top layer's last state; `states`: its state at every step."""
+    initial: Literal["linear"] | None = None
+    """`linear`: kernels and biases are as in PyTorch's linear layers. If absent, they are as `conventions` says."""
 
 
 Layer = Annotated[

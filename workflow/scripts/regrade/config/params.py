@@ -20,16 +20,27 @@ class Params(Section):
     """All of params.yaml."""
 
     scale: str
+    """How much of the sources' protocol is run: the name of an entry of `scales`."""
     seeds: Annotated[Seeds, Field(min_length=1)]
+    """Random seeds; every cell is trained once with each."""
     device: Literal["auto", "cpu", "cuda"]
+    """`cpu`, `cuda`, or `auto`: a CUDA GPU if there is one, else the CPU."""
     keep_models: Seeds
+    """Seeds whose weights are kept."""
     jobs_per_gpu: Count
+    """Training jobs that may share a GPU."""
     threads: Count
+    """CPU threads of a training job."""
     cells_per_job: Count
+    """Cells of an experiment that one training job trains, one after another."""
     checkpoint_seconds: NonNegative
+    """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
+    """Scales by name."""
     datasets: dict[Name, Dataset]
+    """Datasets by name."""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
+    """Studies by name."""
 
     @model_validator(mode="after")
     def _scale_is_known(self) -> "Params":

@@ -11,31 +11,55 @@ class Settings(Section):
     """The settings of a cell that every network has in common; all others belong to its network, as $name."""
 
     dataset: Name
+    """Dataset to train on."""
     network: Name
-    train_rows: Count | None = Field(None, description="rows used, from the front; all where absent")
+    """Network of the study. `$name` in it is a setting: `cnn$conv_layers` is `cnn2` where `conv_layers` is 2."""
+    train_rows: Count | None = None
+    """Training rows used, from the front; all if absent. For palindromes: rows drawn in each epoch, required."""
     test_rows: Count | None = None
-    train_rows_cap: Count | None = Field(None, description="set by the scale where train_rows is not: rows at most")
+    """Test rows used, from the front; all if absent."""
+    train_rows_cap: Count | None = None
+    """Most training rows used; a scale sets it where `train_rows` is absent."""
     test_rows_cap: Count | None = None
-    validation_rows: Whole = Field(
-        0, description="rows held out from the end of the training rows; evaluated in place of the test rows"
-    )
+    """Most test rows used; a scale sets it where `test_rows` is absent."""
+    validation_rows: Whole = 0
+    """Rows held out from the end of the training rows. Evaluations then use these instead of the test rows, and metrics
+    are called `validation_…` instead of `test_…`.
+    """
     backend: Literal["torch", "numpy"] = "torch"
+    """`torch`, or `numpy`: a second implementation, written out by hand in float64, for dense layers and plain sgd
+    only. Both start from the same parameters and see the rows in the same order.
+    """
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    """`cross_entropy`, or `squared_error`: half the sum of squared differences between the outputs and the one-hot
+    class.
+    """
     optimizer: Literal["sgd", "rmsprop", "adam", "adagrad"]
+    """`sgd`, `rmsprop`, `adam` or `adagrad`."""
     lr: Positive
+    """Learning rate."""
     momentum: Share = 0.0
-    clip_value: NonNegative = Field(0.0, description="largest size of a gradient's element; 0 = any")
-    clip_norm: NonNegative = Field(0.0, description="largest norm of all gradients together; 0 = any")
-    l2: NonNegative = Field(0.0, description="times a kernel is added to its gradient")
-    gradient_norm: bool = Field(False, description="whether the mean norm of the gradients is recorded")
+    """Momentum; for sgd only."""
+    clip_value: NonNegative = 0.0
+    """Limit on the absolute value of each element of a gradient; 0: no limit."""
+    clip_norm: NonNegative = 0.0
+    """Limit on the norm of all gradients of a run together, applied after `clip_value`; 0: no limit."""
+    l2: NonNegative = 0.0
+    """Multiple of each kernel added to its gradient; biases, embeddings and batch normalisation are left alone."""
+    gradient_norm: bool = False
+    """Whether the history has the norm of all gradients of a run together, after `clip_value` and before `clip_norm`,
+    as a mean over the same steps as the training loss.
+    """
     batch_size: Count | None = None
-    batch_tokens: Count | None = Field(
-        None, description="instead of batch_size, for rows of different lengths: tokens of a batch, padding included"
-    )
+    """Rows of a batch. Give either this or `batch_tokens`."""
+    batch_tokens: Count | None = None
+    """Most tokens of a batch, padding included; for texts that are read whole."""
     epochs: Count
-    evaluate_every: Annotated[float, Field(ge=0.001, le=1e9), NUMBER] = Field(
-        1.0, description="epochs between evaluations; 0.1 for ten in an epoch"
-    )
+    """Number of epochs."""
+    evaluate_every: Annotated[float, Field(ge=0.001, le=1e9), NUMBER] = 1.0
+    """Epochs between evaluations: a whole number, or a fraction such as 0.5 or 0.1 for several evaluations per epoch.
+    The last epoch is always evaluated.
+    """
 
     @property
     def evaluated(self) -> str:

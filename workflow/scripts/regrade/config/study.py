@@ -12,13 +12,21 @@ class Select(Section):
     """Settings taken over from the winner of another experiment of the study."""
 
     source: Name = Field(alias="from")
+    """The experiment among whose cells the winner is chosen."""
     settings: Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
-    same: list[Name] = Field([], description="settings in which a candidate must agree with the cell")
+    """Settings taken over from the winner."""
+    same: list[Name] = Field([])
+    """Settings that a candidate must share with the cell; only for a measured winner."""
     by: Metric
+    """Metric whose highest mean wins: `test_accuracy_best_epoch`, `test_accuracy_cross_fitted`,
+    `test_accuracy_last_epoch` or `validation_accuracy_best_epoch`.
+    """
     winner: Literal["measured", "reported"]
-    epochs: Literal["best"] | None = Field(
-        None, description="best: trained for as many epochs as the measured winner needed to be at its best"
-    )
+    """`measured`: the best cell of this workflow, known once all candidates are trained; `reported`: the best in the
+    study's `reported.csv`.
+    """
+    epochs: Literal["best"] | None = None
+    """`best`: train for as many epochs as the measured winner took to its best epoch, in the mean over its seeds."""
 
     @model_validator(mode="after")
     def _epochs_are_measured(self) -> "Select":
@@ -37,18 +45,27 @@ class Experiment(Section):
     """Fixed settings, and a grid or a list of cells over the others, or variations around the fixed ones."""
 
     title: str
+    """Title in the report."""
     like: Name | None = None
+    """Another experiment of the study, whose `settings` are taken over, and its `at_most` where there is none for the
+    scale.
+    """
     settings: dict[Name, Value] = Field({})
+    """Settings that all cells share."""
     grid: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = None
+    """Lists of values by setting; every combination is a cell."""
     cells: Annotated[list[Annotated[dict[Name, Value], Field(min_length=1)]], Field(min_length=1)] | None = None
-    around: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = Field(
-        None, description="each of these settings varied by itself, the others as fixed under settings"
-    )
+    """List of cells, each with its values of the same settings."""
+    around: Annotated[dict[Name, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = None
+    """Lists of values by setting; each setting is varied by itself, with the others as in `settings`. The values in
+    `settings` are a cell, too, and each combination is one cell only.
+    """
     select: Select | None = None
-    at_most: dict[Name, Caps] = Field({}, description="further caps of this experiment, by scale")
-    converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = Field(
-        None, description="accuracy on the evaluated rows from which a run counts as converged"
-    )
+    """Settings taken over from the winner of another experiment."""
+    at_most: dict[Name, Caps] = Field({})
+    """Further caps by scale, with the keys of the scale's own `at_most` except `seeds`."""
+    converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
+    """An accuracy; reports then say after how many epochs a run first reaches it on the evaluated rows."""
 
     @model_validator(mode="after")
     def _one_way_to_write_cells(self) -> "Experiment":
@@ -64,8 +81,14 @@ class Study(Section):
     """A report: its networks and its experiments."""
 
     title: str
+    """Title of the report."""
     source: str
+    """The report that is reproduced: its title, authors, year."""
     conventions: Literal["keras", "torch"]
+    """Whose defaults apply where the source is silent: `keras` or `torch`."""
     assumptions: list[str] = Field([])
+    """What had to be assumed, as sentences for the report."""
     networks: dict[Name, Annotated[list[LayerTemplate], Field(min_length=1)]]
+    """Networks by name, each a list of layers."""
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    """Experiments by name."""

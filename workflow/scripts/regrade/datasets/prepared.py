@@ -104,23 +104,23 @@ def _flat(split: str, inputs: np.ndarray | Ragged) -> dict[str, np.ndarray]:
 
 def load(
     folder: Path, split: str, rows: int | None = None, at_most: int | None = None
-) -> tuple[np.ndarray | Ragged, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """The first `rows` inputs and targets of a split, or all but no more than `at_most` where `rows` is None.
 
     UserError when there are fewer than `rows`, or on damage.
     """
     with opened(folder) as file:
-        targets = file.get_slice(f"{split}_targets")
-        available = targets.get_shape()[0]
-        if rows is not None and rows > available:
-            raise UserError(
-                f"params.yaml: {split}_rows is {rows}, but {folder} has only {available} rows; ask for fewer"
-            )
-        rows = rows or min(available, at_most or available)
-        names = file.keys()
-        if f"{split}_offsets" in names:
-            return _ragged(file, split, rows, folder), targets[:rows]
-        return file.get_slice(f"{split}_inputs")[:rows], targets[:rows]
+        targets = _targets(file, split, rows, at_most, folder)
+        return file.get_slice(f"{split}_inputs")[: len(targets)], targets
+
+
+def load_texts(
+    folder: Path, split: str, rows: int | None = None, at_most: int | None = None
+) -> tuple[Ragged, np.ndarray]:
+    """As `load`, for a dataset of texts of any length."""
+    with opened(folder) as file:
+        targets = _targets(file, split, rows, at_most, folder)
+        return _ragged(file, split, len(targets), folder), targets
 
 
 def load_unlabelled(folder: Path) -> Ragged | None:
@@ -128,6 +128,14 @@ def load_unlabelled(folder: Path) -> Ragged | None:
     with opened(folder) as file:
         names = file.keys()
         return _ragged(file, "unlabelled", None, folder) if "unlabelled_offsets" in names else None
+
+
+def _targets(file: safe_open, split: str, rows: int | None, at_most: int | None, folder: Path) -> np.ndarray:
+    targets = file.get_slice(f"{split}_targets")
+    available = targets.get_shape()[0]
+    if rows is not None and rows > available:
+        raise UserError(f"params.yaml: {split}_rows is {rows}, but {folder} has only {available} rows; ask for fewer")
+    return targets[: rows or min(available, at_most or available)]
 
 
 def _ragged(file: safe_open, split: str, rows: int | None, folder: Path) -> Ragged:

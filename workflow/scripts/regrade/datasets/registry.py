@@ -16,6 +16,7 @@ import pkgutil
 from dataclasses import replace
 from functools import cache
 from types import ModuleType
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -30,7 +31,7 @@ from regrade.datasets.identity import DataIdentity
 from regrade.datasets.text.word_vectors import WordVectors
 
 # A dataset is known by the presence of its module
-NAMES = tuple(sorted(found.name for found in pkgutil.iter_modules(sources.__path__)))
+NAMES = tuple(sorted(source.name for source in pkgutil.iter_modules(sources.__path__)))
 
 # A grid has many cells of one dataset
 _code = cache(fingerprints.code)
@@ -67,7 +68,9 @@ def _reading(name: str) -> type[DatasetOptions]:
     return getattr(module(name), "Reading", DatasetOptions)
 
 
-def identity(name: str, data: str, settings: dict, addresses: dict[str, Dataset], where: str) -> DataIdentity:
+def identity(
+    name: str, data: Literal["real", "stand_in"], settings: dict, addresses: dict[str, Dataset], where: str
+) -> DataIdentity:
     """What a prepared dataset is made of.
 
     That is its name, real or stand_in, the code that makes it, its options among the cell's `settings` if it has any,

@@ -4,18 +4,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regrade.core import checkout
 from regrade.jobs import plan
 from regrade.runtime.logs import sentence, written
 
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
 
 @contextmanager
-def job(snakemake) -> Iterator[None]:
+def job(snakemake: "Snakemake") -> Iterator[None]:
     """Send all output of the block to the job's log; end the process with status 1 on an error.
 
     What the user can mend (see `explain`) is one sentence, in the log and on stderr; any other error has its traceback
-    in the log. The block does not begin by another copy of the package, nor by other code than was planned.
+    in the log. It is an error, too, to run another copy of the package, or other code than was planned.
 
     `snakemake`: what Snakemake gives a script by this name.
     """
@@ -23,7 +27,7 @@ def job(snakemake) -> Iterator[None]:
     try:
         with written(log):
             checkout.require(scripts)
-            plan.hold(scripts / Path(sys.modules["__main__"].__file__).name, snakemake.wildcards.get("study"))
+            plan.hold(scripts / Path(str(sys.modules["__main__"].__file__)).name, snakemake.wildcards.get("study"))
             yield
     except KeyboardInterrupt:
         sys.exit(130)

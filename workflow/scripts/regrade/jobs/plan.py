@@ -1,9 +1,9 @@
 """What a run was planned with: its parameters, its code, and the texts of its studies. Its jobs hold to them.
 
 A run may take days, in which somebody edits files. Snakemake keeps the parameters for the jobs that it runs itself, but
-a job on a cluster reads the workflow again. So the plan is a file, which such a job reads instead of params.yaml. Code
-and texts are not kept, only their digests: a job that meets others refuses, for its results would be remembered as
-those of the planned ones.
+a job on a cluster reads the workflow again. So the plan is a file, which such a job reads instead of params.yaml. Of
+code and texts only digests are kept: a job that finds others refuses, as its results would be taken for those of the
+planned ones.
 """
 
 import ast
@@ -16,6 +16,7 @@ from pathlib import Path
 from regrade.cells.cell import Cell
 from regrade.config.reported import STUDIES
 from regrade.core import files, fingerprints
+from regrade.core.checkout import PACKAGE
 from regrade.core.errors import UserError
 from regrade.reporting import TEMPLATES
 
@@ -23,8 +24,8 @@ FOLDER = Path(".snakemake/plans")
 KEY = "planned"
 # Tells a job where its plan is
 VARIABLE = "REGRADE_PLAN"
-SCRIPTS = fingerprints.PACKAGE.parent
-# What every job does around its work is no part of what its results mean
+SCRIPTS = PACKAGE.parent
+# What every job does around its work has no influence on its results
 APART = fingerprints.APART | {"regrade.jobs", "regrade.runtime.logs"}
 
 
@@ -72,9 +73,12 @@ def modules(script: Path) -> set[str]:
 
 def _imports(script: Path) -> list[str]:
     """The modules of this package that a script imports, without what every job does around its work."""
-    nodes = [node for node in ast.walk(_tree(script)) if isinstance(node, ast.ImportFrom)]
-    own = [node for node in nodes if node.module.split(".")[0] == fingerprints.PACKAGE.name]
-    imported = {_module(node.module, alias.name) for node in own for alias in node.names}
+    imported = {
+        _module(node.module, alias.name)
+        for node in ast.walk(_tree(script))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name
+        for alias in node.names
+    }
     return sorted(module for module in imported if not fingerprints.is_within(module, APART))
 
 
@@ -88,7 +92,7 @@ def hold(script: Path, study: str | None) -> None:
         for folder in _read_by(script, study):
             if fingerprints.content(folder) != plan["texts"].get(str(folder)):
                 raise _changed(f"a file in {folder}")
-        # The bytes of all are compared quickly; what they mean counts
+        # Comparing bytes is quick; only where they differ, what the code means is compared
         if _package() != plan["package"] and code(script) != plan["code"].get(script.name):
             raise _changed(f"code that {script.name} runs")
 
@@ -107,17 +111,17 @@ def _present() -> dict | None:
 
 def _changed(what: str) -> UserError:
     return UserError(
-        f"{what} has changed since this run was planned, so nothing is made of it: run snakemake again, which plans "
-        "with what is there now"
+        f"{what} has changed since this run was planned, so the job stops: run snakemake again, which plans with what "
+        "is there now"
     )
 
 
 def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
-    """The folders of texts that a script makes something of."""
+    """The folders of texts that a script reads."""
     match script.name:
-        case "grade.py" | "measure.py":
+        case "grade.py" | "measure.py" if study:
             return (STUDIES / study,)
-        case "report.py":
+        case "report.py" if study:
             return STUDIES / study, TEMPLATES
         case "front_page.py":
             return (TEMPLATES,)

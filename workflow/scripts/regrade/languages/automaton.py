@@ -14,9 +14,10 @@ START, OPENED, CLOSED = "start", "opened", "closed"
 
 
 class Options(DatasetOptions):
-    """`another_word`: probability that, after the first s or a whole word, a word follows instead of the last s."""
+    """What follows in a text, unless it is certain."""
 
     another_word: Annotated[float, Field(gt=0, lt=1)]
+    """Probability that, after the first s or a whole word, a word follows instead of the last s."""
 
 
 class Ndfa(Language):

@@ -12,16 +12,16 @@ from regrade.languages.language import END, Language, binary_entropy
 
 
 class Options(DatasetOptions):
-    """What follows, unless it is certain.
-
-    `pair_inside`: probability that the next symbol within a pair opens another one instead of closing it. From 1/2 on,
-    the mean length would be infinite.
-    `pair_after`: probability that another pair follows when an outermost one has closed. With 0 a text is one outermost
-    pair and what is in it.
-    """
+    """What follows in a text, unless it is certain."""
 
     pair_inside: Annotated[float, Field(gt=0, lt=0.5)]
+    """Probability that the next symbol within a pair opens another one instead of closing it. From 1/2 on, the mean
+    length would be infinite.
+    """
     pair_after: Annotated[float, Field(ge=0, lt=1)]
+    """Probability that another pair follows when an outermost one has closed. With 0 a text is one outermost pair and
+    what is in it.
+    """
 
 
 class Brackets(Language):

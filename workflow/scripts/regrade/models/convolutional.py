@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from regrade.models import initialisers
-from regrade.models.layer import Context, Layer, each_run
+from regrade.models.layer import Context, Layer
 
 if TYPE_CHECKING:
     from regrade.config import layer_specs
@@ -30,14 +30,14 @@ class Convolution(Layer):
         self.order = torch.contiguous_format if few else torch.channels_last
         self.kernel = torch.nn.Parameter(kernel.contiguous() if few else kernel)
         self.bias = torch.nn.Parameter(initialisers.bias(context, filters, channels * area))
-        self.padding, lost = spec.padding, size - 1 - 2 * spec.padding
-        self.output_shape = (filters, height - lost, width - lost)
+        self.padding, narrower = spec.padding, size - 1 - 2 * spec.padding
+        self.output_shape = (filters, height - narrower, width - narrower)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, channels, height, width) → (runs, examples, filters, height, width), as padded."""
         if len(x) == 1:
             ordered = x[0].contiguous(memory_format=self.order)
-            return functional.conv2d(ordered, *each_run(self.kernel), *each_run(self.bias), padding=self.padding)[None]
+            return functional.conv2d(ordered, self.kernel.squeeze(0), self.bias.squeeze(0), padding=self.padding)[None]
         grouped = x.transpose(0, 1).flatten(1, 2)
         kernels, biases = self.kernel.flatten(0, 1), self.bias.flatten()
         maps = functional.conv2d(grouped, kernels, biases, padding=self.padding, groups=len(x))

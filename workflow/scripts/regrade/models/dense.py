@@ -90,5 +90,4 @@ class Rescale(Layer):
         """Any shape."""
         # Evaluated rows are the same for all runs: one copy of them, expanded
         same = x[:1] if x.stride(0) == 0 else x
-        made = same.to(torch.get_default_dtype(), copy=True)
-        return made.div_(self.divisor).expand(x.shape)
+        return same.to(torch.get_default_dtype(), copy=True).div_(self.divisor).expand(x.shape)

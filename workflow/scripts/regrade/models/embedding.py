@@ -20,7 +20,8 @@ class Embedding(Layer):
         (steps,) = shape
         table = initialisers.embedding(context, (context.vocabulary_size, spec.units))
         if spec.initial == "word_vectors":
-            # What no vector was fitted for (padding, start, unknown) keeps its random one
+            assert context.word_vectors is not None, "the data come with the word vectors that a network asks for"
+            # Ids without a fitted vector (padding, start, unknown) keep their random one
             fitted = context.word_vectors.isfinite().all(1)
             table[:, fitted] = context.word_vectors[fitted]
         self.table = torch.nn.Parameter(table)
@@ -42,7 +43,7 @@ class Bag(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Ids (runs, examples, steps) → means (runs, examples, units)."""
-        # A weighted sum: PyTorch is four times slower when it is told what is padding
+        # A weighted sum is four times faster than a mean that PyTorch itself takes without the padding
         counted = (x != 0).to(self.table.dtype)
         weights = counted / counted.sum(2, keepdim=True).clamp(min=1)
         # Run by run: the gradient of one bag over all runs would add up in an order that depends on how many there are

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+# What a layer goes on from in the middle of a sequence: for each run, states and cells
+State = list[tuple[torch.Tensor, torch.Tensor]]
+
 
 @dataclass(frozen=True)
 class Context:
@@ -11,8 +14,8 @@ class Context:
 
     `initial` and `dropout`: one random stream per run, the first on the CPU, the second on the network's device.
     `classes`: how many classes the dataset has.
-    `vocabulary_size`: number of different token ids, for data that consist of them. `word_vectors` (ids, units): what
-    an embedding may start from.
+    `vocabulary_size`: number of different token ids, 0 for data that do not consist of ids. `word_vectors` (ids,
+    units): what an embedding may start from.
     `stackable`: whether there may be other runs beside these, on whose number no result may depend (see
     `regrade.training.stacking`).
     """
@@ -20,8 +23,8 @@ class Context:
     conventions: str
     initial: list[torch.Generator]
     dropout: list[torch.Generator]
-    classes: int | None = None
-    vocabulary_size: int | None = None
+    classes: int = 0
+    vocabulary_size: int = 0
     word_vectors: torch.Tensor | None = None
     stackable: bool = True
 
@@ -41,6 +44,10 @@ class Layer(torch.nn.Module):
     output_shape: tuple[int, ...]
     # Whether an increasing function before this layer may as well come after it
     commutes_with_activation = False
+
+    def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State | None]:
+        """`forward` for the next steps of a sequence, and the state after them; `state`: that before, None at first."""
+        return self(x), None
 
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "elu": torch.nn.functional.elu}

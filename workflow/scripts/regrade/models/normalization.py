@@ -21,6 +21,9 @@ class BatchNormalization(Layer):
     Outside training, the running mean and variance take the place of the batch's (Ioffe and Szegedy 2015).
     """
 
+    mean: torch.Tensor
+    variance: torch.Tensor
+
     def __init__(self, spec: "layer_specs.BatchNormalizationSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         runs, channels = len(context.initial), shape[0]
@@ -34,16 +37,16 @@ class BatchNormalization(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, channels, …) → the same shape."""
         channels = x.transpose(0, 1).flatten(1, 2)
-        statistics = [self.mean.flatten(), self.variance.flatten()]
+        mean, variance = self.mean.flatten(), self.variance.flatten()
         if self.training:
-            statistics = [torch.zeros_like(values) for values in statistics]
-        # With a momentum of 1, `statistics` are the batch's own afterwards, the variance divided by rows - 1
-        normal = functional.batch_norm(
-            channels, *statistics, self.scale.flatten(), self.shift.flatten(), self.training, 1.0, self.epsilon
+            mean, variance = torch.zeros_like(mean), torch.zeros_like(variance)
+        # With a momentum of 1, these are the batch's own afterwards, the variance divided by rows - 1
+        normalised = functional.batch_norm(
+            channels, mean, variance, self.scale.flatten(), self.shift.flatten(), self.training, 1.0, self.epsilon
         )
         if self.training:
             rows = channels.numel() // channels.shape[1]
-            mean, variance = (values.view_as(self.mean) for values in statistics)
-            self.mean.lerp_(mean, 1 - self.keep)
-            self.variance.lerp_(variance * ((rows - 1) / (rows - self.correction)), 1 - self.keep)
-        return normal.unflatten(1, (len(x), -1)).transpose(0, 1)
+            unbiased = variance.view_as(self.variance) * ((rows - 1) / (rows - self.correction))
+            self.mean.lerp_(mean.view_as(self.mean), 1 - self.keep)
+            self.variance.lerp_(unbiased, 1 - self.keep)
+        return normalised.unflatten(1, (len(x), -1)).transpose(0, 1)

@@ -4,6 +4,7 @@ A second implementation, to compare with PyTorch's: it shares nothing with it bu
 numpy does by default. Like all networks here it holds several runs, the first dimension of every array.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,18 @@ def _tanh(x: np.ndarray) -> np.ndarray:
     return np.tanh(x, out=x)
 
 
-# Each activation in place, and its slope as a function of its value
-ACTIVATIONS = {
-    "linear": (lambda x: x, None),
-    "relu": (_relu, lambda y: y > 0),
-    "sigmoid": (_sigmoid, lambda y: y * (1 - y)),
-    "tanh": (_tanh, lambda y: 1 - y * y),
+# In place
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": lambda x: x,
+    "relu": _relu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+}
+# The slopes of those that are not linear, as functions of the activation's value
+SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda y: y > 0,
+    "sigmoid": lambda y: y * (1 - y),
+    "tanh": lambda y: 1 - y * y,
 }
 
 
@@ -57,33 +64,33 @@ class NumpyMlp:
         for layer in self.layers:
             z = values[-1] @ layer.kernel
             z += layer.bias[:, None]
-            values.append(ACTIVATIONS[layer.activation][0](z))
+            values.append(ACTIVATIONS[layer.activation](z))
         return values
 
     def losses(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The loss of each row (runs, rows) for classes (runs, rows), and its gradient by the outputs."""
-        wanted = targets[..., None] == np.arange(outputs.shape[2])
+        one_hot = targets[..., None] == np.arange(outputs.shape[2])
         if self.loss == "squared_error":
-            difference = outputs - wanted
+            difference = outputs - one_hot
             return (difference * difference).sum(2) / 2, difference
         logits = outputs - outputs.max(2, keepdims=True)
         exponentials = np.exp(logits)
         totals = exponentials.sum(2, keepdims=True)
-        loss = np.log(totals[:, :, 0]) - (logits * wanted).sum(2)
+        loss = np.log(totals[:, :, 0]) - (logits * one_hot).sum(2)
         exponentials /= totals
-        exponentials -= wanted
+        exponentials -= one_hot
         return loss, exponentials
 
     def backward(self, values: list[np.ndarray], gradient: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Gradients (of kernel, of bias) for each layer, from `forward`'s values and the gradient by the outputs."""
-        found = []
+        gradients = []
         for layer, below, above in zip(reversed(self.layers), values[-2::-1], values[:0:-1], strict=True):
-            if layer.activation != "linear":
-                gradient = gradient * ACTIVATIONS[layer.activation][1](above)
-            found.append((_products(below, gradient), gradient.sum(1)))
-            if len(found) < len(self.layers):
+            if layer.activation in SLOPES:
+                gradient = gradient * SLOPES[layer.activation](above)
+            gradients.append((_products(below, gradient), gradient.sum(1)))
+            if len(gradients) < len(self.layers):
                 gradient = gradient @ layer.kernel.transpose(0, 2, 1)
-        return found[::-1]
+        return gradients[::-1]
 
     def step(self, x: np.ndarray, targets: np.ndarray, lr: float, l2: float) -> tuple[np.ndarray, np.ndarray]:
         """Descend along the gradient of a batch's mean loss; the losses and outputs (runs, rows, …) before that.

@@ -3,7 +3,7 @@
 A library picks its method by the shape of a product, and each method adds up in an order of its own. For stacked runs
 of equal shapes, MKL's method depends on neither their number nor their place in memory (see
 `regrade.runtime.process`), with one exception: a single product with a dimension of 1 is done as a product of a matrix
-and a vector. `tests/test_processors.py` tries this on the code paths of several processors.
+and a vector. `tests/training/test_processors.py` tries this on the code paths of several processors.
 """
 
 import torch

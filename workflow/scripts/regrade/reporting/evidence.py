@@ -9,6 +9,7 @@ from regrade.cells.cell import Cell
 from regrade.cells.layout import RECORD
 from regrade.config import reported
 from regrade.config.params import Params
+from regrade.config.reported import ReportedNumber
 from regrade.config.study import Study
 from regrade.config.types import Value
 from regrade.datasets import prepared
@@ -32,7 +33,7 @@ class Evidence(Measurements):
         return self.params.studies[self.name]
 
     @cached_property
-    def reported(self) -> list[dict]:
+    def reported(self) -> list[ReportedNumber]:
         """The numbers that the source states."""
         return reported.rows(self.name)
 
@@ -98,11 +99,11 @@ class Evidence(Measurements):
         runs = self.of(cell)
         if not len(runs):
             return {"seeds": 0}
-        found = self.contrast([(cell, 1.0)], ACCURACIES[0])
-        low, high = found.interval()
+        estimate = self.contrast([(cell, 1.0)], ACCURACIES[0])
+        low, high = estimate.interval()
         low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
         others = {name: runs[name].mean() for name in (*ACCURACIES[1:], "peeking", "best_epoch", "train_seconds")}
-        return {"seeds": len(runs), "mean": found.value, "low": low, "high": high, **others}
+        return {"seeds": len(runs), "mean": estimate.value, "low": low, "high": high, **others}
 
     def facts(self) -> dict:
         """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
@@ -125,14 +126,14 @@ class Evidence(Measurements):
 
     def _further_caps(self) -> dict[str, dict[str, int]]:
         """What the present scale caps in single experiments, or in those that they are like."""
-        found = {}
+        caps: dict[str, dict[str, int]] = {}
         for name, experiment in self.study.experiments.items():
             own = experiment.at_most.get(self.params.scale)
             if own:
-                found[name] = own.model_dump(exclude_none=True)
-            elif experiment.like in found:
-                found[name] = found[experiment.like]
-        return found
+                caps[name] = own.model_dump(exclude_none=True)
+            elif experiment.like in caps:
+                caps[name] = caps[experiment.like]
+        return caps
 
     def _source(self, data: DataIdentity) -> str:
         try:

@@ -43,9 +43,9 @@ class Verdicts:
 def read(study: Path) -> Verdicts:
     """The verdicts in a study's folder of the reports. UserError on damage; what is damaged is deleted then."""
     path, table = study / CLAIMS, study / GRADES
-    found = integrity.read(path) if path.exists() else {"claims": []}
-    integrity.verify_files({study / name: checksum for name, checksum in found.pop("sha256", {}).items()})
-    return Verdicts(found.pop("claims"), _rows(table) if table.exists() else [], found)
+    content = integrity.read(path) if path.exists() else {"claims": []}
+    integrity.verify_files({study / name: checksum for name, checksum in content.pop("sha256", {}).items()})
+    return Verdicts(content.pop("claims"), _rows(table) if table.exists() else [], content)
 
 
 def _rows(path: Path) -> list[dict]:

@@ -9,7 +9,7 @@ from regrade.config.reported import STUDIES
 from regrade.core.errors import UserError
 from regrade.core.integrity import read
 
-# What only this study's template calls, and, in a function `measure`, what no cell of the study tells
+# Functions for this study's template, and `measure`, which measures something apart from the study's cells
 FIGURES, MEASURE = "figures.py", "measure.py"
 MEASUREMENTS = "measurements.json"
 
@@ -20,11 +20,12 @@ def path(study: str, name: str) -> Path:
 
 
 def load(study: str, name: str) -> ModuleType | None:
-    """The module, run anew; None where the study has none. UserError when it cannot be imported."""
+    """The module, freshly run; None where the study has none. UserError when it cannot be imported."""
     file = path(study, name)
     if not file.exists():
         return None
     specification = importlib.util.spec_from_file_location(f"study_{study}_{file.stem}", file)
+    assert specification and specification.loader, "every file that ends with .py has a loader"
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)

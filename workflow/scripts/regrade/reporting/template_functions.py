@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
 
 import pandas as pd
 
@@ -15,9 +14,8 @@ _MARK = "_called_by_templates"
 
 @dataclass(frozen=True)
 class Entry:
-    """A function that templates call by its name. `form` is a table's: the table as a reader sees it."""
+    """A function that templates call by its name. A table has a `form`: the table as a reader sees it."""
 
-    kind: Literal["figure", "table", "value"]
     function: Callable
     form: Callable[[pd.DataFrame], Shown] | None = None
 
@@ -28,7 +26,7 @@ def figure(function: Callable) -> Callable:
     Templates call name(…) and give what it returns to `figure(number, caption, …)`.
     """
     in_style = look()(function)
-    return _marked(in_style, Entry("figure", in_style))
+    return _marked(in_style, Entry(in_style))
 
 
 def table(form: Callable[[pd.DataFrame], Shown]) -> Callable[[Callable], Callable]:
@@ -36,12 +34,12 @@ def table(form: Callable[[pd.DataFrame], Shown]) -> Callable[[Callable], Callabl
 
     Templates call name(number, caption, …), which writes the table and `form` of it.
     """
-    return lambda function: _marked(function, Entry("table", function, form))
+    return lambda function: _marked(function, Entry(function, form))
 
 
 def value(function: Callable) -> Callable:
     """Mark function(evidence, …) → a number, a text or other value. Templates call name(…)."""
-    return _marked(function, Entry("value", function))
+    return _marked(function, Entry(function))
 
 
 def entries(*modules: ModuleType) -> dict[str, Entry]:
@@ -52,7 +50,7 @@ def entries(*modules: ModuleType) -> dict[str, Entry]:
             # What a module imports from another is not its own
             if (entry := getattr(one, _MARK, None)) and one.__module__ == module.__name__:
                 if name in called:
-                    raise ValueError(f"{name!r} is there already; give the function in {module.__file__} another name")
+                    raise ValueError(f"{name!r} is taken; give the function in {module.__file__} another name")
                 called[name] = entry
     return called
 

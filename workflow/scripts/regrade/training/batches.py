@@ -1,4 +1,4 @@
-"""Where the rows of an epoch come from: the training rows in fresh order, or examples drawn anew.
+"""Where the rows of an epoch come from: the training rows in fresh order, or newly drawn examples.
 
 An epoch is one or more pieces, with an evaluation after each; a piece is a sequence of blocks (inputs (runs, rows, …),
 targets (runs, rows)) of whole batches, the last batch of an epoch as short as it happens to be.
@@ -30,7 +30,7 @@ def fresh(
     batch_size: int,
     device: torch.device,
 ) -> Iterator[Iterator[Block]]:
-    """So many new examples, each run's drawn from its own stream, in one piece."""
+    """`rows` new examples for each run, drawn from its own stream, in one piece."""
     drawn = [draw(rows, stream) for stream in streams]
     inputs, targets = (torch.stack(parts).to(device) for parts in zip(*drawn, strict=True))
     per_block = _rows_of_block(inputs[0], len(streams), batch_size)
@@ -47,15 +47,14 @@ def similar_length(
 ) -> Iterator[Iterator[Block]]:
     """All rows once, in batches of rows of similar length, each a block, the batches in fresh order; one run only.
 
-    inputs (rows, longest) are filled up behind; a block is as wide as its longest row. Which rows of equal length
-    share a batch is drawn anew, too.
+    inputs (rows, longest) are padded at the end; a block is as wide as its longest row. Which rows of equal length
+    share a batch is drawn afresh, too.
     """
     (stream,) = streams
     drawn = torch.randperm(len(lengths), generator=stream).to(lengths.device)
-    made = similar(lengths, most_tokens, drawn)
-    shuffled_batches = [made[i] for i in torch.randperm(len(made), generator=stream).tolist()]
-    ends = sorted({len(made) * (piece + 1) // pieces for piece in range(pieces)} - {0})
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+    by_length = similar(lengths, most_tokens, drawn)
+    shuffled_batches = [by_length[i] for i in torch.randperm(len(by_length), generator=stream).tolist()]
+    for start, end in _bounds(len(by_length), pieces):
         yield ((inputs[None, rows, :width], targets[None, rows]) for rows, width in shuffled_batches[start:end])
 
 
@@ -93,8 +92,12 @@ def _rows_of_block(inputs: torch.Tensor, runs: int, batch_size: int) -> int:
 
 
 def _cut(order: torch.Tensor, batch_size: int, pieces: int) -> list[torch.Tensor]:
-    """`order` (runs, rows) in so many pieces of nearly equally many whole batches; fewer where there are too few."""
-    batches = -(-order.shape[1] // batch_size)
+    """`order` (runs, rows) in `pieces` pieces of nearly equally many whole batches; fewer where there are too few."""
+    bounds = _bounds(-(-order.shape[1] // batch_size), pieces)
+    return [order[:, start * batch_size : end * batch_size] for start, end in bounds]
+
+
+def _bounds(batches: int, pieces: int) -> list[tuple[int, int]]:
+    """First batch of each piece, and the first behind it."""
     ends = sorted({batches * (piece + 1) // pieces for piece in range(pieces)} - {0})
-    starts = [0, *ends[:-1]]
-    return [order[:, start * batch_size : end * batch_size] for start, end in zip(starts, ends, strict=True)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))

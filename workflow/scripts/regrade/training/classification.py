@@ -1,6 +1,6 @@
 """Training of classifiers: rows with a class each, accuracies, predictions of the best epochs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -24,23 +24,26 @@ class ClassificationTrainer(Trainer):
         self.predictions = torch.zeros(len(PREDICTIONS), runs, rows, dtype=torch.int64, device=self.device)
         # The most correct evaluated rows so far: of all, of the even, of the odd
         self.most_correct = torch.full((3, runs), -1, device=self.device)
-        if data.evaluation_lengths is None:
-            self.evaluated = [
-                (slice(start, start + EVALUATION_ROWS), None) for start in range(0, rows, EVALUATION_ROWS)
-            ]
-        else:
+        # What is evaluated at once: rows, and how many steps of them; None for all
+        self.evaluated: Sequence[tuple[slice | torch.Tensor, int | None]]
+        if data.evaluation_lengths is not None and self.settings.batch_tokens is not None:
             self.evaluated = batches.similar(data.evaluation_lengths, self.settings.batch_tokens)
+        else:
+            starts = range(0, rows, EVALUATION_ROWS)
+            self.evaluated = [(slice(start, start + EVALUATION_ROWS), None) for start in starts]
 
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
         """The training rows in fresh order, or new ones."""
-        data, size, shuffles = self.data, self.settings.batch_size, self.streams["shuffle"]
-        if data.draw:
-            return batches.fresh(data.draw, self.settings.train_rows, shuffles, size, self.device)
-        if data.train_lengths is not None:
+        data, settings, shuffles = self.data, self.settings, self.streams["shuffle"]
+        if data.train_lengths is not None and settings.batch_tokens is not None:
             return batches.similar_length(
-                data.train_inputs, data.train_targets, data.train_lengths, shuffles, self.settings.batch_tokens, pieces
+                data.train_inputs, data.train_targets, data.train_lengths, shuffles, settings.batch_tokens, pieces
             )
-        return batches.shuffled(data.train_inputs, data.train_targets, shuffles, size, pieces)
+        assert settings.batch_size is not None, "rows of equal length make batches by their number"
+        if data.draw:
+            assert settings.train_rows is not None, "`loading` refuses data that are drawn without it"
+            return batches.fresh(data.draw, settings.train_rows, shuffles, settings.batch_size, self.device)
+        return batches.shuffled(data.train_inputs, data.train_targets, shuffles, settings.batch_size, pieces)
 
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Loss, accuracy, correct even and odd rows, F1 where there are two classes. Keeps the best predictions."""

@@ -12,6 +12,7 @@ from regrade.config.params import Params
 from regrade.core import provenance
 from regrade.core.errors import UserError
 from regrade.core.files import write_json
+from regrade.datasets import registry
 from regrade.runtime import device, process
 from regrade.runtime.logs import explain, sentence, written
 from regrade.training import results, stacking
@@ -20,7 +21,7 @@ from regrade.training.state import RunState
 from regrade.training.store import Store
 from regrade.training.trainer import Data, Trainer
 
-SAY_EVERY_SECONDS = 10
+REPORT_EVERY_SECONDS = 10
 
 
 def train_all(batch: list[Cell], params: Params) -> None:
@@ -77,24 +78,24 @@ def train(cell: Cell, params: Params) -> None:
 def _finish(
     configuration: Configuration, states: list[RunState], data: Data, store: Store, checkpoint_seconds: float
 ) -> None:
-    """Train `states`, which are at the same epoch, to the end, saving them now and then, and each when it ends.
+    """Train `states`, which are at the same epoch, to the end, with a checkpoint now and then and when a run ends.
 
     A run that diverges ends there, and the others go on without it.
     """
     resumed, epochs, where = states[0].epoch, configuration.settings.epochs, data.train_inputs.device
-    saved = said = time.monotonic()
-    here = device.processor(where)
+    saved = reported = time.monotonic()
+    processor = device.processor(where)
     for state in states:
-        _note_processor(state, here)
+        _note_processor(state, processor)
     trainer = make_trainer(configuration, states, data)
     while states:
         if states[0].epoch < epochs and not states[0].diverged:
             trainer.advance()
         ended = [state for state in states if state.diverged or state.epoch == epochs]
         now = time.monotonic()
-        if ended or now - said >= SAY_EVERY_SECONDS:
-            _say(states, epochs)
-            said = now
+        if ended or now - reported >= REPORT_EVERY_SECONDS:
+            _report(states, epochs)
+            reported = now
         if ended or now - saved >= checkpoint_seconds:
             trainer.save()
             for state in states:
@@ -104,11 +105,12 @@ def _finish(
             saved = time.monotonic()
         if ended:
             states = [state for state in states if state not in ended]
-            trainer = make_trainer(configuration, states, data) if states else None
+            if states:
+                trainer = make_trainer(configuration, states, data)
 
 
 def _note_processor(state: RunState, here: dict) -> None:
-    """Record the kind of processor that the run goes on with; where it is another than before, say so."""
+    """Record the kind of processor that the run goes on with, and print a line where it is not the one before."""
     if state.processors and state.processors[-1] != here:
         print(
             f"seed {state.seed} goes on from epoch {state.epoch}, to which another kind of processor trained it: its "
@@ -123,14 +125,14 @@ def make_trainer(configuration: Configuration, states: list[RunState], data: Dat
     """The runs as one trainer. UserError when the network does not fit the data."""
     network = f"params.yaml: the network {configuration.settings.network!r}"
     # By name, not by import: a cell depends on the code of its own task only
-    task = "language" if data.language else "classification"
+    task = registry.task(configuration.data.dataset)
     kind = getattr(importlib.import_module(f"regrade.training.{task}"), f"{task.title()}Trainer")
     try:
         trainer = kind(configuration, states, data)
     except ValueError as error:
         raise UserError(f"{network} cannot be built: {error}; change its layers or their settings") from error
     shape, classes = trainer.learner.output_shape, data.classes
-    dimensions = 2 if data.language else 1
+    dimensions = 2 if task == "language" else 1
     # One output is enough for two classes: the logit of the second
     needed = 1 if classes == 2 and configuration.settings.loss == "cross_entropy" else classes
     if len(shape) != dimensions or shape[-1] < needed:
@@ -150,11 +152,8 @@ def _normalises_rows(trainer: Trainer) -> bool:
     """Whether a value is normalised over the rows of a batch alone, not over positions in them, too."""
     if trainer.settings.backend == "numpy":
         return False
-    layers = [layer for name, layer in trainer.learner.network.named_children() if not name.endswith("_activation")]
-    return any(
-        spec.kind == "batch_normalization" and math.prod(layer.output_shape[1:]) == 1
-        for spec, layer in zip(trainer.configuration.network, layers, strict=True)
-    )
+    layers = trainer.learner.network.layers.items()
+    return any(name.startswith("batch_normalization") and math.prod(one.output_shape[1:]) == 1 for name, one in layers)
 
 
 def _close(state: RunState, resumed: int, where: torch.device) -> None:
@@ -170,7 +169,7 @@ def _close(state: RunState, resumed: int, where: torch.device) -> None:
     }
 
 
-def _say(states: list[RunState], epochs: int) -> None:
+def _report(states: list[RunState], epochs: int) -> None:
     for state in states:
         last = state.history[-1]
         split = "test" if "test_accuracy" in last else "validation"

@@ -27,27 +27,29 @@ class LanguageTrainer(Trainer):
         for layer in self.configuration.network:
             if layer.kind == "recurrent" and layer.cell != "lstm":
                 raise ValueError(f"texts are continued by an LSTM only, not by {layer.cell}")
-        self.evaluated = batches.similar(self.data.evaluation_lengths, self.settings.batch_tokens, equal=True)
-        self.symbols = dict(enumerate(self.data.language.symbols, FIRST_WORD))
+        data, tokens = self.data, self.settings.batch_tokens
+        # Texts of a formal language are always read whole
+        assert data.language and tokens and data.train_lengths is not None and data.evaluation_lengths is not None
+        self.language, self.batch_tokens, self.train_lengths = data.language, tokens, data.train_lengths
+        self.evaluated = batches.similar(data.evaluation_lengths, tokens, equal=True)
+        self.symbols = dict(enumerate(self.language.symbols, FIRST_WORD))
         self.ids = {symbol: number for number, symbol in self.symbols.items()}
         self.asked = self.configuration.data.reading
-        longest = int(self.data.train_lengths.max())
+        longest = int(self.train_lengths.max())
         random = np.random.default_rng([self.states[0].seed, longest])
-        self.long_prompts = [
-            long_prefix(self.data.language, longest, random) for _ in range(self.asked["long_prompts"])
-        ]
+        self.long_prompts = [long_prefix(self.language, longest, random) for _ in range(self.asked["long_prompts"])]
 
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
         """The training texts in batches of equal length: inputs without their last token, targets without the first."""
-        data, (shuffle,) = self.data, self.streams["shuffle"]
-        drawn = torch.randperm(len(data.train_lengths), generator=shuffle).to(self.device)
-        made = batches.similar(data.train_lengths, self.settings.batch_tokens, drawn, equal=True)
-        order = torch.randperm(len(made), generator=shuffle).tolist()
-        yield (_shifted(data.train_inputs, *made[i]) for i in order)
+        (shuffle,) = self.streams["shuffle"]
+        drawn = torch.randperm(len(self.train_lengths), generator=shuffle).to(self.device)
+        by_length = batches.similar(self.train_lengths, self.batch_tokens, drawn, equal=True)
+        order = torch.randperm(len(by_length), generator=shuffle).tolist()
+        yield (_shifted(self.data.train_inputs, *by_length[i]) for i in order)
 
     def evaluate(self) -> dict[str, torch.Tensor]:
-        """Loss and accuracy per token of the evaluated texts; shares of what it writes that is valid."""
-        loss, correct, count = 0.0, 0, 0
+        """Loss and accuracy per token of the evaluated texts; the shares of the texts it writes that are valid."""
+        loss, correct, count = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64), 0
         for rows, width in self.evaluated:
             inputs, targets = _shifted(self.data.evaluation_inputs, rows, width)
             outputs = self.learner.outputs(inputs)
@@ -62,35 +64,28 @@ class LanguageTrainer(Trainer):
             ("free", [""] * self.asked["free_samples"]),
             ("long", self.long_prompts),
         ):
-            numbers[f"valid_{kind}"] = torch.tensor(self._written(kind, given))
-        return {name: torch.as_tensor(value).reshape(1).cpu() for name, value in numbers.items()}
+            numbers[f"valid_{kind}"] = torch.tensor(self._valid_share(kind, given))
+        return {name: value.reshape(1).cpu() for name, value in numbers.items()}
 
     def _prompts(self) -> list[str]:
         """Training texts cut at a random place, at least one symbol long."""
         (stream,) = self.streams["prompts"]
-        made = []
-        for row in torch.randint(len(self.data.train_lengths), (self.asked["prompts"],), generator=stream).tolist():
-            symbols = self.data.train_inputs[row, 1 : int(self.data.train_lengths[row]) - 1].tolist()
+        prompts = []
+        for row in torch.randint(len(self.train_lengths), (self.asked["prompts"],), generator=stream).tolist():
+            symbols = self.data.train_inputs[row, 1 : int(self.train_lengths[row]) - 1].tolist()
             cut = int(torch.randint(1, len(symbols) + 1, (), generator=stream))
-            made.append("".join(self.symbols[token] for token in symbols[:cut]))
-        return made
+            prompts.append("".join(self.symbols[token] for token in symbols[:cut]))
+        return prompts
 
-    def _written(self, kind: str, prompts: list[str]) -> float:
+    def _valid_share(self, kind: str, prompts: list[str]) -> float:
         """Continue the prompts and keep the texts with their verdicts; the share that is valid."""
         given = [[START, *(self.ids[symbol] for symbol in prompt)] for prompt in prompts]
-        new = continued(
-            self.learner.network,
-            given,
-            END,
-            self.asked["sample_length"],
-            self.asked["temperature"],
-            self.streams["samples"][0],
-        )
+        most, temperature = self.asked["sample_length"], self.asked["temperature"]
+        new = continued(self.learner.network, given, END, most, temperature, self.streams["samples"][0])
         texts = [
             prompt + "".join(self.symbols.get(token, "?") for token in tokens)
             for prompt, tokens in zip(prompts, new, strict=True)
         ]
-        most = self.asked["sample_length"]
         errors = [self._error(text, ended=len(tokens) < most) for text, tokens in zip(texts, new, strict=True)]
         if kind != "free":
             every = max(round(self.settings.evaluate_every), 1)
@@ -103,7 +98,7 @@ class LanguageTrainer(Trainer):
 
     def _error(self, text: str, ended: bool) -> int | None:
         """Where the text goes wrong, None where it is valid; one that was cut off ends too early, whatever it is."""
-        error = self.data.language.first_error(text)
+        error = self.language.first_error(text)
         return len(text) if error is None and not ended else error
 
     def kept(self, run: int) -> dict[str, torch.Tensor]:

@@ -1,7 +1,7 @@
 """From a prepared dataset to what a configuration trains on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from regrade.datasets.text import reading, word_vectors
 from regrade.datasets.text.ngrams import Ngrams
 from regrade.datasets.text.ragged import Ragged
 from regrade.datasets.text.reading import Reading
+from regrade.training.batches import Block
 from regrade.training.trainer import Data
 
 
@@ -21,7 +22,7 @@ from regrade.training.trainer import Data
 class Rows:
     """Rows of a split: inputs, targets, and how many steps of each row count where that differs."""
 
-    inputs: np.ndarray | Ragged
+    inputs: np.ndarray
     targets: np.ndarray
     lengths: np.ndarray | None = None
 
@@ -30,54 +31,58 @@ class Rows:
         lengths = None if self.lengths is None else self.lengths[rows]
         return Rows(self.inputs[rows], self.targets[rows], lengths)
 
-    def tensors(self, where: torch.device, order: torch.memory_format) -> list[torch.Tensor | None]:
+    def tensors(
+        self, where: torch.device, order: torch.memory_format
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Inputs, images in this order in memory, targets and lengths on the device."""
         inputs = torch.from_numpy(self.inputs)
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=order)
         lengths = None if self.lengths is None else torch.from_numpy(self.lengths).to(where)
-        return [inputs.to(where), torch.from_numpy(self.targets).to(where), lengths]
+        return inputs.to(where), torch.from_numpy(self.targets).to(where), lengths
 
 
 def load(configuration: Configuration, where: torch.device) -> Data:
     """The rows that a configuration uses, on the device. UserError when there are fewer."""
     settings, identity = configuration.settings, configuration.data
     card = prepared.card(identity.folder)
-    module = registry.module(identity.dataset)
-    draw, size, held = _drawing(identity), card.get("vocabulary_size"), settings.validation_rows
+    draw, size, held = _drawing(identity), card.get("vocabulary_size", 0), settings.validation_rows
     if draw and (held or not settings.train_rows):
         raise UserError(
-            f"params.yaml: the training rows of {identity.dataset} are drawn afresh in each epoch: say how many by "
-            "train_rows, and hold out none of them by validation_rows"
+            f"params.yaml: the training rows of {identity.dataset} are drawn afresh in each epoch: give their number "
+            "as train_rows, and remove validation_rows"
         )
-    train = None if draw else _read(identity, "train", settings.train_rows, settings.train_rows_cap)
-    test = None if held else _read(identity, "test", settings.test_rows, settings.test_rows_cap)
+    read = {} if draw else {"train": (settings.train_rows, settings.train_rows_cap)}
+    if not held:
+        read["test"] = (settings.test_rows, settings.test_rows_cap)
     if identity.reading:
-        train, test, size = _tokens(
-            train, test, Reading(**{key: identity.reading[key] for key in Reading.model_fields}), size
-        )
-    train, evaluated = _held_out(train, held) if held else (train or test.part(slice(0)), test)
-    # A CPU's convolutions want the channels last; all else would have to be put in order again
+        texts = {split: prepared.load_texts(identity.folder, split, *rows) for split, rows in read.items()}
+        how = Reading(**{key: identity.reading[key] for key in Reading.model_fields})
+        splits, size = _tokens(texts, how, size)
+    else:
+        splits = {split: Rows(*prepared.load(identity.folder, split, *rows)) for split, rows in read.items()}
+    if held:
+        train, evaluated = _held_out(splits["train"], held)
+    else:
+        evaluated = splits["test"]
+        train = evaluated.part(slice(0)) if draw else splits["train"]
+    # A CPU's convolutions want the channels last; for anything else they would have to be reordered
     convolved = any(layer.kind == "convolution" for layer in configuration.network)
     order = torch.channels_last if convolved else torch.contiguous_format
     (x, y, lengths), (x_test, y_test, lengths_test) = (rows.tensors(where, order) for rows in (train, evaluated))
-    language = module.language(registry.options(identity)) if hasattr(module, "language") else None
+    is_language = registry.task(identity.dataset) == "language"
+    language = registry.module(identity.dataset).language(registry.options(identity)) if is_language else None
     vectors = _word_vectors(identity, size)
     classes = len(card["classes"])
     return Data(x, y, x_test, y_test, classes, lengths, lengths_test, draw, language, size, vectors)
 
 
-def _drawing(identity: DataIdentity) -> Callable | None:
+def _drawing(identity: DataIdentity) -> Callable[[int, torch.Generator], Block] | None:
     """What draws training examples of a dataset that has no training rows of its own."""
-    module = registry.module(identity.dataset)
-    if not hasattr(module, "draw"):
+    if not registry.draws(identity.dataset):
         return None
-    options = registry.options(identity)
-    return lambda rows, generator: module.draw(rows, options.sequence_length, generator)
-
-
-def _read(identity: DataIdentity, split: str, rows: int | None, at_most: int | None) -> Rows:
-    return Rows(*prepared.load(identity.folder, split, rows, at_most))
+    draw, length = registry.module(identity.dataset).draw, identity.options["sequence_length"]
+    return lambda rows, generator: draw(rows, length, generator)
 
 
 def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
@@ -89,30 +94,28 @@ def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
     return train.part(slice(-rows)), train.part(slice(-rows, None))
 
 
-def _tokens(train: Rows, test: Rows | None, how: Reading, words: int) -> tuple[Rows, Rows | None, int]:
-    """Both splits with rows of ids instead of word ranks, and how many ids there are.
+def _tokens(splits: dict[str, tuple[Ragged, np.ndarray]], how: Reading, words: int) -> tuple[dict[str, Rows], int]:
+    """Rows of ids from word ranks and targets, by split, and how many ids there are.
 
-    Rows are padded in front to one length, or behind and with their lengths where whole texts are read.
+    Rows are padded in front to one length, or at the end and with their lengths where whole texts are read.
     """
-    splits = [train] if test is None else [train, test]
-    texts = [reading.last(reading.ids(split.inputs, how), how.max_length) for split in splits]
+    texts = {split: reading.last(reading.ids(ranks, how), how.max_length) for split, (ranks, _) in splits.items()}
     size, longest = reading.vocabulary_size(how, words), how.max_length
     if how.ngrams > 1:
-        ngrams = Ngrams(texts[0], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
-        texts, size = [ngrams.appended(text) for text in texts], size + ngrams.size
-        longest = max(int(text.lengths.max()) for text in texts)
-    if longest is None:
-        made = [
-            replace(split, inputs=reading.filled(text), lengths=text.lengths)
-            for split, text in zip(splits, texts, strict=True)
-        ]
-    else:
-        made = [replace(split, inputs=reading.padded(text, longest)) for split, text in zip(splits, texts, strict=True)]
-    return made[0], made[1] if test else None, size
+        ngrams = Ngrams(texts["train"], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
+        texts, size = {split: ngrams.appended(text) for split, text in texts.items()}, size + ngrams.size
+        longest = max(int(text.lengths.max()) for text in texts.values())
+    rows = {}
+    for split, (_, targets) in splits.items():
+        if longest is None:
+            rows[split] = Rows(reading.filled(texts[split]), targets, texts[split].lengths)
+        else:
+            rows[split] = Rows(reading.padded(texts[split], longest), targets)
+    return rows, size
 
 
-def _word_vectors(identity: DataIdentity, ids: int | None) -> torch.Tensor | None:
-    """The fitted vector of each id (ids, units), NaN for ids that stand for no word; None where none are asked for."""
+def _word_vectors(identity: DataIdentity, ids: int) -> torch.Tensor | None:
+    """The fitted vector of each id (ids, units), NaN where it stands for no word; None where none are asked for."""
     if identity.word_vectors_folder is None:
         return None
     fitted = word_vectors.load(identity.word_vectors_folder, ids - reading.FIRST_WORD)

@@ -15,18 +15,18 @@ def losses(outputs: torch.Tensor, targets: torch.Tensor, kind: str) -> torch.Ten
     squared_error: half the sum of squared differences between the outputs and the one-hot target.
     """
     if kind == "squared_error":
-        wanted = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
-        return (outputs - wanted).square().sum(-1) / 2
+        one_hot = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+        return (outputs - one_hot).square().sum(-1) / 2
     if outputs.shape[-1] == 1:
         # The same as a softmax over 0 and the logit. PyTorch's own function rounds an element by its position on a CPU:
         # a run's result would depend on how many others are stacked with it. (Padding, since the gradient of a
         # concatenation is a part of a larger tensor, of which products may be rounded differently)
         outputs = functional.pad(outputs, [1, 0])
-    logits, wanted = outputs.flatten(0, -2), targets.flatten()
+    logits, indices = outputs.flatten(0, -2), targets.flatten()
     if targets.dim() > 2 and logits.shape[1] < FEW_CLASSES:
         # A class for each step of a text, which no other run stands beside: here it may depend on an element's position
-        logits, wanted = logits.T.contiguous()[None], wanted[None]
-    return functional.cross_entropy(logits, wanted, reduction="none").view_as(targets)
+        logits, indices = logits.T.contiguous()[None], indices[None]
+    return functional.cross_entropy(logits, indices, reduction="none").view_as(targets)
 
 
 def classes(outputs: torch.Tensor) -> torch.Tensor:

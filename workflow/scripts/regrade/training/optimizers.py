@@ -1,28 +1,28 @@
 """Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet.
 
-They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job.
+They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job. What
+they are made of is private to PyTorch. On one CPU core, against public operations tensor by tensor, its foreach
+functions take 1.3 to 4 times less time for a step of a small network, and the fused Adam 12 to 33 times less.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
 
 import torch
 
 # Numbers of a parameter that are updated at once on a CPU; with gradient and averages they fit its cache
 BLOCK = 1 << 15
+Tensors = list[torch.Tensor]
 
 
 class Optimizer(ABC):
-    """Keeps, for each parameter, what `averages` names, with the value that it begins with."""
+    """Keeps averages for each parameter."""
 
-    averages: dict[str, float]
-
-    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float):
-        """`lr`: the learning rate."""
-        self.lr = lr
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, averages: dict[str, float]):
+        """`lr`: the learning rate. `averages`: their names, with the values that they begin with."""
+        self.lr, self.averages = lr, averages
         self.state = {
-            parameter: {name: torch.full_like(parameter, start) for name, start in self.averages.items()}
+            parameter: {name: torch.full_like(parameter, start) for name, start in averages.items()}
             for parameter in parameters
         }
 
@@ -44,13 +44,17 @@ class Blockwise(Optimizer):
     """
 
     @abstractmethod
-    def update(self, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, *averages: Tensors) -> None:
         """Change parameters and averages, lists of tensors, in place."""
 
     @torch.no_grad()
     def step(self) -> None:
         """See `Optimizer`."""
-        rows = [(key, key.grad, *(state[name] for name in self.averages)) for key, state in self.state.items()]
+        rows = [
+            (parameter, gradient, *(state[name] for name in self.averages))
+            for parameter, state in self.state.items()
+            if (gradient := parameter.grad) is not None
+        ]
         for row in (row for row in rows if _is_large(row)):
             for blocks in zip(*(tensor.view(-1).split(BLOCK) for tensor in row), strict=True):
                 self.update(*([block] for block in blocks))
@@ -68,10 +72,10 @@ class Sgd(Blockwise):
     """Stochastic gradient descent, with momentum (Polyak 1964) or without."""
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float):
-        self.momentum, self.averages = momentum, {"velocity": 0.0} if momentum else {}
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, {"velocity": 0.0} if momentum else {})
+        self.momentum = momentum
 
-    def update(self, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, *averages: Tensors) -> None:
         """With velocity v: v ← momentum·v + g, parameter ← parameter - lr·v."""
         for velocity in averages:
             torch._foreach_mul_(velocity, self.momentum)
@@ -83,15 +87,13 @@ class Sgd(Blockwise):
 class RmsProp(Blockwise):
     """RMSprop (Hinton 2012); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
 
-    averages: ClassVar = {"velocity": 0.0}
-
     def __init__(
         self, parameters: Iterable[torch.nn.Parameter], lr: float, rho: float, epsilon: float, under_root: bool
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, {"velocity": 0.0})
         self.rho, self.epsilon, self.under_root = rho, epsilon, under_root
 
-    def update(self, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, *averages: Tensors) -> None:
         """With v the average of g²: v ← rho·v + (1-rho)·g², parameter ← parameter - lr·g / sqrt(v + epsilon)."""
         (velocity,) = averages
         torch._foreach_mul_(velocity, self.rho)
@@ -106,10 +108,8 @@ class Adam(Optimizer):
     rounds an element by its position.
     """
 
-    averages: ClassVar = {"momentum": 0.0, "velocity": 0.0}
-
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, epsilon: float, corrected: bool):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, {"momentum": 0.0, "velocity": 0.0})
         self.epsilon, self.corrected = epsilon, corrected
         self.parts = [
             _runs(parameters)
@@ -130,13 +130,14 @@ class Adam(Optimizer):
         torch._foreach_add_(counts, 1)
         beta1, beta2, step = 0.9, 0.999, int(counts[0])
         epsilon = self.epsilon if self.corrected else self.epsilon / (1 - beta2**step) ** 0.5
-        gradients = _runs(_ordered(parameter.grad, parameter) for parameter in self.state)
-        parameters, *averages = self.parts
+        gradients = _runs(_ordered(parameter) for parameter in self.state)
+        parameters, momenta, velocities = self.parts
         count = torch.full((), float(step), device=parameters[0].device)
         torch._fused_adam_(
             parameters,
             gradients,
-            *averages,
+            momenta,
+            velocities,
             [],
             [count] * len(parameters),
             lr=self.lr,
@@ -149,8 +150,10 @@ class Adam(Optimizer):
         )
 
 
-def _ordered(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+def _ordered(parameter: torch.Tensor) -> torch.Tensor:
     """The gradient with its numbers in the parameter's order in memory, which fused kernels take for granted."""
+    gradient = parameter.grad
+    assert gradient is not None
     return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
@@ -165,18 +168,17 @@ class Adagrad(Blockwise):
     def __init__(
         self, parameters: Iterable[torch.nn.Parameter], lr: float, start: float, epsilon: float, under_root: bool
     ):
-        self.averages = {"sum": start}
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, {"sum": start})
         self.epsilon, self.under_root = epsilon, under_root
 
-    def update(self, parameters: list, gradients: list, *averages: list) -> None:
+    def update(self, parameters: Tensors, gradients: Tensors, *averages: Tensors) -> None:
         """With a the sum of g²: a ← a + g², parameter ← parameter - lr·g / sqrt(a + epsilon)."""
         (total,) = averages
         torch._foreach_addcmul_(total, gradients, gradients)
         torch._foreach_addcdiv_(parameters, gradients, _roots(total, self.epsilon, self.under_root), -self.lr)
 
 
-def _roots(squares: list, epsilon: float, under_root: bool) -> list[torch.Tensor]:
+def _roots(squares: Tensors, epsilon: float, under_root: bool) -> tuple[torch.Tensor, ...]:
     """sqrt(squares + epsilon), or sqrt(squares) + epsilon."""
     if under_root:
         roots = torch._foreach_add(squares, epsilon)

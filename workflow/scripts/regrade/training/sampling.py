@@ -2,6 +2,7 @@
 
 import torch
 
+from regrade.models.layer import State
 from regrade.models.network import Network
 
 
@@ -26,13 +27,14 @@ def continued(
     given = torch.nn.utils.rnn.pad_sequence([torch.tensor(prompt) for prompt in prompts], batch_first=True)
     written: list[list[int]] = [[] for _ in prompts]
     writing = torch.ones(len(prompts), dtype=torch.bool)
-    tokens, states, place = given[:, 0], None, 0
+    tokens, place = given[:, 0], 0
+    states: dict[str, State | None] | None = None
     while writing.any():
         logits, states = network.step(tokens.to(device)[None, :, None], states)
         probabilities = (logits[0, :, 0].cpu() / temperature).softmax(1)
-        lost = ~probabilities.isfinite().all(1)
-        probabilities[lost] = 1
-        drawn = torch.multinomial(probabilities, 1, generator=generator)[:, 0].masked_fill(lost, end)
+        diverged = ~probabilities.isfinite().all(1)
+        probabilities[diverged] = 1
+        drawn = torch.multinomial(probabilities, 1, generator=generator)[:, 0].masked_fill(diverged, end)
         place += 1
         inside = place < lengths
         tokens = torch.where(inside, given[:, min(place, given.shape[1] - 1)], drawn)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from regrade.cells.configuration import Configuration
 from regrade.cells.layout import HISTORY, MODEL, RECORD, RESULTS
@@ -16,10 +15,10 @@ from regrade.core.errors import UserError
 from regrade.core.files import read_json
 from regrade.core.integrity import damaged, verify
 from regrade.runtime import device, process
+from regrade.training import trained
 from regrade.training.job import make_trainer
 from regrade.training.loading import load
 from regrade.training.state import RunState
-from regrade.training.trained import verify_data
 from regrade.training.trainer import Data
 
 
@@ -58,7 +57,7 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
         raise UserError(f"{file}: damaged or missing; copy the cell's folder again")
     configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
     weights = _weights(folder)
-    verify_data(configuration.data)
+    trained.verify_data(configuration.data)
     process.set_up(params.threads)
     data = load(configuration, device.choose(params.device))
     history = pq.read_table(folder / HISTORY).to_pandas()
@@ -71,21 +70,17 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
 
 
 def _weights(folder: Path) -> dict[int, dict[str, torch.Tensor]]:
-    """Parameters and buffers by seed and name."""
+    """Parameters and buffers by seed and name. UserError when they cannot be read, or there are none."""
     path = folder / MODEL
     try:
-        stored = load_file(path)
+        by_seed = trained.weights(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}): delete {folder} and run again") from error
-    found: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in stored.items():
-        seed, own = name.removeprefix("seed=").split("/")
-        found.setdefault(int(seed), {})[own] = tensor
-    if not found:
+    if not by_seed:
         raise UserError(
             f"{path} has no weights: name seeds under keep_models in params.yaml, delete {folder} and run again"
         )
-    return dict(sorted(found.items()))
+    return by_seed
 
 
 def _evaluate(

@@ -1,6 +1,7 @@
 """Trained networks, from the files of their cells."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,8 +40,10 @@ def load(cell: Cell) -> Trained | None:
 
     UserError when the model, or the data that it was trained on, are damaged or missing.
     """
-    weights = _weights(cell)
-    if not weights:
+    if not (cell.folder / RECORD).exists():
+        return None
+    by_seed = weights(checked(cell.folder, MODEL, RECORD))
+    if not by_seed:
         return None
     configuration = cell.configuration(cell.selection.taken_over() if cell.selection else None)
     verify_data(configuration.data)
@@ -48,7 +51,7 @@ def load(cell: Cell) -> Trained | None:
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
     network = Network(configuration.network, tuple(card["tensors"]["test_inputs"]["shape"][1:]), context)
     # A network has the runs first; here there is one
-    network.load_state_dict({name: tensor[None] for name, tensor in weights.items()})
+    network.load_state_dict({name: tensor[None] for name, tensor in by_seed[min(by_seed)].items()})
     return Trained(network.eval(), configuration, card["classes"])
 
 
@@ -60,12 +63,10 @@ def verify_data(identity: DataIdentity) -> None:
     verify(identity.folders, prepared.CARD, restored_by=f"snakemake prepare_{identity.dataset}")
 
 
-def _weights(cell: Cell) -> dict[str, torch.Tensor]:
-    """The parameters and buffers of the first kept seed; empty when there is none."""
-    if not (cell.folder / RECORD).exists():
-        return {}
-    weights = load_file(checked(cell.folder, MODEL, RECORD))
-    seeds = sorted({int(name.split("/")[0].removeprefix("seed=")) for name in weights})
-    return (
-        {name.split("/")[1]: weights[name] for name in weights if name.startswith(f"seed={seeds[0]}/")} if seeds else {}
-    )
+def weights(path: Path) -> dict[int, dict[str, torch.Tensor]]:
+    """The parameters and buffers by seed and name in the file of a cell's kept models; see `results.write`."""
+    by_seed: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in load_file(path).items():
+        seed, name = key.removeprefix("seed=").split("/")
+        by_seed.setdefault(int(seed), {})[name] = tensor
+    return dict(sorted(by_seed.items()))

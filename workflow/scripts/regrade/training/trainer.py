@@ -29,9 +29,9 @@ class Data:
     """A dataset on the device. Inputs (rows, *shape), targets (rows,) int64.
 
     `evaluation_…`: the rows that are evaluated, of the test split or held out from the training split. `…_lengths`
-    (rows,): how many steps of each row count, for rows of different lengths, filled up behind. `draw`: makes so many
-    new training examples from a random stream, where there are no training rows. `language`: what texts of a formal
-    language are drawn from; their inputs begin with the start and end with the end, and they have no targets.
+    (rows,): how many steps of each row count, for rows of different lengths, padded at the end. `draw`: makes a number
+    of new training examples from a random stream, where there are no training rows. `language`: what texts of a formal
+    language are drawn from; they begin with the token START, end with END, and have no targets.
     `classes`, `vocabulary_size` and `word_vectors`: see `regrade.models.layer.Context`.
     """
 
@@ -44,7 +44,7 @@ class Data:
     evaluation_lengths: torch.Tensor | None = None
     draw: Callable[[int, torch.Generator], batches.Block] | None = None
     language: "Language | None" = None
-    vocabulary_size: int | None = None
+    vocabulary_size: int = 0
     word_vectors: torch.Tensor | None = None
 
 
@@ -52,7 +52,7 @@ class Trainer(ABC):
     """Runs of one configuration at the same epoch. What is evaluated, and how, is up to the subclasses."""
 
     # Purposes of the random streams that a run draws from once it has begun
-    PURPOSES = ("shuffle", "dropout")
+    PURPOSES: tuple[str, ...] = ("shuffle", "dropout")
 
     def __init__(self, configuration: "Configuration", states: list[RunState], data: Data):
         """Take over `states`, which must all have trained the same number of epochs."""
@@ -83,7 +83,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Make what evaluations keep; runs before a state is restored."""
+        """Prepare what evaluations keep, before a state is restored."""
 
     @abstractmethod
     def evaluate(self) -> dict[str, torch.Tensor]:
@@ -91,7 +91,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
-        """The training rows of an epoch, in so many pieces."""
+        """The training rows of an epoch, in at most `pieces` pieces."""
 
     @abstractmethod
     def kept(self, run: int) -> dict[str, torch.Tensor]:
@@ -120,7 +120,7 @@ class Trainer(ABC):
 
     def _learn(self, piece: Iterator[batches.Block]) -> dict[str, torch.Tensor]:
         """Mean loss and share of correct targets in a piece of an epoch, as its batches went by, (runs,) each."""
-        count, sums = 0, 0
+        count, sums = 0, torch.zeros((), dtype=torch.float64)
         for inputs, targets in piece:
             sums = sums + self.learner.learn(inputs, targets)
             count += targets[0].numel()

@@ -15,31 +15,35 @@ SPECIAL = [".pad", ".start", ".unk", ".end"]
 
 
 class FormalOptions(DatasetOptions):
-    """How many texts are drawn to train and to test on, and the random seed that draws them."""
+    """How texts are drawn."""
 
     train_texts: Many
+    """Texts drawn for training."""
     test_texts: Many
+    """Texts drawn for testing."""
     draw_seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Random seed that draws the texts."""
 
 
 class FormalReading(reading.Reading):
-    """What a network that has learnt a language is asked to write after each epoch.
-
-    `prompts`: training texts cut at a random place, each continued `samples` times. `free_samples`: texts from the
-    start. `long_prompts`: beginnings that are longer than any training text, each continued once. `sample_length`: most
-    symbols that are written after a prompt. `temperature`: divides the logits. Texts are read whole, as they are.
-    """
+    """What a network is asked to write after each evaluation. It reads texts whole, as they are."""
 
     end_token: Literal[True] = True
     max_length: None = None
     vocab_size: None = None
     ngrams: Literal[1] = 1
     prompts: Many
+    """Training texts, cut at a random place, that are continued."""
     samples: Many
+    """Continuations of each prompt."""
     free_samples: Many
+    """Texts written from the start."""
     long_prompts: Many
+    """Beginnings longer than any training text, each continued once."""
     sample_length: Many
+    """Most symbols written after a prompt."""
     temperature: Annotated[float, Field(ge=0.001, le=1000)]
+    """What the logits are divided by."""
 
 
 def generate(language: Language, options: FormalOptions) -> Prepared:

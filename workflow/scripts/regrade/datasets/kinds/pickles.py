@@ -1,16 +1,18 @@
-"""Reading pickles that somebody else made, without letting them run anything."""
+"""Reading pickles from elsewhere without letting them run code."""
 
 import pickle
-from typing import BinaryIO
+from io import BufferedIOBase
+from typing import IO, Any
 
 import numpy as np
+from numpy._core import multiarray
 
 from regrade.core.errors import UserError
 
-# The names under which pickles of NumPy 1 and 2 know the three things an array is rebuilt from
+# What an array is rebuilt from, by its names in pickles of NumPy 1 and 2
 _ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+    ("numpy.core.multiarray", "_reconstruct"): multiarray._reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): multiarray._reconstruct,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
 }
@@ -24,7 +26,7 @@ class _ArraysOnly(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
 
-def load(file: BinaryIO, where: str) -> object:
+def load(file: IO[bytes] | BufferedIOBase, where: str) -> Any:
     """The content of a pickle that consists of NumPy arrays and plain containers, texts of Python 2 as bytes.
 
     UserError, naming `where`, for a pickle that asks for anything else: it is refused before it can run.
@@ -33,5 +35,5 @@ def load(file: BinaryIO, where: str) -> object:
         return _ArraysOnly(file, encoding="bytes").load()
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{where} is not a pickle of arrays ({error}), so it was not read; get the file anew"
+            f"{where} is not a pickle of arrays ({error}), so it was not read; get the file again"
         ) from error

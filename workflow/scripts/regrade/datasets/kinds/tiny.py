@@ -38,7 +38,7 @@ def _split(pairs: list, width: int, classes: int) -> Split:
     inputs = np.array([column for column, _ in pairs], dtype=np.float64)
     marks = np.array([column for _, column in pairs], dtype=np.int64)
     if inputs.shape[1:] != (width, 1) or marks.shape[1:] != (classes, 1):
-        raise ValueError(f"found arrays of shape {inputs.shape} and {marks.shape}")
+        raise ValueError(f"arrays of shape {inputs.shape} and {marks.shape}")
     if not np.isfinite(inputs).all():
         raise ValueError("an input is not finite")
     if not np.isin(marks, (0, 1)).all() or not (marks.sum(axis=1) == 1).all():

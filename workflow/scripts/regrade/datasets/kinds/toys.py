@@ -12,10 +12,12 @@ Noise = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class ToyOptions(DatasetOptions):
-    """How many points there are, training and test together, and the random seed that draws and splits them."""
+    """What all toy datasets have in common."""
 
     rows: Annotated[int, Field(ge=10, le=10_000_000)]
+    """Points, of which four fifths are for training and the rest for testing."""
     draw: Annotated[int, Field(ge=0, lt=2**32)]
+    """Random seed that draws and splits the points."""
 
 
 def generate(generator: str, options: ToyOptions, classes: list[str], **settings: float) -> Prepared:

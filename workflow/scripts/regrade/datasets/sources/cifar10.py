@@ -37,7 +37,7 @@ def prepare(files: dict[str, Path], options: Options) -> Prepared:
     path = files[ARCHIVE]
     try:
         with tarfile.open(path) as archive:
-            batches = {name: _batch(archive, name) for name in TRAIN + TEST}
+            batches = {name: _batch(archive, path, name) for name in TRAIN + TEST}
     except (tarfile.TarError, EOFError, zlib.error, OSError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
     train, test = ([batches[name] for name in names] for names in (TRAIN, TEST))
@@ -51,18 +51,16 @@ def prepare(files: dict[str, Path], options: Options) -> Prepared:
     )
 
 
-def _batch(archive: tarfile.TarFile, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _batch(archive: tarfile.TarFile, path: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (rows, 3, 32, 32) uint8 and labels (rows,) int64 of one batch file."""
     member = f"cifar-10-batches-py/{name}"
     file = archive.extractfile(member)
     if file is None:
         raise KeyError(f"{member} is not a file")
-    content = pickles.load(file, f"{archive.name}: {member}")
+    content = pickles.load(file, f"{path}: {member}")
     images, labels = np.asarray(content[b"data"]), np.asarray(content[b"labels"], dtype=np.int64)
     if images.dtype != np.uint8 or images.shape != (len(labels), 3072) or not ((labels >= 0) & (labels < 10)).all():
-        raise UserError(
-            f"{archive.name}: {member} does not hold rows of 3072 bytes with labels 0 to 9; it is not CIFAR-10"
-        )
+        raise UserError(f"{path}: {member} does not hold rows of 3072 bytes with labels 0 to 9; it is not CIFAR-10")
     return images.reshape(-1, 3, 32, 32), labels
 
 

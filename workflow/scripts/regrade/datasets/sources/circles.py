@@ -14,10 +14,12 @@ ALTERNATIVES = ((),)
 
 
 class Options(toys.ToyOptions):
-    """`noise`: standard deviation of a point about its circle; `factor`: the inner radius. The outer radius is 1."""
+    """Settings of scikit-learn's make_circles."""
 
     noise: toys.Noise
+    """Standard deviation of a point about its circle."""
     factor: Annotated[float, Field(ge=0, lt=1)]
+    """Radius of the inner circle; that of the outer one is 1."""
 
 
 def form(options: Options) -> Form:

@@ -14,10 +14,12 @@ ALTERNATIVES = ((),)
 
 
 class Options(toys.ToyOptions):
-    """`class_sep`: half the distance of the clouds' centres along an axis; `flip_y`: share of random labels."""
+    """Settings of scikit-learn's make_classification."""
 
     class_sep: Annotated[float, Field(gt=0, le=1e6)]
+    """Half the distance between the clouds' centres along an axis."""
     flip_y: Annotated[float, Field(ge=0, le=1)]
+    """Share of points with a random label."""
 
 
 def form(options: Options) -> Form:

@@ -32,7 +32,9 @@ class Options(DatasetOptions):
     """Whether texts are rows of characters or of words, and how many of them."""
 
     level: Literal["char", "word"]
+    """Whether tokens are characters (`char`) or words (`word`)."""
     max_length: PositiveInt = 100
+    """Tokens read of each text, from the front."""
 
 
 def form(options: Options) -> Form:
@@ -97,11 +99,11 @@ def _draw(path: Path) -> Iterator[list[Row]]:
 
 
 def _balanced(rows: list[Row], rows_per_class: int, where: str) -> list[Row]:
-    """So many rows of each class, drawn and shuffled by a fixed seed."""
+    """`rows_per_class` rows of each class, drawn and shuffled by a fixed seed."""
     order = np.random.default_rng(14).permutation(len(rows))
     labels = np.array([row.label for row in rows])[order]
     places = [np.flatnonzero(labels == number)[:rows_per_class] for number in range(1, len(CLASSES))]
-    short = next((number for number, found in enumerate(places, 1) if len(found) < rows_per_class), None)
+    short = next((number for number, of_class in enumerate(places, 1) if len(of_class) < rows_per_class), None)
     if short:
         raise UserError(
             f"{where} has only {len(places[short - 1])} rows of class {short}, {rows_per_class} are needed; get the "

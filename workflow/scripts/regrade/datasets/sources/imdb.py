@@ -78,9 +78,9 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for member in archive:
                     match = _MEMBER.fullmatch(member.name)
-                    if match and member.isfile():
+                    if match and member.isfile() and (file := archive.extractfile(member)):
                         folder, name = match.groups()
-                        texts.setdefault(folder, {})[name] = archive.extractfile(member).read().decode()
+                        texts.setdefault(folder, {})[name] = file.read().decode()
             while stream.read(1 << 20):
                 pass  # gzip compares its checksum at the very end, which the archive's end may come before
     except UnicodeDecodeError as error:

@@ -11,9 +11,10 @@ ALTERNATIVES = ((),)
 
 
 class Options(toys.ToyOptions):
-    """`noise`: standard deviation of a point about its half circle, in the radius of a half circle."""
+    """Settings of scikit-learn's make_moons."""
 
     noise: toys.Noise
+    """Standard deviation of a point about its half circle, in the radius of a half circle."""
 
 
 def form(options: Options) -> Form:

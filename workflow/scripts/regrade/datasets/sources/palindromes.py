@@ -18,10 +18,12 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 class Options(DatasetOptions):
-    """`sequence_length`: digits that are read, one less than a palindrome has; `test_draws`: rows to test on."""
+    """How long palindromes are, and how many there are to test on."""
 
     sequence_length: Many
+    """Digits that are read, one fewer than the palindrome has."""
     test_draws: Many
+    """Test rows."""
 
 
 def form(options: Options) -> Form:

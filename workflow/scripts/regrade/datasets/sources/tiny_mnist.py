@@ -47,15 +47,15 @@ def stand_in(options: Options) -> Prepared:
 
 
 def _derived(digits: Prepared, source: str) -> Prepared:
-    train = _small(digits.train_inputs, digits.train_targets)
-    test = _small(digits.test_inputs, digits.test_targets)
+    train = _small(np.asarray(digits.train_inputs), digits.train_targets)
+    test = _small(np.asarray(digits.test_inputs), digits.test_targets)
     return tiny.shuffled(train, test, mnist.CLASSES, source)
 
 
 def _demand_enough(targets: np.ndarray, path: Path) -> None:
     for digit, needed in enumerate(ROWS_PER_CLASS):
-        if (found := int((targets == digit).sum())) < needed:
-            raise UserError(f"{path} has only {found} rows of the digit {digit}, {needed} are needed; {mnist.MEND}")
+        if (rows := int((targets == digit).sum())) < needed:
+            raise UserError(f"{path} has only {rows} rows of the digit {digit}, {needed} are needed; {mnist.MEND}")
 
 
 def _small(images: np.ndarray, targets: np.ndarray) -> tiny.Split:

@@ -42,7 +42,7 @@ def write(train_rows: int, test_rows: int) -> tuple[list[Row], list[Row]]:
     names, places and years say nothing: words give the class away most of the time, letters much less often.
     """
     draw = random.Random(14)
-    return tuple(_rows(rows_per_class, draw) for rows_per_class in (train_rows, test_rows))
+    return _rows(train_rows, draw), _rows(test_rows, draw)
 
 
 def _rows(rows_per_class: int, draw: random.Random) -> list[Row]:

@@ -68,7 +68,7 @@ def write(train_rows: int, test_rows: int) -> tuple[list[Review], list[Review]]:
     after a "but" decides: to count words is enough most of the time, and their order says more.
     """
     draw = random.Random(25)
-    return tuple(_reviews(rows, draw) for rows in (train_rows, test_rows))
+    return _reviews(train_rows, draw), _reviews(test_rows, draw)
 
 
 def _reviews(rows: int, draw: random.Random) -> list[Review]:
@@ -82,7 +82,7 @@ def _review(label: int, draw: random.Random) -> str:
     target = draw.randint(20, 110)
     sentences = [_sentence(_PLAIN, label, draw)]
     while sum(len(sentence.split()) for sentence in sentences) < target:
-        sentences.append(_sentence(draw.choices(list(_KINDS), _KINDS.values())[0], label, draw))
+        sentences.append(_sentence(draw.choices(list(_KINDS), list(_KINDS.values()))[0], label, draw))
     draw.shuffle(sentences)
     return " ".join(sentences)
 

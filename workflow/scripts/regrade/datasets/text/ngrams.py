@@ -32,10 +32,10 @@ class Ngrams:
         for length, known in enumerate(self.known, 2):
             row, keys = self._keys(texts, length)
             place = np.searchsorted(known, keys)
-            found = place < len(known)
-            found[found] = known[place[found]] == keys[found]
-            rows.append(row[found])
-            values.append((first_id + place[found]).astype(np.int32))
+            known_here = place < len(known)
+            known_here[known_here] = known[place[known_here]] == keys[known_here]
+            rows.append(row[known_here])
+            values.append((first_id + place[known_here]).astype(np.int32))
             first_id += len(known)
         all_rows = np.concatenate(rows)
         order = np.argsort(all_rows, kind="stable")

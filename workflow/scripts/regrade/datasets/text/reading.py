@@ -14,19 +14,18 @@ FIRST_WORD = 4
 
 
 class Reading(DatasetOptions):
-    """The settings of a cell that say how it reads prepared reviews.
-
-    `vocab_size`: how many ids there are, the four special ones among them; all words have one where None.
-    `max_length`: the last tokens of a review that are read; whole reviews where None. `end_token`: whether reviews end
-    with a token of their own. `ngrams`: sequences of up to so many words, if training reviews have them at least
-    `ngram_min_count` times, are tokens, too, that come after a review's words.
-    """
+    """How prepared reviews are read."""
 
     vocab_size: Annotated[int, Field(ge=FIRST_WORD + 1)] | None = None
+    """Number of token ids, the four special ones included; every word has one if absent."""
     max_length: PositiveInt | None = None
+    """Tokens read of each review, from the end; all if absent."""
     end_token: bool = False
+    """Whether reviews end with a token of their own."""
     ngrams: Annotated[int, Field(ge=1, le=3)] = 1
+    """Longest sequence of words that is a token, too, from 1 to 3; these tokens come after a review's words."""
     ngram_min_count: PositiveInt = 1
+    """Least number of times that the training reviews have such a sequence."""
 
 
 def vocabulary_size(reading: Reading, words_known: int) -> int:

@@ -25,8 +25,8 @@ def vocabulary(texts: list[str], level: str, where: str) -> list[str]:
     """
     counts = Counter(token for text in texts for token in SPLIT[level](text))
     if len(counts) < 2:
-        found = f"nothing but {''.join(counts)[:40]!r}"
-        raise UserError(f"{where}: the {level}s of the training texts are {found}; get files with more text")
+        seen = f"nothing but {''.join(counts)[:40]!r}"
+        raise UserError(f"{where}: the {level}s of the training texts are {seen}; get files with more text")
     frequent = sorted(counts, key=lambda token: (-counts[token], token))
     return ["", *(sorted(frequent[:CHARACTERS]) if level == "char" else frequent)]
 

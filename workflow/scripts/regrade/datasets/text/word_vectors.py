@@ -21,16 +21,16 @@ NAME = "vectors"
 
 
 class WordVectors(DatasetOptions):
-    """How word vectors are fitted.
-
-    `size`: elements of a vector. `window`: words on either side that a word is predicted from. `epochs`: how often the
-    texts are read. `min_count`: rarer words are not fitted.
-    """
+    """How word vectors are fitted."""
 
     size: PositiveInt
+    """Length of the vectors."""
     window: PositiveInt
+    """Words on either side that are the context of a word."""
     epochs: PositiveInt
+    """Times that the texts are read."""
     min_count: PositiveInt
+    """Least number of times that the texts have a word that is fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +51,15 @@ def fit(folder: Path, options: WordVectors) -> Fitted:
     # Slow to import, and needed here only
     from gensim.models import Word2Vec
 
-    labelled, _ = prepared.load(folder, "train")
+    labelled, _ = prepared.load_texts(folder, "train")
     unlabelled = prepared.load_unlabelled(folder)
     texts = _Texts([labelled] if unlabelled is None else [labelled, unlabelled])
     card = prepared.card(folder)
     words = card["vocabulary_size"]
     if texts.counts(words).max() < options.min_count:
         raise UserError(
-            f"params.yaml: word_vectors.min_count is {options.min_count}, but no word of {folder} is there as often; "
-            "ask for fewer"
+            f"params.yaml: word_vectors.min_count is {options.min_count}, but no word of {folder} is that frequent; "
+            "lower it"
         )
     model = Word2Vec(
         texts,
@@ -68,7 +68,7 @@ def fit(folder: Path, options: WordVectors) -> Fitted:
         min_count=options.min_count,
         epochs=options.epochs,
         sg=1,
-        workers=1,  # with more of them, the order of updates is left to chance
+        workers=1,  # with more, the order of updates is random
         seed=SEED,
     )
     vectors = np.random.default_rng(SEED).uniform(-UNFITTED, UNFITTED, (words, options.size)).astype(np.float32)
@@ -105,7 +105,7 @@ def load(folder: Path, rows: int) -> np.ndarray:
 
 
 class _Texts:
-    """Texts as lists of ranks, without the words that are not known; to be read as often as one likes."""
+    """Texts as lists of ranks, without unknown words; they can be iterated over repeatedly."""
 
     def __init__(self, parts: list[Ragged]) -> None:
         self.parts = parts
@@ -117,4 +117,5 @@ class _Texts:
 
     def counts(self, words: int) -> np.ndarray:
         """How often each word is there, (words,)."""
-        return sum(np.bincount(part.values[part.values >= 0], minlength=words) for part in self.parts)
+        values = np.concatenate([part.values for part in self.parts])
+        return np.bincount(values[values >= 0], minlength=words)

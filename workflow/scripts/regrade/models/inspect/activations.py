@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from regrade.models.layer import Layer
-from regrade.models.network import Network
+from regrade.models.network import ACTIVATION, Network
 
 # Images at once: the outputs of all layers of a deep CNN for so many take less than 0.5 GB
 BATCH = 100
-SUFFIX = "_activation"
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ def layers_through(network: Network, name: str) -> list[Layer]:
     The network itself may run an activation after the pooling behind it, which changes no result; here each layer's
     own output counts. ValueError when there is no such layer.
     """
-    children = [(child.removesuffix(SUFFIX), layer) for child, layer in network.named_children()]
-    names = [child for child, _ in children]
-    if name not in names:
-        raise ValueError(f"there is no layer {name!r}, only {', '.join(dict.fromkeys(names))}")
-    return [layer for _, layer in children[: len(names) - names[::-1].index(name)]]
+    if name not in network.layers:
+        names = [layer for layer in network.layers if not layer.endswith(ACTIVATION)]
+        raise ValueError(f"there is no layer {name!r}, only {', '.join(names)}")
+    last = name + ACTIVATION if name + ACTIVATION in network.layers else name
+    return list(network.layers.values())[: list(network.layers).index(last) + 1]
 
 
 @torch.no_grad()
@@ -50,13 +49,13 @@ def strongest(network: Network, images: torch.Tensor, name: str, top: int) -> St
     layers = layers_through(network, name)
     if len(layers[-1].output_shape) != 3:
         raise ValueError(f"the layer {name!r} has no feature maps")
-    found = []
+    maxima = []
     for batch in images.split(BATCH):
         x = batch[None]
         for layer in layers:
             x = layer(x)
-        found.append(x[0].flatten(2).max(2))
-    values, places = (torch.cat(parts).T for parts in zip(*found, strict=True))
+        maxima.append(x[0].flatten(2).max(2))
+    values, places = (torch.cat(parts).T for parts in zip(*maxima, strict=True))
     order = values.argsort(dim=1, descending=True, stable=True)[:, :top]
     places, width = places.gather(1, order), layers[-1].output_shape[2]
     return Strongest(values.gather(1, order), order, torch.stack([places // width, places % width], 2))
@@ -68,7 +67,7 @@ def statistics(network: Network, images: torch.Tensor) -> dict[str, tuple[float,
 
     Over all images, maps and positions; the standard deviation divides by their number. Summed in float64.
     """
-    names = [child.removesuffix(SUFFIX) for child, _ in network.named_children() if child.endswith(SUFFIX)]
+    names = [name.removesuffix(ACTIVATION) for name in network.layers if name.endswith(ACTIVATION)]
     sums = {name: torch.zeros(2, dtype=torch.float64) for name in names}
     counts = dict.fromkeys(names, 0)
     for batch in images.split(BATCH):
@@ -77,8 +76,5 @@ def statistics(network: Network, images: torch.Tensor) -> dict[str, tuple[float,
             values = outputs[name].double()
             sums[name] += torch.stack([values.sum(), values.square().sum()])
             counts[name] += values.numel()
-    found = {}
-    for name in names:
-        mean, square = (sums[name] / counts[name]).tolist()
-        found[name] = mean, max(square - mean**2, 0) ** 0.5
-    return found
+    moments = {name: (sums[name] / counts[name]).tolist() for name in names}
+    return {name: (mean, max(square - mean**2, 0) ** 0.5) for name, (mean, square) in moments.items()}

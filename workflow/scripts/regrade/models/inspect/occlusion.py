@@ -19,10 +19,10 @@ def recognised(network: Network, images: torch.Tensor, targets: torch.Tensor) ->
     run, is in evaluation, and gives a logit per class.
     """
     correct = probability = 0.0
-    for batch, wanted in zip(images.split(BATCH), targets.split(BATCH), strict=True):
-        found = network(batch[None])[0].softmax(1)
-        correct += (found.argmax(1) == wanted).sum().item()
-        probability += found.gather(1, wanted[:, None]).sum(dtype=torch.float64).item()
+    for batch, classes in zip(images.split(BATCH), targets.split(BATCH), strict=True):
+        probabilities = network(batch[None])[0].softmax(1)
+        correct += (probabilities.argmax(1) == classes).sum().item()
+        probability += probabilities.gather(1, classes[:, None]).sum(dtype=torch.float64).item()
     return correct / len(images), probability / len(images)
 
 
@@ -37,12 +37,12 @@ def occlusion(
     height, width = images.shape[2:]
     if size > min(height, width):
         raise ValueError(f"a square of {size}×{size} pixels does not fit into an image of {height}×{width}")
-    found = []
+    measured = []
     for top in range(0, height - size + 1, stride):
         for left in range(0, width - size + 1, stride):
             hidden = images.clone()
             hidden[:, :, top : top + size, left : left + size] = value
-            found.append(recognised(network, hidden, targets))
+            measured.append(recognised(network, hidden, targets))
     rows = (height - size) // stride + 1
-    accuracy, probability = torch.tensor(found, dtype=torch.float64).view(rows, -1, 2).unbind(2)
+    accuracy, probability = torch.tensor(measured, dtype=torch.float64).view(rows, -1, 2).unbind(2)
     return accuracy, probability

@@ -3,6 +3,7 @@
 import torch
 
 from regrade.models.recurrent.steps import (
+    Context,
     backwards,
     bias_gradient,
     empty_states,
@@ -21,7 +22,9 @@ class GruResetAfter(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool, bias: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Context, projected: torch.Tensor, recurrent: torch.Tensor, every: bool, bias: torch.Tensor
+    ) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         of_gates, of_new = recurrent.split([2 * units, units], dim=1)
@@ -37,7 +40,7 @@ class GruResetAfter(torch.autograd.Function):
         return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected, recurrent and bias."""
         recurrent, pre, products, states = ctx.saved_tensors
         units = recurrent.shape[2]
@@ -46,7 +49,7 @@ class GruResetAfter(torch.autograd.Function):
         of_gates, of_new = of_recurrent.split([2 * units, units], dim=1)
         state = gradient_of_last(gradient)
         work = torch.empty_like(state)
-        for outside, gates, z, r, new, product, before in backwards(
+        for outside, (gates, z, r, new, product, before) in backwards(
             gradient, pre[:, :, : 2 * units], *pre.chunk(3, dim=2), products, states[:-1]
         ):
             torch.sub(before, new, out=work).mul_(state)
@@ -67,7 +70,7 @@ class GruResetBefore(torch.autograd.Function):
     """Gates z, r, h, the reset before the product, as first published: n = tanh(x_h + recurrent_h · (σ(r)·state))."""
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
+    def forward(ctx: Context, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         of_gates, of_new = recurrent.split([2 * units, units], dim=1)
@@ -82,7 +85,7 @@ class GruResetBefore(torch.autograd.Function):
         return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected and recurrent."""
         recurrent, pre, states = ctx.saved_tensors
         units = recurrent.shape[2]
@@ -91,7 +94,7 @@ class GruResetBefore(torch.autograd.Function):
         of_gates, of_new = of_recurrent.split([2 * units, units], dim=1)
         state = gradient_of_last(gradient)
         work, through = torch.empty_like(state), torch.empty_like(state)
-        for outside, gates, z, r, new, before in backwards(
+        for outside, (gates, z, r, new, before) in backwards(
             gradient, pre[:, :, : 2 * units], *pre.chunk(3, dim=2), states[:-1]
         ):
             torch.sub(before, new, out=work).mul_(state)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from regrade.models import initialisers
 from regrade.models.embedding import pick
-from regrade.models.layer import Context, Layer
+from regrade.models.layer import Context, Layer, State
 from regrade.models.recurrent.gru import GruResetAfter, GruResetBefore
 from regrade.models.recurrent.lstm import Lstm
 from regrade.models.recurrent.steps import Project
@@ -42,45 +42,49 @@ class Recurrent(Layer):
     def _initial(self, context: Context, inputs: int, width: int) -> dict[str, torch.Tensor]:
         """The parameters of one layer at the start."""
         units, lstm = self.spec.units, self.spec.cell == "lstm"
-        made = {}
+        parameters = {}
         if self.spec.initial == "linear":
-            made["kernel"], made["bias"] = initialisers.linear_pair(context, inputs, width)
-            made["recurrent"], second = initialisers.linear_pair(context, units, width)
+            parameters["kernel"], parameters["bias"] = initialisers.linear_pair(context, inputs, width)
+            parameters["recurrent"], second = initialisers.linear_pair(context, units, width)
         else:
-            made["kernel"], made["recurrent"] = initialisers.recurrent_kernels(context, inputs, units, width)
-            made["bias"] = initialisers.recurrent_bias(context, units, width, forget=lstm)
-            second = initialisers.recurrent_bias(context, units, width, forget=False) if self.two_biases else None
-        return made | {"recurrent_bias": second} if self.two_biases else made
+            parameters["kernel"], parameters["recurrent"] = initialisers.recurrent_kernels(
+                context, inputs, units, width
+            )
+            parameters["bias"] = initialisers.recurrent_bias(context, units, width, forget=lstm)
+            # Left out by Keras' conventions only, by which it is zero and nothing is drawn for it
+            second = initialisers.recurrent_bias(context, units, width, forget=False)
+        return parameters | {"recurrent_bias": second} if self.two_biases else parameters
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, [steps,] units)."""
-        if self.spec.cell == "lstm" and x.is_floating_point():
-            states, _ = self._library_lstm(x)
-            return states if self.spec.output == "states" else states[:, :, -1]
+        vectors = x.is_floating_point()
+        if self.spec.cell == "lstm" and vectors:
+            every_state, _ = self._library_lstm(x)
+            return every_state if self.spec.output == "states" else every_state[:, :, -1]
         examples = x.shape[1]
         if self.stackable and examples % BLOCK:
             x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
-        states = x.permute(2, 0, 3, 1).contiguous() if x.is_floating_point() else None
-        if self.stackable and states is not None and states.shape[2] == 1:
+        inputs = x.permute(2, 0, 3, 1).contiguous() if vectors else x
+        if self.stackable and vectors and inputs.shape[2] == 1:
             # A second feature of zeros: a product with a dimension of 1 may be rounded differently (models/products.py)
-            states = functional.pad(states, [0, 0, 0, 1])
+            inputs = functional.pad(inputs, [0, 0, 0, 1])
         steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
         for number in range(1, self.spec.layers + 1):
             kernel, recurrent, bias, second = self._layer(number)
-            inside = []
-            if self.spec.cell == "gru" and self.spec.reset_after:
+            inside: list[torch.Tensor] = []
+            if self.spec.cell == "gru" and self.spec.reset_after and second is not None:
                 # What the reset gate does not act on needs no bias of its own inside the product
                 steps, (second, of_new) = GruResetAfter, second.split([2 * self.spec.units, self.spec.units], dim=1)
                 second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
             bias = bias if second is None else bias + second
-            if states is None:
-                projected = _look_up(x, kernel, bias)
+            if vectors or number > 1:
+                filled = functional.pad(kernel, [0, inputs.shape[2] - kernel.shape[2]])
+                projected = Project.apply(inputs, filled, bias)
             else:
-                filled = functional.pad(kernel, [0, states.shape[2] - kernel.shape[2]])
-                projected = Project.apply(states, filled, bias)
+                projected = _look_up(inputs, kernel, bias)
             every = self.spec.output == "states" or number < self.spec.layers
-            states = steps.apply(projected, recurrent, every, *inside)
-        states = states[..., :examples]
+            inputs = steps.apply(projected, recurrent, every, *inside)
+        states = inputs[..., :examples]
         return states.permute(1, 3, 0, 2) if self.spec.output == "states" else states.transpose(1, 2)
 
     def _layer(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
@@ -89,7 +93,7 @@ class Recurrent(Layer):
         second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
         return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
-    def step(self, x: torch.Tensor, state: list | None) -> tuple[torch.Tensor, list]:
+    def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
         """The states at every step of x (runs, rows, steps, features), and what the next call goes on from.
 
         `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM.
@@ -98,7 +102,7 @@ class Recurrent(Layer):
             raise ValueError(f"texts are continued by an LSTM only, not by {self.spec.cell}")
         return self._library_lstm(x, state)
 
-    def _library_lstm(self, x: torch.Tensor, before: list | None = None) -> tuple[torch.Tensor, list]:
+    def _library_lstm(self, x: torch.Tensor, before: State | None = None) -> tuple[torch.Tensor, State]:
         """States (runs, rows, steps, units) by PyTorch's own LSTM, whose gates are in the same order, run by run.
 
         It is faster than what is written out below, but takes vectors only, not ids. `before`: for each run, the pair

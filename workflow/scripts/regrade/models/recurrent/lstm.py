@@ -3,6 +3,7 @@
 import torch
 
 from regrade.models.recurrent.steps import (
+    Context,
     backwards,
     empty_states,
     forwards,
@@ -17,7 +18,7 @@ class Lstm(torch.autograd.Function):
     """Gates i, f, c, o: cell ← σ(f)·cell + σ(i)·tanh(c), state ← σ(o)·tanh(cell)."""
 
     @staticmethod
-    def forward(ctx, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
+    def forward(ctx: Context, projected: torch.Tensor, recurrent: torch.Tensor, every: bool) -> torch.Tensor:
         """See the class."""
         units = recurrent.shape[2]
         states, cells = empty_states(projected, units), empty_states(projected, units)
@@ -41,14 +42,14 @@ class Lstm(torch.autograd.Function):
         return states[1:] if every else states[-1].clone()
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of projected and recurrent."""
         recurrent, gates, states, cells = ctx.saved_tensors
         back, of_recurrent = recurrent.transpose(1, 2).contiguous(), torch.zeros_like(recurrent)
         state = gradient_of_last(gradient)
         of_cell = torch.zeros_like(state)
         squashed, work, of_i = (torch.empty_like(state) for _ in range(3))
-        for outside, gate, i, f, c, o, cell, cell_before, before in backwards(
+        for outside, (gate, i, f, c, o, cell, cell_before, before) in backwards(
             gradient, gates, *gates.chunk(4, dim=2), cells[1:], cells[:-1], states[:-1]
         ):
             torch.tanh(cell, out=squashed)

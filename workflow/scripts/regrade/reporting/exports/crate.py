@@ -2,10 +2,11 @@
 
 It follows Provenance Run Crate 0.5, the finest profile of Workflow Run RO-Crate, since a run is many trainings
 (https://www.researchobject.org/workflow-run-crate/profiles/provenance_run_crate). The crate is the project's folder
-itself: a crate describes only what lies below its metadata file, and so nothing has to be copied. What is said of a
-cell is read from its record: equal results are described equally, but for the time and the commit of the writing.
+itself: a crate describes only what lies below its metadata file, so nothing has to be copied. What it says of a cell
+comes from the cell's record: equal results have equal descriptions, except for the time and commit of writing.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -36,7 +37,10 @@ PROFILES = {
 VERSION = "1.1"
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 # What the runs of a cell used together, and the unit's code of UN/CEFACT Recommendation 20
-USAGE = {"train_seconds": (sum, "SEC"), "peak_memory_bytes": (max, "AD")}
+USAGE: dict[str, tuple[Callable[[Iterable[float]], float], str]] = {
+    "train_seconds": (sum, "SEC"),
+    "peak_memory_bytes": (max, "AD"),
+}
 
 
 def write(params: Params, every: list[Cell], snakemake: str) -> None:
@@ -79,9 +83,10 @@ def write(params: Params, every: list[Cell], snakemake: str) -> None:
 
 def _citation() -> dict:
     """CITATION.cff. UserError when it is missing, or says less than a crate must."""
-    citation = yaml_files.read(CITATION)
+    content = yaml_files.read(CITATION)
+    citation = content if isinstance(content, dict) else {}
     for key in ("title", "authors", "license"):
-        if not isinstance(citation, dict) or not citation.get(key):
+        if not citation.get(key):
             raise UserError(f"{CITATION}: {key} is missing; add it, the run's RO-Crate needs it")
     return citation
 
@@ -200,8 +205,10 @@ def _data(entities: Entities, identity: DataIdentity) -> list[Entity]:
     if identity.word_vectors_folder:
         parts[identity.word_vectors_folder] = identity.fitted.parts
     return [
-        entities.add(f"#{path.as_posix()}", "Dataset", name=path.as_posix(), additionalProperty=entities.values(made))
-        for path, made in parts.items()
+        entities.add(
+            f"#{path.as_posix()}", "Dataset", name=path.as_posix(), additionalProperty=entities.values(identity_parts)
+        )
+        for path, identity_parts in parts.items()
     ]
 
 
@@ -222,7 +229,7 @@ def _tool(entities: Entities, run: dict) -> Entity:
 def _version(commit: dict) -> str:
     """A commit, and whether what ran was that."""
     if commit["commit"] is None:
-        return "unknown, for it was no git checkout"
+        return "unknown: not a git checkout"
     return commit["commit"] + (" with uncommitted changes" if commit["dirty"] else "")
 
 

@@ -1,4 +1,4 @@
-"""The entities of an RO-Crate, each made once however often it is referred to."""
+"""The entities of an RO-Crate, each created once however often it is referred to."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,19 +9,19 @@ from rocrate.rocrate import ROCrate
 
 
 class Entities:
-    """Those of a crate in the making."""
+    """Those of a crate under construction."""
 
     def __init__(self, crate: ROCrate):
         self.crate = crate
-        # The crate itself searches all its entities for one that it does not have
-        self.made: dict[str, Entity] = {}
+        # By identifier: the crate itself would search all its entities for each new one
+        self.known: dict[str, Entity] = {}
 
     def add(self, identifier: str, kind: str, **properties: Any) -> Entity:
-        """What is no file: the entity of this identifier, with these properties if it is new."""
-        if identifier not in self.made:
-            made = ContextEntity(self.crate, identifier, {"@type": kind, **properties})
-            self.made[identifier] = self.crate.add(made)
-        return self.made[identifier]
+        """The entity with this identifier, not a file; it gets these properties if it is new."""
+        if identifier not in self.known:
+            entity = ContextEntity(self.crate, identifier, {"@type": kind, **properties})
+            self.known[identifier] = self.crate.add(entity)
+        return self.known[identifier]
 
     def file(self, path: str, name: str, kind: str) -> Entity:
         """A file below the crate's root; `kind` is its media type."""
@@ -33,13 +33,13 @@ class Entities:
 
     def values(self, content: dict, prefix: str = "") -> list[Entity]:
         """`content` as PropertyValues; the keys of nested mappings are joined by dots, None is left out."""
-        found = []
+        entities = []
         for key, value in content.items():
             if isinstance(value, dict):
-                found += self.values(value, f"{prefix}{key}.")
+                entities += self.values(value, f"{prefix}{key}.")
             elif value is not None:
-                found.append(self.value(prefix + key, value))
-        return found
+                entities.append(self.value(prefix + key, value))
+        return entities
 
     def value(self, name: str, value: str | float | list) -> Entity:
         """A PropertyValue; equal ones are one entity. A list becomes a text, since those of JSON-LD have no order."""

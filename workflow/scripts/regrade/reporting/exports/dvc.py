@@ -18,8 +18,8 @@ MOST_POINTS = 100
 
 def write(evidence: Evidence, folder: Path) -> None:
     """Write the metrics and the plotted tables of a study into the folder of its report, where its verdicts are."""
-    found = graded.read(folder)
-    numbers = {"cells": accuracies(evidence), "claims": found.by_verdict, "grades": found.by_grade}
+    verdicts = graded.read(folder)
+    numbers = {"cells": accuracies(evidence), "claims": verdicts.by_verdict, "grades": verdicts.by_grade}
     write_json(folder / METRICS, numbers, sealed=False)
     write_text(folder / PLOTTED_CURVES, curves(evidence).to_csv(index=False))
     write_text(folder / PLOTTED_CELLS, means(evidence).to_csv(index=False))
@@ -30,13 +30,13 @@ def accuracies(evidence: Evidence) -> dict[str, dict[str, dict[str, float]]]:
 
     Cells are named without their hash, so that the same one is compared when a change elsewhere has renamed it.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    by_experiment: dict[str, dict[str, dict[str, float]]] = {}
     for cell in evidence.cells:
         runs = evidence.of(cell)
         values = {name: runs[name].mean() for name in _accuracies(cell) if name in runs}
         finite = {name: round(float(value), 6) for name, value in values.items() if np.isfinite(value)}
-        found.setdefault(cell.experiment, {})[_name(cell)] = finite
-    return found
+        by_experiment.setdefault(cell.experiment, {})[_name(cell)] = finite
+    return by_experiment
 
 
 def means(evidence: Evidence) -> pd.DataFrame:

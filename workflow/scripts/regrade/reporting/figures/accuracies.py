@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ BAR, PANEL = 110, 110
 # Of a bar's name, and of a cell's whose name is written upright
 CHARACTERS_IN_A_LINE, MOST_CHARACTERS = 17, 44
 
-INTERVAL = {"color": style.REPRODUCED, "linewidth": 1.6}
+INTERVAL: dict[str, Any] = {"color": style.REPRODUCED, "linewidth": 1.6}
 REPORTED = Line2D([], [], label="reported", **style.DIAMOND)
 LEGEND = [Line2D([], [], marker="o", label="reproduced, 95 % interval", markersize=5, **INTERVAL), REPORTED]
 
@@ -54,22 +55,22 @@ def _bars(data: pd.DataFrame, names: Sequence[str]) -> Figure:
     width = max(300, BAR * len(data))
     bar = Patch(color=style.REPRODUCED, alpha=0.45, label="reproduced, mean")
     interval = Line2D([], [], label="95 % interval", **INTERVAL)
-    made, (axes,) = style.grid(width=width, bottom=12 + style.LINE * lines, legend=[bar, interval, REPORTED])
+    drawing, (axes,) = style.grid(width=width, bottom=12 + style.LINE * lines, legend=[bar, interval, REPORTED])
     axes.bar(np.arange(len(data)), data["mean"], width=0.3, color=style.REPRODUCED, alpha=0.45)
     with_intervals(axes, data, marker=None)
     axes.set_xticks(range(len(data)), texts)
     axes.set_ylabel(TITLE)
-    return made
+    return drawing
 
 
 def _dots(data: pd.DataFrame, names: Sequence[str]) -> Figure:
     texts = [style.clipped(name, MOST_CHARACTERS) for name in names]
     width = max(style.WIDTH, 26 * len(data))
-    made, (axes,) = style.grid(width=width, bottom=16 + style.text_width(texts), legend=LEGEND)
+    drawing, (axes,) = style.grid(width=width, bottom=16 + style.text_width(texts), legend=LEGEND)
     with_intervals(axes, data)
     axes.set_xticks(range(len(data)), texts, rotation=90)
     axes.set_ylabel(TITLE)
-    return made
+    return drawing
 
 
 def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str) -> Figure:
@@ -82,7 +83,7 @@ def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str
     width = max(PANEL, style.text_width(titles))
     upright = style.text_width(texts) * len(texts) > width
     deep = style.text_width(texts) if upright else 12
-    made, every = style.grid(
+    drawing, every = style.grid(
         len(panels), columns, width, top=24, bottom=30 + deep, gap=(12, 46 + deep), share=True, legend=LEGEND
     )
     for axes, panel, title in zip(every, panels, titles, strict=True):
@@ -94,7 +95,7 @@ def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str
         axes.set_xlabel(along.replace("_", " "))
     for axes in every[::columns]:
         axes.set_ylabel(TITLE)
-    return made
+    return drawing
 
 
 def with_intervals(
@@ -104,10 +105,10 @@ def with_intervals(
 
     `data`: mean, low, high, and reported (a list). `marker` is the mean's, None for none.
     """
-    places = np.arange(len(data)) if places is None else np.asarray(places)
-    axes.vlines(places, data["low"], data["high"], **INTERVAL)
+    centres = np.arange(len(data)) if places is None else np.asarray(places)
+    axes.vlines(centres, data["low"], data["high"], **INTERVAL)
     if marker:
-        axes.plot(places, data["mean"], linestyle="none", marker=marker, markersize=5, color=style.REPRODUCED)
-    stated = [(place, one) for place, values in zip(places, data["reported"], strict=True) for one in values]
+        axes.plot(centres, data["mean"], linestyle="none", marker=marker, markersize=5, color=style.REPRODUCED)
+    stated = [(place, one) for place, values in zip(centres, data["reported"], strict=True) for one in values]
     axes.plot([place for place, _ in stated], [one for _, one in stated], **style.DIAMOND)
     axes.grid(visible=False, axis="x")

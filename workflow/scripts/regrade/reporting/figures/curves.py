@@ -8,13 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import LineStyleType
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.config.types import is_number
 from regrade.reporting import downsample
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.template_functions import figure, value
+from regrade.statistics import comparison
 
 # Up to so many evaluations are drawn as points
 FEW = 20
@@ -37,11 +40,11 @@ def curves(
 
     One cell: a colour per split. Several cells: a colour and a marker per cell, called by `names`. Beside test, train
     is dashed. What the source states epoch by epoch is drawn as diamonds. `unit`: epoch, or step for what counts steps
-    of the optimizer. A metric of no split has the split "". `floor`: a value that cannot be fallen short of, dotted.
+    of the optimizer. A metric of no split has the split "". `floor`: a lower bound of the metric, drawn dotted.
     """
     cells = cells if isinstance(cells, list) else [cells] if cells else []
     names = [style.clipped(name, MOST_CHARACTERS) for name in names or [label(cell.varying) for cell in cells]]
-    scale = steps_per_epoch(evidence, cells[0]) if unit == "step" and cells else 1
+    scale = comparison.steps_per_epoch(cells[0]) if unit == "step" and cells else 1
     drawn: list[tuple[int, str, pd.DataFrame]] = [
         (number, split, table.set_axis(table.index * scale))
         for number, cell in enumerate(cells)
@@ -61,7 +64,7 @@ def curves(
         handles.append(Line2D([], [], label="reported", **style.DIAMOND))
     if floor is not None:
         handles.append(Line2D([], [], color="black", linestyle=":", label="floor"))
-    made, (axes,) = style.grid(top=18, legend=handles)
+    drawing, (axes,) = style.grid(top=18, legend=handles)
     every = [table.index for *_, table in drawn] + [[epoch for epoch, _ in points] for *_, points in stated]
     epochs = np.unique(np.concatenate(every))
     for number, split, table in drawn:
@@ -81,7 +84,7 @@ def curves(
     if not any(np.isfinite(table).any(axis=None) for *_, table in drawn):
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "no finite values: the runs diverged", transform=axes.transAxes, ha="center")
-    return made
+    return drawing
 
 
 def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -100,9 +103,10 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -
 def _stated(evidence: Evidence, cell: Cell, metric: str, split: str) -> list[tuple[float, float]]:
     """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
     return [
-        (row["cell"]["epoch"], float(row["value"]))
+        (epoch, float(row["value"]))
         for row in evidence.reported
-        if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
+        if (row["experiment"], row["metric"]) == (cell.experiment, f"{split}_{metric}")
+        and is_number(epoch := row["cell"].get("epoch"))
     ]
 
 
@@ -110,7 +114,7 @@ def _colour(number: int, several: bool, split: str) -> str:
     return style.COLOURS[number % len(style.COLOURS)] if several else style.SPLITS.get(split, style.COLOURS[0])
 
 
-def _dash(split: str, splits: Sequence[str]) -> str:
+def _dash(split: str, splits: Sequence[str]) -> LineStyleType:
     return style.DASHES.get(split, "-") if len(splits) > 1 else "-"
 
 
@@ -137,7 +141,7 @@ def _draw(
 
 
 def _handles(names: list[str], splits: Sequence[str], numbers: set[int]) -> list[Line2D]:
-    """The legend's: the cells that are drawn if there are several, and the splits if there are several."""
+    """The entries of the legend: the cells that are drawn and the splits, each if there are several."""
     handles = [
         Line2D([], [], color=_colour(number, True, ""), marker=style.MARKERS[number % len(style.MARKERS)], label=name)
         for number, name in enumerate(names)
@@ -151,6 +155,5 @@ def _handles(names: list[str], splits: Sequence[str], numbers: set[int]) -> list
 
 @value
 def steps_per_epoch(evidence: Evidence, cell: Cell) -> int:
-    """Steps of the optimizer in an epoch of a cell whose settings give the training rows."""
-    settings = cell.configuration().settings
-    return -(-settings.train_rows // settings.batch_size)
+    """See `regrade.statistics.comparison`."""
+    return comparison.steps_per_epoch(cell)

@@ -49,7 +49,7 @@ def _png(figure: Figure) -> bytes:
     if not any(axes.images for axes in figure.axes):
         picture = picture.quantize(PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         # The octree's colours are means, of white and what is almost white, too
-        picture.putpalette([255 if level > ALMOST_WHITE else level for level in picture.getpalette()])
+        picture.putpalette([255 if level > ALMOST_WHITE else level for level in picture.getpalette() or []])
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -47,17 +47,17 @@ def panels(pictures: Sequence[tuple[str, Image.Image]], columns: int = 1) -> Fig
     widths = [max(_width(*one) for one in pictures[column::columns]) for column in range(min(columns, len(pictures)))]
     heights = [TITLE + max(picture.height for _, picture in row) for row in rows]
     across, down = (sum(sizes) + MARGIN * (len(sizes) + 1) for sizes in (widths, heights))
-    made = Figure(figsize=(across / style.INCH, down / style.INCH))
+    figure = Figure(figsize=(across / style.INCH, down / style.INCH))
     top = MARGIN
     for row, height in zip(rows, heights, strict=True):
-        left = MARGIN
+        left: float = MARGIN
         for (title, picture), width in zip(row, widths, strict=False):
             bottom = down - top - TITLE - picture.height
             place = (left / across, bottom / down, picture.width / across, picture.height / down)
-            show(made.add_axes(place), title, picture)
+            show(figure.add_axes(place), title, picture)
             left += width + MARGIN
         top += height + MARGIN
-    return made
+    return figure
 
 
 def show(axes: Axes, title: str, picture: Image.Image) -> None:

@@ -22,7 +22,7 @@ def noise(repeated: list[dict]) -> Figure | None:
     handles = [
         Line2D([], [], color=colour, marker=marker, label=name, alpha=0.7) for name, _, marker, colour, _ in KINDS
     ]
-    made, (axes,) = style.grid(height=ROW * len(names), left=left, legend=handles)
+    figure, (axes,) = style.grid(height=ROW * len(names), left=left, legend=handles)
     for row, one in enumerate(repeated):
         for _, values, marker, colour, shift in KINDS:
             known = one[values]
@@ -33,4 +33,4 @@ def noise(repeated: list[dict]) -> Figure | None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("accuracy, best epoch")
-    return made
+    return figure

@@ -1,12 +1,14 @@
-"""What all figures share: the style file, what colours, dashes and markers stand for, and the placing of axes."""
+"""What all figures share: the style file, the meaning of colours, dashes and markers, and the layout of axes."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import LineStyleType
 
 from regrade.reporting import TEMPLATES
 
@@ -20,9 +22,16 @@ _SETTINGS = {
 # Each thing has one colour in all figures, and besides a dash or a marker, which remain in black and white
 COLOURS: list[str] = _SETTINGS["axes.prop_cycle"].by_key()["color"]
 SPLITS = {"train": COLOURS[1], "test": COLOURS[0], "validation": COLOURS[2]}
-DASHES = {"train": "--", "validation": "-."}
+DASHES: dict[str, LineStyleType] = {"train": "--", "validation": "-."}
 REPRODUCED, REPORTED = COLOURS[0], "#D55E00"
-DIAMOND = {"marker": "D", "markeredgecolor": REPORTED, "markerfacecolor": "white", "linestyle": "none", "markersize": 5}
+# Keyword arguments of matplotlib: each has a type of its own
+DIAMOND: dict[str, Any] = {
+    "marker": "D",
+    "markeredgecolor": REPORTED,
+    "markerfacecolor": "white",
+    "linestyle": "none",
+    "markersize": 5,
+}
 # Seven, as there are six colours: the combinations repeat after 42
 MARKERS = ("o", "s", "^", "v", "P", "X", "*")
 
@@ -32,9 +41,11 @@ INCH = 96
 LINE = 16
 
 
-def look() -> AbstractContextManager:
-    """A context, or decorator, for making and writing figures: matplotlib's settings are ours, afterwards as before."""
-    return matplotlib.rc_context(_SETTINGS)
+@contextmanager
+def look() -> Iterator[None]:
+    """A context, or decorator, in which figures are made and written with our own settings of matplotlib."""
+    with matplotlib.rc_context(_SETTINGS):
+        yield
 
 
 def grid(
@@ -76,7 +87,7 @@ def grid(
 
 
 def text_width(texts: Sequence[str]) -> float:
-    """About how many pixels the longest of these texts takes as a tick label or in a legend."""
+    """Approximate width in pixels of the longest of these texts, as a tick label or in a legend."""
     return 6.6 * max(map(len, texts), default=0)
 
 

@@ -64,7 +64,7 @@ def _without_settings(configuration: dict) -> dict:
 def _metrics(runs: pd.DataFrame) -> list[tuple[str, list[str], str]]:
     """Name, values by seed, and mean of all that the runs of a cell have; of words there is no mean."""
     rows = []
-    for name in (name for name in runs.dropna(axis="columns", how="all") if name not in ABOUT):
+    for name in (name for name in runs.dropna(axis="columns", how="all").columns if name not in ABOUT):
         values = runs[name]
         if pd.api.types.is_numeric_dtype(values):
             # Counts and epochs, which may be floats because one run has none

@@ -30,7 +30,7 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
         cells = [(cell, rows.dropna(axis="columns", how="all")) for cell, rows in cells if len(rows)]
         if not cells:
             continue
-        columns = list(dict.fromkeys(name for _, rows in cells for name in rows if name not in APART))
+        columns = list(dict.fromkeys(name for _, rows in cells for name in rows.columns if name not in APART))
         content = {
             "metrics": _metrics(columns),
             "cells": [
@@ -51,13 +51,13 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
 
 def _metrics(columns: list[str]) -> dict[str, list[str]]:
     """The splits that each metric is known for; "" for a metric of no split."""
-    found: dict[str, list[str]] = {}
+    metrics: dict[str, list[str]] = {}
     for column in columns:
         split, _, metric = column.partition("_")
         if split not in SPLITS:
             split, metric = "", column
-        found.setdefault(metric, []).append(split)
-    return found
+        metrics.setdefault(metric, []).append(split)
+    return metrics
 
 
 def _values(rows: pd.DataFrame, columns: list[str]) -> dict:

@@ -11,16 +11,16 @@ from regrade.reporting.figures import style
 
 
 def environment(*folders: Path) -> Environment:
-    """Templates in `folders` and those shared by all pages. Every value is escaped, a missing one is an error."""
-    made = Environment(
+    """Templates in `folders` and those shared by all pages. Values are escaped; a missing one is an error."""
+    templates = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    made.filters["cell_page"] = cell_page
-    made.filters |= {
+    templates.filters["cell_page"] = cell_page
+    templates.filters |= {
         name: getattr(number_format, name) for name in ("formatted", "short", "interval", "p_value", "size")
     }
-    made.globals |= {"label": label, "colours": {"cells": style.COLOURS, "splits": style.SPLITS}}
-    return made
+    templates.globals |= {"label": label, "colours": {"cells": style.COLOURS, "splits": style.SPLITS}}
+    return templates
 
 
 def render(template: str, root: str, **values: object) -> str:

@@ -19,7 +19,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
 
     What the grading found is read from there. UserError when the study's template is missing or wrong.
     """
-    found = graded.read(target)
+    verdicts = graded.read(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{evidence.name}.", dir=target.parent) as name:
         folder = Path(name)
@@ -27,16 +27,16 @@ def write_study(evidence: Evidence, target: Path) -> None:
         for part in parts:
             (folder / part).mkdir()
         body = study_page.body(evidence, folder)
-        if repeated := noise(found.noise.get("repeated", [])):
+        if repeated := noise(verdicts.noise.get("repeated", [])):
             files.write(repeated, folder / FIGURES, "figure-noise")
         trained = histories.write(evidence, folder / HISTORIES)
-        cells.write(evidence, found, trained, folder / CELLS)
+        cells.write(evidence, verdicts, trained, folder / CELLS)
         text = render(
             "study.html.j2",
             "../",
             evidence=evidence,
             facts=evidence.facts(),
-            verdicts=found,
+            verdicts=verdicts,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
             explorer={"root": "", "experiments": trained},

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -48,15 +49,24 @@ class StudyPage:
         }
 
     def _call(self, entry: template_functions.Entry) -> Callable:
-        return partial(self.table, entry) if entry.kind == "table" else partial(entry.function, self.evidence)
+        function = partial(entry.function, self.evidence)
+        return partial(self.table, function, entry.form) if entry.form else function
 
-    def table(self, entry: template_functions.Entry, name: str, caption: str, *arguments, **options) -> Markup:
+    def table(
+        self,
+        function: Callable[..., pd.DataFrame],
+        form: Callable[[pd.DataFrame], table_format.Shown],
+        name: str,
+        caption: str,
+        *arguments: object,
+        **options: object,
+    ) -> Markup:
         """A table under the source's number, as CSV, Markdown and LaTeX; a sentence in its place when it is empty."""
-        table, stem = entry.function(self.evidence, *arguments, **options), f"table-{name}"
+        table, stem = function(*arguments, **options), f"table-{name}"
         if not len(table):
             text = Markup("\n\n<p class='missing' id='{}'>Table {} ({}) is missing: {}.</p>\n\n")
             return text.format(stem, name, caption, "what it shows is not in params.yaml, or not measured yet")
-        html = table_format.write(table, entry.form(table), self.folder / TABLES, stem)
+        html = table_format.write(table, form(table), self.folder / TABLES, stem)
         links = _links(TABLES, stem, ("csv", "md", "tex"))
         heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, links)
         return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(

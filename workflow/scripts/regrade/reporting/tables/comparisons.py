@@ -53,13 +53,13 @@ def shown_matrix(entries: pd.DataFrame) -> Shown:
     """A table named by `row` and `column` as the source prints it: a row per `row`, two columns per `column`."""
     shown: dict[str, dict[str, str]] = {}
     folders: dict[str, dict[str, str]] = {}
-    for entry in entries.itertuples():
-        low, high = four(entry.low), four(entry.high)
+    for entry in entries.to_dict("records"):
+        row, column, low, high = entry["row"], entry["column"], four(entry["low"]), four(entry["high"])
         interval = "" if low == "–" else f" ({low} to {high})"
-        reproduced = f"{entry.column}, reproduced"
-        cells = {f"{entry.column}, reported": four(entry.reported), reproduced: four(entry.mean) + interval}
-        shown.setdefault(entry.row, {"": entry.row}).update(cells)
-        folders.setdefault(reproduced, {})[entry.row] = entry.folder
+        reproduced = f"{column}, reproduced"
+        cells = {f"{column}, reported": four(entry["reported"]), reproduced: four(entry["mean"]) + interval}
+        shown.setdefault(row, {"": row}).update(cells)
+        folders.setdefault(reproduced, {})[row] = entry["folder"]
     of_columns = {column: [by_row.get(row, "") for row in shown] for column, by_row in folders.items()}
     return Shown(pd.DataFrame(list(shown.values())).fillna("–"), of_columns)
 
@@ -68,13 +68,16 @@ def shown_values(values: pd.DataFrame) -> Shown:
     """`values` for a reader: shares and losses with four decimals, counts with one."""
     shown = values.drop(columns=["reported", "mean", "low", "high", "seeds", "of", "folder"]).astype(object)
     shown["Reported"] = values["reported"].map(short)
-    measured = {
+    measured: dict[str, pd.Series | list[str]] = {
         "Reproduced": values["mean"].map(short),
         "95 % interval": [
             "–" if pd.isna(low) else f"{short(low)} to {short(high)}"
             for low, high in zip(values["low"], values["high"], strict=True)
         ],
-        "Seeds": [f"{row.seeds}" if row.seeds == row.of else f"{row.seeds} of {row.of}" for row in values.itertuples()],
+        "Seeds": [
+            f"{seeds}" if seeds == every else f"{seeds} of {every}"
+            for seeds, every in zip(values["seeds"], values["of"], strict=True)
+        ],
     }
     return Shown(shown.assign(**measured), dict.fromkeys(measured, values["folder"]))
 
@@ -158,8 +161,8 @@ def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.D
     """
     compared = []
     for names, cell, best in rows:
-        stated = evidence.highest_stated if best else evidence.stated
-        reported = stated(cell.experiment if best else cell, ACCURACIES[0])
+        metric = ACCURACIES[0]
+        reported = evidence.highest_stated(cell.experiment, metric) if best else evidence.stated(cell, metric)
         about = {"status": evidence.status(cell)[0], "folder": cell.folder.as_posix()}
         compared.append(names | {"reported": reported} | evidence.measured(cell) | about)
     return pd.DataFrame(compared, columns=[*(rows[0][0] if rows else ()), *COLUMNS])
@@ -172,7 +175,7 @@ def _values(evidence: Evidence, cell: Cell, metric: str, stated: str, factor: fl
     """
     every = evidence.of(cell).get(metric, pd.Series(dtype=float))
     known = every.dropna() * factor
-    mean, low, high = mean_interval(known)
+    mean, low, high = mean_interval(known.to_numpy())
     if "accuracy" in metric:  # of test rows, too; with few seeds, t reaches beyond what an accuracy can be
         low, high = np.clip(evidence.contrast([(cell, 1.0)], metric).interval(), 0, 1)
     numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(every)}

@@ -1,6 +1,6 @@
-"""Tables as a reader sees them: few digits, headings, and each number with a way to the cell that it comes from."""
+"""Tables as a reader sees them: few digits, headings, and each number with a link to the cell that it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class Shown:
     """A table for a reader, and by column the folders of the cells that the entries come from, one per row."""
 
     table: pd.DataFrame
-    folders: dict[str, Sequence[str]] = field(default_factory=dict)
+    folders: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
 
 def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
@@ -28,8 +28,9 @@ def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
     write_text(folder / f"{name}.md", plain.to_markdown(index=False, disable_numparse=True) + "\n")
     write_text(folder / f"{name}.tex", printed.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
     none = [""] * len(printed)
-    columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in printed]
-    html = environment().get_template("table.html.j2").render(headings=list(printed), rows=zip(*columns, strict=True))
+    headings = list(printed.columns)
+    columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in headings]
+    html = environment().get_template("table.html.j2").render(headings=headings, rows=zip(*columns, strict=True))
     # A blank line would end the HTML within the Markdown that it is put into
     return Markup(html.replace("\n", ""))
 

@@ -21,9 +21,9 @@ class Learner:
 
         ValueError when the layers do not fit the shape, when there are others than dense ones, or with a single output.
         """
-        for spec in configuration.network:
-            if spec.kind != "dense" or spec.activation not in ACTIVATIONS:
-                raise ValueError(f"the numpy backend has dense layers with {', '.join(ACTIVATIONS)} only")
+        specs = [spec for spec in configuration.network if spec.kind == "dense" and spec.activation in ACTIVATIONS]
+        if len(specs) < len(configuration.network):
+            raise ValueError(f"the numpy backend has dense layers with {', '.join(ACTIVATIONS)} only")
         self.settings = configuration.settings
         network = Network(configuration.network, shape, context)
         self.output_shape = network.output_shape
@@ -31,20 +31,23 @@ class Learner:
             raise ValueError("the numpy backend has an output for each class; it cannot end with one unit")
         start = {name: values.detach().double().numpy() for name, values in network.named_parameters()}
         names = dict.fromkeys(name.split(".")[0] for name in start)
-        specs = zip(names, configuration.network, strict=True)
-        self.layers = {name: Layer(start[f"{name}.kernel"], start[f"{name}.bias"], s.activation) for name, s in specs}
+        self.layers = {
+            name: Layer(start[f"{name}.kernel"], start[f"{name}.bias"], spec.activation)
+            for name, spec in zip(names, specs, strict=True)
+        }
         self.network = NumpyMlp(list(self.layers.values()), self.settings.loss)
 
     def learn(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
-        x, wanted = inputs.double().numpy(force=True), targets.numpy(force=True)
-        size, rows = self.settings.batch_size, wanted.shape[1]
-        losses, predicted = np.empty(wanted.shape), np.empty_like(wanted)
-        for at in range(0, rows, size):
-            batch = slice(at, at + size)
-            loss, outputs = self.network.step(x[:, batch], wanted[:, batch], self.settings.lr, self.settings.l2)
+        x, classes = inputs.double().numpy(force=True), targets.numpy(force=True)
+        losses, predicted = np.empty(classes.shape), np.empty_like(classes)
+        size = self.settings.batch_size
+        assert size is not None, "numbers, the only inputs of dense layers, make batches by their rows"
+        for start in range(0, classes.shape[1], size):
+            batch = slice(start, start + size)
+            loss, outputs = self.network.step(x[:, batch], classes[:, batch], self.settings.lr, self.settings.l2)
             losses[:, batch], predicted[:, batch] = loss, outputs.argmax(2)
-        return torch.from_numpy(np.stack([losses.sum(1), (predicted == wanted).sum(1)]))
+        return torch.from_numpy(np.stack([losses.sum(1), (predicted == classes).sum(1)]))
 
     def gradient_norms(self) -> dict[str, torch.Tensor]:
         """None are recorded."""

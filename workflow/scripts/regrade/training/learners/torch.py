@@ -35,29 +35,31 @@ class Learner:
         """Take one step per batch of a block; (2, runs): summed loss and correct rows, as they went by."""
         self.network.train()
         size = self.settings.batch_size or inputs.shape[1]
-        found, lost = [], []
-        for batch, wanted in zip(inputs.split(size, dim=1), targets.split(size, dim=1), strict=True):
+        all_outputs, all_losses = [], []
+        for batch, batch_targets in zip(inputs.split(size, dim=1), targets.split(size, dim=1), strict=True):
             outputs = self.network(batch)
-            loss = losses(outputs, wanted, self.settings.loss)
+            loss = losses(outputs, batch_targets, self.settings.loss)
             self.optimizer.zero_grad()
             loss.flatten(1).mean(1).sum().backward()
             self._change_gradients()
             self.optimizer.step()
-            found.append(outputs.detach())
-            lost.append(loss.detach())
-        correct = classes(torch.cat(found, dim=1)) == targets
-        return torch.stack([torch.cat(lost, dim=1).flatten(1).sum(1, dtype=torch.float64), correct.flatten(1).sum(1)])
+            all_outputs.append(outputs.detach())
+            all_losses.append(loss.detach())
+        correct = classes(torch.cat(all_outputs, dim=1)) == targets
+        summed = torch.cat(all_losses, dim=1).flatten(1).sum(1, dtype=torch.float64)
+        return torch.stack([summed, correct.flatten(1).sum(1)])
 
     def _change_gradients(self) -> None:
         """What the settings do to gradients before the optimizer sees them."""
         if self.settings.l2:
             for kernel in self.kernels:
+                assert kernel.grad is not None
                 kernel.grad.add_(kernel.detach(), alpha=self.settings.l2)
         if self.settings.clip_value:
             torch.nn.utils.clip_grad_value_(self.network.parameters(), self.settings.clip_value)
         if not (self.settings.clip_norm or self.settings.gradient_norm):
             return
-        gradients = [parameter.grad for parameter in self.network.parameters()]
+        gradients = [gradient for one in self.network.parameters() if (gradient := one.grad) is not None]
         parts = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
         # A run's parts beside each other: down a column, the order of the sum depends on how many runs there are
         norms = torch.linalg.vector_norm(torch.stack(parts, dim=1), dim=1)
@@ -66,9 +68,9 @@ class Learner:
         if self.settings.clip_norm:
             # As PyTorch's clip_grad_norm_, but for each run by itself
             factors = (self.settings.clip_norm / (norms + 1e-6)).clamp(max=1)
-            for parameter in self.network.parameters():
+            for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
                 # Not in place: two biases that are added to each other share the memory of their gradients
-                parameter.grad = parameter.grad * factors.view(-1, *[1] * (parameter.dim() - 1))
+                parameter.grad = gradient * factors.view(-1, *[1] * (parameter.dim() - 1))
 
     def gradient_norms(self) -> dict[str, torch.Tensor]:
         """The mean norm of all gradients together, (runs,), over the steps since the last call; if it is recorded."""

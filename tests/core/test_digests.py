@@ -1,0 +1,213 @@
+"""A cell's name and digest cover what made its results: every module that ran, and every default."""
+
+import copy
+import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.cells.configuration import WITHOUT_INFLUENCE, Configuration
+from regrade.config import params
+from regrade.config.layer_specs import Layer
+from regrade.config.settings import Settings
+from regrade.core import fingerprints
+from regrade.core.errors import UserError
+from regrade.datasets import registry
+from regrade.jobs import plan
+from regrade.statistics import collect, grading
+from regrade.statistics.measurements import measured
+from support.expanded import CONFIG, expanded
+
+PACKAGE = fingerprints.PACKAGE
+
+
+@contextmanager
+def traced() -> Iterator[set[str]]:
+    """The modules of the package in which a function runs during the block."""
+    ran: set[str] = set()
+
+    @functools.cache
+    def module(file: str) -> str | None:
+        path = Path(file)
+        if PACKAGE not in path.parents:
+            return None
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        return ".".join(parts).removesuffix(".__init__")
+
+    def called(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and (name := module(frame.f_code.co_filename)):
+            ran.add(name)
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        yield ran
+    finally:
+        sys.setprofile(before)
+
+
+def small() -> params.Params:
+    """All studies on a few rows of stand-ins, one seed, one epoch."""
+    config = copy.deepcopy(CONFIG) | {"scale": "demo", "seeds": [0], "keep_models": [0], "device": "cpu"}
+    caps = {"epochs": 1, "train_rows": 40, "test_rows": 20, "validation_rows": 10, "max_length": 100}
+    config["scales"]["demo"]["at_most"] = caps
+    for name in ("ndfa", "brackets"):
+        few = {"train_texts": 40, "test_texts": 10, "prompts": 1, "samples": 1, "free_samples": 2, "long_prompts": 1}
+        config["datasets"][name]["options"] |= few | {"sample_length": 5}
+    return params.parse(config)
+
+
+def families(every: list[Cell]) -> list[Cell]:
+    """A cell for each set of modules, dataset, loss and optimizer that occurs; those with a winner are like others."""
+    first: dict[tuple, Cell] = {}
+    for cell in every:
+        settings, ngrams = cell.configuration().settings, cell.configuration().data.reading.get("ngrams")
+        key = (cell.code, cell.data.dataset, settings.loss, settings.optimizer, ngrams)
+        if not cell.selection and not cell.needed_data.word_vectors:
+            first.setdefault(key, cell)
+    return list(first.values())
+
+
+def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
+    from regrade.training import job
+
+    parameters = small()
+    uncovered, ran_at_all = {}, set()
+    for cell in families(expansion.expand(parameters)):
+        name, folder = cell.data.dataset, cell.data.folder
+        module = registry.module(name)
+        if not folder.exists():
+            module.stand_in(registry.options(cell.data)).save(folder, cell.data.parts)
+        with traced() as ran:
+            job.train(cell, parameters)
+        covered = cell.configuration().modules | fingerprints.closure(f"regrade.datasets.sources.{name}")
+        ran_at_all |= ran
+        if missing := sorted(
+            name for name in ran - covered if not fingerprints.is_within(name, set(WITHOUT_INFLUENCE))
+        ):
+            uncovered[cell.folder.as_posix()] = missing
+    assert not uncovered
+    # The tracer sees something, and the list of what does not count has nothing on it that never runs
+    assert {"regrade.training.loading", "regrade.datasets.text.ngrams", "regrade.runtime.process"} <= ran_at_all
+    assert {f"regrade.training.{name}" for name in ("language", "learners.numpy", "learners.torch")} <= ran_at_all
+    idle = {
+        apart for apart in WITHOUT_INFLUENCE if not any(fingerprints.is_within(name, {apart}) for name in ran_at_all)
+    }
+    assert idle <= {"regrade.runtime.logs"}, "it runs in batches, and where something fails"
+
+
+def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: None):
+    from regrade.training import job
+
+    parameters = small()
+    every = expansion.expand(parameters)
+    for experiment in ("q2_language_models", "p1_toy", "q1_numpy_mlp"):  # numbers of texts, of curves and of rows
+        cell = next(cell for cell in every if cell.experiment == experiment)
+        module = registry.module(cell.data.dataset)
+        module.stand_in(registry.options(cell.data)).save(cell.data.folder, cell.data.parts)
+        job.train(cell, parameters)
+    makers = {
+        "collect.py": lambda study: collect.write(study, every),
+        "grade.py": lambda study: grading.write(study, grading.grade(study, parameters, measured(study, every))),
+    }
+    for script, make in makers.items():
+        with traced() as ran:
+            for study in ("vudl", "cs324", "csci5622"):
+                make(study)
+        covered = plan.modules(plan.SCRIPTS / script)
+        assert not [name for name in ran - covered if not fingerprints.is_within(name, plan.APART)], script
+    assert "regrade.statistics.verdicts" in ran
+
+
+def test_a_change_in_how_files_are_written_keeps_the_states_of_runs():
+    cell = expanded(scale="demo")[0]
+    assert "regrade.training.results" not in cell.configuration().modules
+    assert cell.code != cell.configuration().code
+
+
+def another(field: Any) -> Any:
+    """Another value that a setting may have, than its default."""
+    values = [value for kind in (field.annotation, *get_args(field.annotation)) for value in get_args(kind)]
+    texts = [value for value in values if isinstance(value, str) and value != field.default]
+    if texts:
+        return texts[0]
+    if isinstance(field.default, bool):
+        return not field.default
+    return 0.5 if isinstance(field.default, float) else 3 if field.default is None else field.default + 1
+
+
+def models_with_defaults() -> list[type[BaseModel]]:
+    layers = get_args(get_args(Layer)[0])
+    modules = [registry.module(name) for name in registry.NAMES]
+    options = [getattr(module, kind) for module in modules for kind in ("Options", "Reading") if hasattr(module, kind)]
+    return list(dict.fromkeys([Settings, *layers, *options, registry.WordVectors]))
+
+
+DEFAULTS = [
+    pytest.param(model, name, id=f"{model.__module__.removeprefix('regrade.')}.{model.__name__}.{name}")
+    for model in models_with_defaults()
+    for name, field in model.model_fields.items()
+    if not field.is_required()
+]
+
+
+def meaning(cell: Cell) -> dict:
+    return cell.configuration().model_dump() | {"word_vectors": cell.word_vectors}
+
+
+def by_place(every: list[Cell]) -> dict[tuple, Cell]:
+    return {(cell.study, cell.experiment, str(cell.varying)): cell for cell in every}
+
+
+@pytest.fixture(scope="module")
+def today() -> dict[tuple, tuple[dict, Path, str]]:
+    return {place: (meaning(cell), cell.folder, cell.code) for place, cell in by_place(expanded(scale="demo")).items()}
+
+
+@contextmanager
+def default(model: type[BaseModel], name: str, value: Any) -> Iterator[None]:
+    def change(to: Any) -> None:
+        model.model_fields[name].default = to  # looked up each time: a rebuilt model has other fields
+        for each in (model, Configuration):
+            each.model_rebuild(force=True)
+
+    before = model.model_fields[name].default
+    try:
+        change(value)
+        yield
+    finally:
+        change(before)
+
+
+@pytest.mark.parametrize(("model", "name"), DEFAULTS)
+def test_another_default_renames_every_cell_that_it_touches(model: type[BaseModel], name: str, today: dict):
+    with default(model, name, another(model.model_fields[name])):
+        try:
+            changed = by_place(expanded(scale="demo"))
+        except UserError:
+            return  # a default that some cell refuses cannot change what that cell means under its name
+        for place, cell in changed.items():
+            if meaning(cell) != today[place][0]:
+                assert (cell.folder, cell.code) != today[place][1:], place
+
+
+def test_defaults_that_are_changed_reach_cells(today: dict):
+    """What the test above varies does vary: the example of the reset gate, and of a setting of the data."""
+    from regrade.config.layer_specs import DenseSpec, RecurrentSpec
+
+    for model, name, value in (
+        (Settings, "evaluate_every", 2.0),
+        (DenseSpec, "activation", "tanh"),
+        (RecurrentSpec, "reset_after", False),
+    ):
+        with default(model, name, value):
+            renamed = [
+                place for place, cell in by_place(expanded(scale="demo")).items() if cell.folder != today[place][1]
+            ]
+        assert renamed, name

@@ -1,0 +1,92 @@
+"""Parameter counts of the networks in params.yaml, against Keras and against what the sources state."""
+
+import keras
+from regrade.cells.cell import Cell
+from regrade.config import reported
+from regrade.models.network import Network
+from support.expanded import expanded
+from support.runs import context
+
+
+def test_parameter_counts_of_every_cell_equal_keras():
+    """Every network of ce4042 as Keras builds it from the source's description."""
+    layers = keras.layers
+    steps, words = 100, 700
+
+    def text(cell: Cell, level: str) -> list:
+        return (
+            [layers.Embedding(words, 20)] if level == "word" else [layers.Lambda(lambda x: keras.ops.one_hot(x, 256))]
+        )
+
+    def expected(cell: Cell) -> int:
+        s = cell.settings
+        if s["network"] == "image_cnn":
+            filters1, filters2 = (s.get(name, value) for name, value in (("filters1", 10), ("filters2", 20)))
+            stack = [
+                layers.Conv2D(filters1, 9),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(filters2, 5),
+                layers.MaxPooling2D(2),
+            ]
+            peer = keras.Sequential(
+                [keras.Input((32, 32, 3)), *stack, layers.Flatten(), layers.Dense(300), layers.Dense(10)]
+            )
+            return peer.count_params()
+        if s["network"] == "cnn":
+            width = 20 if s["level"] == "word" else 256
+            two_dimensional = [
+                layers.Reshape((steps, width, 1)),
+                layers.Conv2D(10, (20, width), activation="relu"),
+                layers.MaxPooling2D(4, 2, padding="same"),
+                layers.Conv2D(10, (20, 1), activation="relu"),
+                layers.MaxPooling2D(4, 2, padding="same"),
+                layers.Flatten(),
+            ]
+            peer = keras.Sequential(
+                [keras.Input((steps,), dtype="int64"), *text(cell, s["level"]), *two_dimensional, layers.Dense(15)]
+            )
+            return peer.count_params()
+        made = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[s.get("rnn_cell", "gru")]
+        count = s.get("layers", 1)
+        stack = [made(20, return_sequences=i < count - 1) for i in range(count)]
+        peer = keras.Sequential(
+            [keras.Input((steps,), dtype="int64"), *text(cell, s["level"]), *stack, layers.Dense(15)]
+        )
+        return peer.count_params()
+
+    every = [cell for cell in expanded(scale="demo") if cell.study == "ce4042"]
+    assert len(every) == 62
+    for cell in every:
+        shape = (3, 32, 32) if cell.settings["dataset"] == "cifar10" else (steps,)
+        ids = words if shape == (steps,) and cell.settings["level"] == "word" else 90
+        made = Network(cell.configuration().network, shape, context([0], "keras", vocabulary_size=ids))
+        count = sum(parameter[0].numel() for parameter in made.parameters())
+        assert count == expected(cell), cell.folder
+
+
+def test_counts_that_the_sources_state():
+    """Of the networks in params.yaml, at the scale that caps nothing, as the listings of csci5622 have them."""
+    shapes = {"mnist": (1, 28, 28)}
+    classes = {"mnist": 10, "imdb": 2}
+    every = [cell for cell in expanded() if cell.study == "csci5622"]
+    stated = [row for row in reported.rows("csci5622") if row["metric"] == "trainable_parameters"]
+    layers = {"embedding": "embedding1", "lstm": "recurrent1", "gru": "recurrent1", "dense": "dense1"}
+    for row in stated:
+        layer = row["cell"].pop("layer", None)
+        (cell,) = [
+            cell
+            for cell in every
+            if cell.experiment == row["experiment"] and row["cell"].items() <= cell.varying.items()
+        ]
+        settings = cell.settings
+        shape = shapes.get(settings["dataset"]) or (settings["max_length"],)
+        about = {"classes": classes[settings["dataset"]], "vocabulary_size": settings.get("vocab_size")}
+        made = Network(cell.configuration().network, shape, context([0], "keras", **about))
+        part = made.get_submodule(layers[layer]) if layer else made
+        assert sum(parameter.numel() for parameter in part.parameters()) == int(row["value"]), row
+    assert [int(row["value"]) for row in stated] == [
+        4_619_842,
+        1_087_106,
+        *(1_280_000, 49_408, 65),
+        *(2_560_000, 98_688, 129),
+    ]

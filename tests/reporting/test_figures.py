@@ -1,0 +1,208 @@
+"""Figures: legible whatever the data, the same bytes for the same data, and nothing of matplotlib changed by them."""
+
+import re
+import subprocess
+import sys
+from itertools import combinations, pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from regrade.core.errors import UserError
+from regrade.reporting import template_functions
+from regrade.reporting.figures import accuracies, curves, files, repeated, style
+from regrade.reporting.pages import study_page
+from support.project import ROOT
+
+
+def cells(settings: list[dict]) -> list[SimpleNamespace]:
+    rows = SimpleNamespace(settings=SimpleNamespace(train_rows=50_000, batch_size=32))
+    return [
+        SimpleNamespace(varying=one, experiment="sizes", name=str(i), configuration=lambda: rows)
+        for i, one in enumerate(settings)
+    ]
+
+
+class Evidence:
+    """What figures ask for, of cells whose loss by epoch is given."""
+
+    name = "none"
+
+    def __init__(self, of: list[SimpleNamespace], losses: list[np.ndarray] = ()):
+        self.cells, self.losses = of, losses
+        self.reported = []
+
+    def find(self, experiment: str) -> list[SimpleNamespace]:
+        return self.cells
+
+    def curve(self, cell: SimpleNamespace) -> pd.DataFrame:
+        losses = self.losses[int(cell.name)]
+        epochs = np.arange(1, len(losses) + 1)
+        of_seed = [{"epoch": epochs, "train_loss": losses, "test_loss": losses * (1 + seed / 9)} for seed in range(3)]
+        return pd.concat([pd.DataFrame(one).assign(validation_loss=one["test_loss"]) for one in of_seed])
+
+    def measured(self, cell: SimpleNamespace) -> dict:
+        return {"seeds": 3, "mean": 0.5 + int(cell.name) / 100, "low": 0.4, "high": 0.8}
+
+    def stated(self, cell: SimpleNamespace, metric: str) -> float | None:
+        return 0.7 if int(cell.name) % 2 else None
+
+
+def grid(rows: int, columns: int) -> list[SimpleNamespace]:
+    return cells([{"filters_of_the_first": 10 * i, "optimizer": f"o{k}"} for i in range(rows) for k in range(columns)])
+
+
+def long_names(count: int) -> list[SimpleNamespace]:
+    return cells([{"learning_rate": i / 8, "optimizer": "rmsprop", "embedding_size": 2**i} for i in range(count)])
+
+
+def drawn(count: int, losses: np.ndarray, **options) -> Figure | None:
+    of = long_names(count)
+    return curves.curves(Evidence(of, [losses * (1 + i / 4) for i in range(count)]), of, "loss", **options)
+
+
+FALLING = np.exp(-np.arange(300) / 90)
+REPEATED = [
+    {"where": "sweep (vocabulary_size=5000, max_length=128, batch_size=32, embedding_size=64)", "stated": [0.5, 0.6],
+     "measured": [0.4, 0.5]},
+    {"where": "other", "stated": [0.5, 0.6], "measured": []},
+]  # fmt: skip
+FIGURES = {
+    "one cell": lambda: drawn(1, FALLING),
+    "few epochs": lambda: drawn(2, FALLING[:20]),
+    "few evaluations of many epochs": lambda: drawn(1, FALLING[:20], unit="step"),
+    "one evaluation": lambda: drawn(1, FALLING[:1]),
+    "25 cells": lambda: drawn(25, FALLING, splits=["test"]),
+    "eight cells, two splits": lambda: drawn(8, FALLING),
+    "large numbers": lambda: drawn(1, FALLING * 1e30),
+    "diverged": lambda: drawn(2, np.where(np.arange(30) > 9, np.nan, FALLING[:30])),
+    "diverged at once": lambda: drawn(1, FALLING * np.nan),
+    "infinite": lambda: drawn(1, np.where(np.arange(30) > 9, np.inf, FALLING[:30])),
+    "a grid of 25": lambda: accuracies.best_accuracies(Evidence(grid(5, 5)), "sizes"),
+    "a grid of 18 panels": lambda: accuracies.best_accuracies(Evidence(grid(18, 2)), "sizes"),
+    "25 long names": lambda: accuracies.best_accuracies(Evidence(long_names(25)), "sizes"),
+    "bars": lambda: accuracies.best_accuracies(
+        Evidence(grid(4, 1)), "sizes", ["SGD", "SGD with momentum 0.9", "Adam", "a very long name " * 5]
+    ),
+    "noise": lambda: repeated.noise(REPEATED),
+}
+
+
+def shown_labels(axis: Axis) -> list[Text]:
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [tick.label1 for tick in ticks if tick.label1.get_visible() and tick.label1.get_text()]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_cut_off_or_covered(name: str):
+    with style.look():
+        figure = FIGURES[name]()
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        renderer = canvas.get_renderer()
+
+        def box(artist):
+            return artist.get_window_extent(renderer)
+
+        visible = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) if axes.get_visible()]
+        inside = {axis: shown_labels(axis) for axis in visible}
+        texts = [text for texts in inside.values() for text in texts]
+        texts += [axis.label for axis in visible] + [axes._left_title for axes in figure.axes]
+        texts += [text for legend in figure.legends for text in legend.get_texts()]
+        everything = box(figure.patch)
+        for text in filter(lambda text: text.get_text() and text.get_visible(), texts):
+            area = box(text)
+            assert everything.x0 <= area.x0 and area.x1 <= everything.x1, text
+            assert everything.y0 <= area.y0 and area.y1 <= everything.y1, text
+        for on_one_axis in inside.values():
+            for one, other in pairwise(text for text in on_one_axis if text.get_visible()):
+                assert not box(one).overlaps(box(other)), (one, other)
+        below = [box(text).y0 for axis, texts in inside.items() if axis.axis_name == "x" for text in texts]
+        below += [box(axis.label).y0 for axis in visible if axis.axis_name == "x" and axis.label.get_text()]
+        for legend in figure.legends:
+            assert box(legend).y1 <= min(below, default=everything.y1) + 1, "the legend covers the axes or their title"
+        for one, other in combinations(figure.axes, 2):
+            assert not box(one.patch).overlaps(box(other.patch))
+
+
+def test_nothing_to_draw_is_none():
+    nothing = Evidence(cells([{}]), [np.array([])])
+    assert curves.curves(nothing, nothing.cells, "loss") is None
+    assert curves.curves(nothing, None, "loss") is None
+    assert curves.curves(nothing, [], "loss", unit="step") is None
+    assert accuracies.best_accuracies(Evidence([]), "sizes") is None
+    assert repeated.noise([]) is None
+
+
+def test_lines_are_told_apart_without_colour_and_things_keep_their_colour():
+    (axes,) = drawn(1, FALLING).axes
+    looks = {line.get_linestyle(): line.get_color() for line in axes.lines}
+    assert looks == {"--": style.SPLITS["train"], "-": style.SPLITS["test"]}
+    (axes,) = drawn(25, FALLING).axes
+    looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in axes.lines]
+    assert len(set(looks)) == 50
+    assert len({(marker, dash) for _, marker, dash in looks[:14]}) == 14
+    (axes,) = drawn(1, FALLING, splits=["validation"]).axes
+    assert axes.lines[0].get_color() == style.SPLITS["validation"]
+    # As grey, neighbouring colours differ too
+    grey = [np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722)) for colour in style.COLOURS]
+    assert all(abs(one - other) > 0.08 for one, other in pairwise(grey))
+
+
+def test_equal_data_give_equal_files_whatever_the_user_has_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    before = dict(matplotlib.rcParams)
+    written = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        figure = drawn(2, FALLING)
+        files.write(figure, folder, "figure")
+        assert dict(matplotlib.rcParams) == before
+        written.append([(folder / f"figure.{kind}").read_bytes() for kind in files.KINDS])
+        # As a matplotlibrc of the user's would
+        monkeypatch.setitem(matplotlib.rcParams, "lines.linewidth", 9)
+        monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "other")
+        before = dict(matplotlib.rcParams)
+    assert written[0] == written[1]
+    assert [content[:4] for content in written[0]] == [b"<?xm", b"\x89PNG", b"%PDF"]
+    code = "import sys; import regrade.reporting.pages.site; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow/scripts").returncode == 0
+
+
+def test_what_a_figure_says_is_not_shortened_with_its_positions(tmp_path: Path):
+    figure = drawn(1, FALLING)
+    figure.axes[0].set_title("0.123456 <b> -0.98765")
+    files.write(figure, tmp_path, "figure")
+    svg = (tmp_path / "figure.svg").read_text()
+    assert ">0.123456 &lt;b&gt; -0.98765</text>" in svg
+    tags = "".join(re.findall("<[^>]+>", svg))
+    assert not re.search(r"\.\d{3}", tags) and re.search(r"\.\d\d", tags)
+
+
+def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("regrade.reporting.study_code.STUDIES", tmp_path)
+    study = study_page.StudyPage(Evidence([]), tmp_path)
+    (tmp_path / "none").mkdir()
+    code = tmp_path / "none/figures.py"
+    code.write_text(
+        "from regrade.reporting.template_functions import value\n\n\n@value\ndef curves(evidence):\n    return 1\n"
+    )
+    with pytest.raises(UserError, match=r"'curves' is taken; give the function in .*figures\.py another name"):
+        study_page.StudyPage(SimpleNamespace(name="none", find=None, cell=None, best=None), tmp_path).functions()
+    for text, said in (("def f(:\n", "invalid syntax"), ("import no_such_module\n", "no_such_module")):
+        code.write_text(text)
+        with pytest.raises(UserError, match=rf"figures\.py cannot be imported: .*{said}"):
+            study.functions()
+
+
+def test_what_a_module_imports_is_not_its_own():
+    assert set(template_functions.entries(curves)) == {"curves", "steps_per_epoch"}
+    assert set(template_functions.entries(accuracies)) == {"best_accuracies"}

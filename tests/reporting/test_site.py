@@ -1,0 +1,326 @@
+"""The pages of the reports, in a real browser: Debian's Chromium, driven by Selenium."""
+
+import dataclasses
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+import pytest
+import yaml
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.core.files import write_json
+from regrade.reporting import ASSETS
+from regrade.reporting.evidence import read as evidence_of
+from regrade.reporting.figures import files
+from regrade.reporting.figures.curves import curves as draw_curves
+from regrade.reporting.pages import assets, histories, site
+from regrade.statistics import CLAIMS, GRADES, REPORTS, collect, grading
+from regrade.statistics.measurements import measured
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+from support.project import ROOT, SMALL, Project, merged
+
+HOSTILE = "</script><script>document.title = 'taken over'</script> <b>&amp;"
+# Beside the study that has run, one of which nothing is trained
+TWO = merged(SMALL, {"studies": {"cs324": {"assumptions": [HOSTILE]}}})
+VERDICTS = ["confirmed", "confirmed", "contradicted", "inconclusive", "not run"]
+GRADES_GIVEN = ["within", "within", "above", "same"]
+
+
+def claim(number: int, verdict: str, folders: list[str]) -> dict:
+    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "unit": "points"}
+    part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, **numbers}
+    about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
+    return (
+        about
+        | numbers
+        | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": "", "best": [], "seeds_needed": None}
+    )
+
+
+def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> dict:
+    about = {
+        "source": f"table {number}",
+        "experiment": experiment,
+        "cell": cell,
+        "settings": "filters1=2",
+        "folder": folder,
+        "grade": word,
+    }
+    numbers = dict.fromkeys(("mean", "low", "high", "predicted_low", "predicted_high"), 0.5)
+    return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
+
+
+def parameters() -> params.Params:
+    config = yaml.safe_load((ROOT / "params.yaml").read_text())
+    config["studies"] = {name: config["studies"][name] for name in ("ce4042", "cs324")}
+    return params.parse(merged(config, TWO))
+
+
+@pytest.fixture(scope="module")
+def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """reports/ of a study that has run and of one that has not, with verdicts of every kind."""
+    project = Project(tmp_path_factory.mktemp("site") / "copy")
+    shutil.copytree(finished.folder, project.folder)
+    shutil.rmtree(project.folder / "reports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        every = expansion.expand(parameters())
+        for study in parameters().studies:
+            collect.write(study, every)
+            grading.write(study, grading.grade(study, parameters(), measured(study, every)))
+        first, second = (cell for cell in every if cell.study == "ce4042" and cell.experiment == "a2_filters")
+        folders = [cell.folder.as_posix() for cell in (first, second)]
+        claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
+        write_json(REPORTS / "ce4042" / CLAIMS, {"study": "ce4042", "scale": "small", "claims": claims})
+        rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
+        rows.append(grade(9, "not run", "a3_optimizers", "", ""))
+        pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
+        every_evidence = [evidence_of(parameters(), study, every) for study in parameters().studies]
+        for one in every_evidence:
+            site.write_study(one, REPORTS / one.name)
+        assets.write(REPORTS / ASSETS)
+        site.write_front(every_evidence, REPORTS / "index.html")
+    return project.folder / "reports"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip(
+            "no browser: chromium and chromedriver are not installed (apt-get install chromium chromium-driver)"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    # As root, as in a container, Chromium has no sandbox
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def show(browser, page: Path, width: int = 1200, scheme: str = "light", query: str = "") -> None:
+    """Open a page, and wait for its chart if it is to have one."""
+    sizes = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sizes)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(page.as_uri() + query)
+    if browser.find_elements(By.CSS_SELECTOR, ".explorer"):
+        WebDriverWait(browser, 20).until(lambda _: is_drawn(browser))
+
+
+def is_drawn(browser) -> bool:
+    """Whether the explorer's chart is there and nothing of it is being changed."""
+    return bool(browser.find_elements(By.CSS_SELECTOR, ".chart[aria-busy=false] svg"))
+
+
+def lines(browser) -> list[str]:
+    """The outlines of the lines of the explorer's chart."""
+    paths = browser.find_elements(By.CSS_SELECTOR, ".chart .mark-line path")
+    return [path.get_attribute("d") for path in paths]
+
+
+def kinds(pages: Path) -> list[Path]:
+    """A page of each kind: front, a study, one without results, a cell, one that is not trained."""
+    cell, missing = (sorted((pages / study / "cells").rglob("*.html"))[0] for study in ("ce4042", "cs324"))
+    return [pages / "index.html", pages / "ce4042/index.html", pages / "cs324/index.html", cell, missing]
+
+
+class Addresses(HTMLParser):
+    """What a page links to, and the places in it."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.links, self.places = [], set()
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for key, value in attrs if key in ("href", "src")]
+        self.places |= {value for key, value in attrs if key == "id"}
+
+
+def test_every_cell_has_a_page_and_every_link_leads_somewhere(pages: Path):
+    found = {page: Addresses(page) for page in pages.rglob("*.html")}
+    assert len(found) == 3 + 8 + 23
+    to_cells = 0
+    for page, addresses in found.items():
+        for link in addresses.links:
+            parts = urlsplit(link)
+            assert not parts.scheme and not parts.netloc, link
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert target.exists(), f"{page}: {link}"
+            if parts.fragment:
+                assert parts.fragment in found[target].places, f"{page}: {link}"
+            to_cells += "cells" in target.parts
+    assert to_cells > 100
+    text = (pages / "ce4042/tables/table-1.csv").read_text() + (pages / "ce4042/tables/table-1.md").read_text()
+    assert "href" not in text
+
+
+def test_pages_are_quiet_and_take_no_orders_from_texts(pages: Path, browser):
+    for page in kinds(pages):
+        show(browser, page)
+        assert not [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")], page
+        assert "Regrade" in browser.title
+    show(browser, pages / "cs324/index.html")
+    assert HOSTILE in browser.find_element(By.TAG_NAME, "main").text
+
+
+def test_the_front_page_counts(pages: Path, browser):
+    show(browser, pages / "index.html")
+    rows = browser.find_elements(By.CSS_SELECTOR, ".scoreboard tbody tr")
+    assert [row.text for row in rows] == [
+        "ce4042 small 8 of 8 3 of 5 1 1 5 2 1 1 0 1",
+        "cs324 small 0 of 23 0 of 26 0 26 14 0 0 0 0 14",
+    ]
+    stated = re.search(r"([\d.]+) MB", browser.find_element(By.TAG_NAME, "footer").text)
+    total = sum(path.stat().st_size for path in pages.rglob("*") if path.is_file())
+    assert float(stated[1]) == pytest.approx(total / 1e6, abs=0.06)
+    rows[0].find_element(By.LINK_TEXT, "2").click()
+    assert "verdict=confirmed#claims" in browser.current_url
+    assert len(shown(browser, "claims-table")) == 2
+
+
+def shown(browser, table: str) -> list[str]:
+    """The texts of a table's visible rows."""
+    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} > tbody > tr")
+    return [row.text for row in rows if row.is_displayed()]
+
+
+def test_filters_filter(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    form = browser.find_element(By.CSS_SELECTOR, "form[data-table=claims-table]")
+    assert len(shown(browser, "claims-table")) == 5
+    verdict, text = Select(form.find_element(By.NAME, "verdict")), form.find_element(By.NAME, "text")
+    verdict.select_by_value("confirmed")
+    assert [re.search(r"Claim \d", row)[0] for row in shown(browser, "claims-table")] == ["Claim 0", "Claim 1"]
+    text.send_keys("claim 1")
+    assert len(shown(browser, "claims-table")) == 1
+    assert form.find_element(By.TAG_NAME, "output").text == "1 of 5"
+    verdict.select_by_value("")
+    text.clear()
+    text.send_keys("no such words")
+    assert not shown(browser, "claims-table")
+    form = browser.find_element(By.CSS_SELECTOR, "form[data-table=numbers-table]")
+    for name, value, count in (("grade", "within", 2), ("experiment", "a3_optimizers", 0), ("grade", "", 1)):
+        Select(form.find_element(By.NAME, name)).select_by_value(value)
+        assert len(shown(browser, "numbers-table")) == count
+
+
+def test_the_explorer_draws_what_is_chosen(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    form = browser.find_element(By.CSS_SELECTOR, ".explorer form")
+    waiting = WebDriverWait(browser, 20)
+
+    def after(action) -> list[str]:
+        before = lines(browser)
+        action()
+        waiting.until(lambda _: is_drawn(browser) and lines(browser) != before)
+        return lines(browser)
+
+    def choose(name: str, value: str):
+        return lambda: Select(form.find_element(By.NAME, name)).select_by_value(value)
+
+    def texts() -> str:
+        return browser.find_element(By.CSS_SELECTOR, ".chart").text
+
+    assert len(lines(browser)) == 1
+    assert len(after(choose("experiment", "a2_filters"))) == 2
+    assert "filters1=3" in texts()
+    assert len(after(choose("split", "all"))) == 4
+    after(choose("metric", "loss"))
+    assert "loss" in texts()
+    assert len(after(form.find_element(By.NAME, "seeds").click)) == 8
+    assert "One line per seed" in browser.find_element(By.CSS_SELECTOR, ".explorer .note").text
+    after(form.find_element(By.NAME, "log").click)
+    assert len(after(form.find_element(By.NAME, "seeds").click)) == 4
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".chart .mark-area path")) == 4
+    after(form.find_elements(By.CSS_SELECTOR, "fieldset input")[0].click)
+    chart = browser.find_element(By.CSS_SELECTOR, ".chart svg")
+    ActionChains(browser).scroll_to_element(chart).move_to_element(chart).perform()
+    tip = waiting.until(lambda _: browser.find_element(By.CSS_SELECTOR, "#vg-tooltip-element.visible"))
+    assert {"cell", "split", "epoch", "mean", "min", "max", "seeds"} <= set(tip.text.split())
+    after(form.find_element(By.NAME, "none").click)
+    assert not lines(browser)
+
+
+def test_a_cells_page_says_where_its_numbers_are_from(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    browser.find_element(By.CSS_SELECTOR, "#table-1 td a").click()
+    WebDriverWait(browser, 20).until(lambda _: len(lines(browser)) == 4)
+    text = browser.find_element(By.TAG_NAME, "main").text
+    for part in (
+        "filters1=2, filters2=4",
+        "seed 1",
+        "Claim 0",
+        "0.5890",
+        "run.json",
+        "stand-in",
+        "learning",
+        "torch 2.",
+    ):
+        assert part.replace("learning", "optimizer sgd") in text, part
+    assert "seed 1, epoch 2 of 2: train loss" in browser.find_element(By.CSS_SELECTOR, "pre.log").text
+
+
+def test_long_histories_are_thinned(pages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(pages.parent)
+    evidence = evidence_of(parameters(), "ce4042", expansion.expand(parameters()))
+    last = evidence.curves[evidence.curves["epoch"] == 2]
+    curves = pd.concat([last.assign(epoch=epoch, test_loss=epoch / 7) for epoch in range(1, 1501)])
+    evidence = dataclasses.replace(evidence, curves=curves)
+    (experiment, *_) = histories.write(evidence, tmp_path)
+    text = (tmp_path / f"{experiment['name']}.js").read_text()
+    (cell,) = json.loads(re.fullmatch(r'regradeHistories\("a1_baseline", (.*)\);\n', text)[1])["cells"]
+    assert (cell["of"], len(cell["epochs"]), cell["epochs"][0], cell["epochs"][-1]) == (1500, 100, 1, 1500)
+    assert cell["values"]["test_loss"] == [[float(f"{epoch / 7:.4g}") for epoch in cell["epochs"]]] * 2
+    figure = draw_curves(evidence, evidence.cells, "loss")
+    files.write(figure, tmp_path, "figure")
+    for kind in ("svg", "png", "pdf"):
+        assert (tmp_path / f"figure.{kind}").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_readable_on_a_telephone(pages: Path, browser, scheme: str):
+    for page in kinds(pages):
+        show(browser, page, 400, scheme)
+        widest = browser.execute_script(
+            "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+        )
+        assert widest <= 400, page
+        body = colour(browser, "body", "background-color")
+        assert (luminance(body) < 0.1) == (scheme == "dark")
+        for place in ("main", ".source", "a", ".badge", ".note", ".chart text"):
+            for element in browser.find_elements(By.CSS_SELECTOR, place)[:8]:
+                name = "fill" if element.tag_name == "text" else "color"
+                ratio = contrast(element.value_of_css_property(name), body)
+                assert ratio >= 4.5, f"{page}: {place} has a contrast of {ratio:.1f}"
+
+
+def colour(browser, place: str, name: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, place).value_of_css_property(name)
+
+
+def luminance(text: str) -> float:
+    """Relative luminance of a CSS colour, after WCAG 2."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", text)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,83 @@
+"""A working copy with the smallest study there is: points in the plane, MLPs of a few units, a page of three lines."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+
+from support.project import Project, copy_code, merged
+
+STUDY = "tiny"
+PARAMS = {
+    "scale": "small",
+    "seeds": [0, 1],
+    "device": "cpu",
+    "keep_models": [0],
+    "threads": 1,
+    "cells_per_job": 1,
+    "jobs_per_gpu": 1,
+    "checkpoint_seconds": 0,
+    "scales": {"small": {"data": "stand_in"}},
+    "datasets": {"moons": {"options": {"rows": 100, "draw": 1, "noise": 0.1}}},
+    "studies": {
+        STUDY: {
+            "title": "Tiny",
+            "source": "Nobody's report",
+            "conventions": "torch",
+            "networks": {
+                "mlp": [{"dense": {"units": "$width", "activation": "relu"}}, {"dense": {"units": "classes"}}]
+            },
+            "experiments": {
+                "sweep": {
+                    "title": "Widths",
+                    "settings": {
+                        "dataset": "moons",
+                        "network": "mlp",
+                        "optimizer": "sgd",
+                        "lr": 0.1,
+                        "batch_size": 8,
+                        "epochs": 2,
+                    },
+                    "grid": {"width": [2, 3]},
+                }
+            },
+        }
+    },
+}
+PAGE = """# Widths
+
+{{ table("1", "All widths.", "sweep") }}
+{{ figure(1, "Accuracy.", curves(find("sweep"), "accuracy")) }}
+"""
+
+
+def sweep(**changes: dict) -> dict:
+    """The overlay that changes these parts of the experiment."""
+    return {"studies": {STUDY: {"experiments": {"sweep": changes}}}}
+
+
+def tiny(folder: Path, *changes: dict) -> Project:
+    """The working copy in `folder`, its params.yaml changed by overlays."""
+    copy_code(folder, "studies")
+    layout = folder / "workflow/studies" / STUDY
+    layout.mkdir(parents=True)
+    (layout / "report.md.j2").write_text(PAGE)
+    (folder / "params.yaml").write_text(yaml.safe_dump(merged(PARAMS, *changes), sort_keys=False))
+    return Project(folder)
+
+
+# Long enough to be interrupted in the middle, several times
+LONG = sweep(settings={"epochs": 1000}, grid={"width": [4]})
+
+
+def running(project: Project, processes: list[subprocess.Popen], target: str = "train_all") -> None:
+    """Start Snakemake on the long version, as the last of `processes`; return once it has saved a state since then."""
+    begun = time.time()
+    process = project.start(target, overlay={})
+    processes.append(process)
+    while process.poll() is None and time.time() < begun + 180:
+        if any(path.stat().st_mtime > begun for path in project.find("results/.state/*/seed=1.state")):
+            return
+        time.sleep(0.02)
+    raise AssertionError(process.communicate(timeout=180)[0])
