@@ -1,7 +1,7 @@
-# make help lists the targets. All of them make .venv first, with the exact versions of requirements.txt.
+# `make help` lists the targets. Those that need it create .venv first, with the pinned requirements.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tools that Snakemake and DVC call are found in the environment, whether or not it is activated
+# Snakemake and DVC find their tools in .venv, whether or not it is activated
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/ready ## Make .venv with the pinned requirements
+setup: .venv/ready ## Create .venv with the pinned requirements
 
 .venv/ready: requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Regrade needs Python 3.11 or newer, this is {v.major}.{v.minor}: make PYTHON=python3.11 …")'
@@ -19,7 +19,7 @@ setup: .venv/ready ## Make .venv with the pinned requirements
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
-lock: ## Write requirements.lock: all that requirements.txt pulls in, in its newest versions
+lock: ## Update requirements.lock: pin everything that requirements.txt pulls in to its newest version
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --requirement requirements.txt
@@ -27,7 +27,7 @@ lock: ## Write requirements.lock: all that requirements.txt pulls in, in its new
 	mv .venv-lock/lock requirements.lock
 	rm -rf .venv-lock
 
-# The tests of the reports drive Chromium; without it they are skipped and say so
+# The tests of the reports drive Chromium; without it they are skipped
 browser:
 	@if command -v chromium > /dev/null && command -v chromedriver > /dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
@@ -35,11 +35,11 @@ browser:
 	    || echo "Chromium could not be installed: the tests in a browser will be skipped"; \
 	else echo "The tests in a browser will be skipped; to have them: sudo apt-get install chromium chromium-driver"; fi
 
-demo: setup ## Run the whole workflow on built-in data, without a network; prints where the report is
+demo: setup ## Run the whole workflow on built-in data, without a network, and print where the report is
 	snakemake --cores all --config scale=demo --quiet rules reason
 	@echo "The report: $(CURDIR)/reports/index.html"
 
-test: setup browser ## Check format, style and the workflow, then run all tests
+test: setup browser ## Check format, style, types and the workflow, then run all tests
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile workflow
@@ -47,13 +47,13 @@ test: setup browser ## Check format, style and the workflow, then run all tests
 	mypy
 	pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test-slurm: setup ## Run the workflow on a SLURM of this machine alone; as root on Debian it is installed first
+test-slurm: setup ## Run the workflow on a one-machine SLURM (as root; installs SLURM on Debian)
 	tests/slurm/install
 	pytest tests/slurm
 
-bench: setup ## Compare speed with the plain PyTorch loop and Keras on TensorFlow, as ratios; see docs/performance.md
+bench: setup ## Compare speed with a plain PyTorch loop and with Keras on TensorFlow (docs/performance.md)
 	$(BIN)/pip install --quiet --requirement benchmarks/requirements.txt
 	python -m benchmarks.run
 
-clean: ## Delete what the workflow made: data, results, reports, models, logs
+clean: ## Delete everything the workflow made: data, results, reports, models, logs
 	rm -rf data results reports models logs ro-crate-metadata.json .snakemake

@@ -1,4 +1,4 @@
-# Regrade: from raw data to graded reports. What is run is decided by params.yaml; see README.md.
+# Regrade: from raw data to graded reports. params.yaml decides what is run; see README.md.
 include: "workflow/rules/checkout.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/freshness.smk"
@@ -7,8 +7,8 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
-# Snakemake makes nothing anew that is missing on the way to a page that is there, such as the one that `onerror` wrote;
-# what is listed here is always made.
+# Every file is listed: if a page exists, such as one written by `onerror`, Snakemake does not make what is missing on
+# the way to it.
 rule all:
     default_target: True
     input:
@@ -35,7 +35,7 @@ rule train_all:
         [file for study in PARAMS.studies for file in measurements(study)],
 
 
-# What a stage of dvc.yaml makes, one dataset or one study at a time
+# One target per stage of dvc.yaml: one dataset or one study at a time
 for dataset in registry.NAMES:
 
     rule:

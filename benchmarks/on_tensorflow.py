@@ -66,10 +66,14 @@ class KerasFit:
 
 def _layers(spec: LayerSpec, data: Data) -> list[keras.layers.Layer]:
     """One layer of params.yaml; padding other than Keras' own is a layer by itself."""
-    activation = getattr(spec, "activation", "linear")
+    activation = getattr(spec, "activation", None) or "linear"
     match spec.kind:
         case "rescale":
             return [layers.Rescaling(1 / spec.divisor)]
+        case "normalize":
+            return [layers.Rescaling(1 / spec.deviation, -spec.mean / spec.deviation)]
+        case "grayscale":
+            return [layers.Lambda(tf.image.rgb_to_grayscale)]
         case "flatten":
             return [layers.Flatten()]
         case "dropout":
@@ -97,11 +101,15 @@ def _layers(spec: LayerSpec, data: Data) -> list[keras.layers.Layer]:
         case "sequence_pooling":
             return [layers.MaxPooling1D(spec.size, spec.stride, padding="same")]
         case "maximum_over_steps":
-            return [layers.GlobalMaxPooling1D()]
+            return [layers.GlobalMaxPooling1D(), layers.Activation(activation)]
         case "image_rows":
             return [layers.Lambda(lambda x: tf.squeeze(x, -1))]
         case "recurrent":
             options = {"reset_after": spec.reset_after} if spec.cell == "gru" else {}
+            if spec.nonlinearity:
+                options["activation"] = spec.nonlinearity
+            if spec.recurrent_activation == "hard_sigmoid":
+                options["recurrent_activation"] = lambda x: tf.clip_by_value(0.2 * x + 0.5, 0, 1)
             inner = [RECURRENT[spec.cell](spec.units, return_sequences=True, **options) for _ in range(spec.layers - 1)]
             return [*inner, RECURRENT[spec.cell](spec.units, return_sequences=spec.output == "states", **options)]
     raise ValueError(f"no Keras layer for {spec.kind}")

@@ -54,7 +54,7 @@ def network(specs: list[LayerSpec], example: torch.Tensor, data: Data) -> nn.Seq
     made: list[nn.Module] = []
     for spec in specs:
         modules = [module(spec, example, data)]
-        if getattr(spec, "activation", "linear") != "linear":
+        if getattr(spec, "activation", None) not in (None, "linear"):
             modules.append(ACTIVATIONS[spec.activation]())
         with torch.no_grad():
             example = nn.Sequential(*modules)(example)
@@ -67,6 +67,10 @@ def module(spec: LayerSpec, x: torch.Tensor, data: Data) -> nn.Module:
     match spec.kind:
         case "rescale":
             return Function(lambda x: x.float() / spec.divisor)
+        case "normalize":
+            return Function(lambda x: (x - spec.mean) / spec.deviation)
+        case "grayscale":
+            return Function(lambda x: (0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:]).round())
         case "flatten":
             return nn.Flatten()
         case "dropout":
@@ -95,8 +99,9 @@ def module(spec: LayerSpec, x: torch.Tensor, data: Data) -> nn.Module:
             return Function(lambda x: x.max(1).values)
         case "image_rows":
             return Function(lambda x: x.squeeze(1))
-        case "recurrent":
-            recurrent = RECURRENT[spec.cell](x.shape[2], spec.units, spec.layers, batch_first=True)
+        case "recurrent" if spec.recurrent_activation != "hard_sigmoid":
+            options = {"nonlinearity": spec.nonlinearity} if spec.nonlinearity else {}
+            recurrent = RECURRENT[spec.cell](x.shape[2], spec.units, spec.layers, batch_first=True, **options)
             return States(recurrent, last=spec.output == "last")
     raise ValueError(f"no PyTorch module for {spec.kind}")
 

@@ -18,7 +18,7 @@ from regrade.statistics import comparison, references
 from regrade.training import job
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
-from support.expanded import CONFIG, WORDS
+from support.expanded import WORDS, expanded, experiment, of
 from support.project import ROOT
 from support.runs import configuration
 
@@ -54,6 +54,7 @@ def layer(rng: random.Random) -> dict:
     """Any layer, with small numbers."""
     few = lambda: rng.randint(1, 4)  # noqa: E731
     kinds = [
+        *({"kind": "normalize", "mean": 2, "deviation": 3}, {"kind": "grayscale"}),
         *({"kind": "rescale", "divisor": 2}, {"kind": "flatten"}, {"kind": "dropout", "rate": 0.5}),
         *({"kind": "convolution", "filters": few(), "kernel": few(), "padding": rng.randint(0, 2)},) * 2,
         {"kind": "max_pooling", "size": few() + 1, "stride": few(), "padding": rng.randint(0, 1)},
@@ -88,7 +89,7 @@ def works(this: Configuration, form: Form) -> bool:
 
 def test_what_is_refused_cannot_be_trained_and_what_is_not_can(monkeypatch: pytest.MonkeyPatch):
     rng, outcomes, wrong = random.Random(15), [], []
-    first = {"bytes": ["rescale", "flatten"], "ids": ["tokens", "embedding", "bag"]}
+    first = {"bytes": ["rescale", "normalize", "grayscale", "flatten"], "ids": ["tokens", "embedding", "bag"]}
     while len(outcomes) < 1500:
         form = rng.choice(FORMS)
         layers = [layer(rng) for _ in range(rng.randint(1, 4))]
@@ -135,14 +136,25 @@ def test_which_layers_can_be_trained():
 
 def test_histories_have_the_columns_that_claims_may_name():
     for classes in (2, 3):
-        this = configuration([{"kind": "dense", "units": classes}], epochs=1)
-        state = RunState(0)
-        job.make_trainer(this, [state], data(Form((2,), classes))).advance()
-        every = expansion.expand(params.parse(CONFIG))
-        cell = next(cell for cell in every if cell.data.dataset == "moons")
-        columns = set(references._history(cell, "test"))
-        assert columns - set(state.history[0]) == ({"test_f1"} if classes == 3 else set())
-        assert set(state.history[0]) <= columns
+        columns = recorded([{"kind": "dense", "units": classes}], Form((2,), classes), "p1_toy")
+        assert columns == ({"test_f1"} if classes == 3 else set())
+
+
+def test_histories_have_the_columns_that_settings_ask_for():
+    convolution = {"kind": "convolution", "filters": 2, "kernel": 3}
+    network = [convolution, {"kind": "max_pooling", "size": 2}, convolution, {"kind": "flatten"}, {"kind": "dense", "units": 3}]  # fmt: skip
+    asked = {"batch_means": True, "activation_statistics": True, "gradient_norm": True}
+    assert recorded(network, Form((1, 12, 12), 3), "cnn_tuning", **asked) == {"test_f1"}
+
+
+def recorded(network: list[dict], form: Form, name: str, **settings) -> set[str]:
+    """The columns that claims about an experiment with these settings may name, but a history has not."""
+    state = RunState(0)
+    job.make_trainer(configuration(network, epochs=1, **settings), [state], data(form)).advance()
+    cell, *_ = of(name, expanded(lambda config: experiment(config, name)["settings"].update(settings)))
+    columns = set(references._history(cell, "test"))
+    assert set(state.history[0]) <= columns
+    return columns - set(state.history[0])
 
 
 def test_metrics_of_reported_numbers_are_those_of_the_code():

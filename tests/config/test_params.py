@@ -151,6 +151,26 @@ MISTAKES |= {
         {"dropout": {"rate": 0.1}},
         f"{CNN}.0.dropout: cannot take bytes of shape (3, 32",
     ),
+    "gray-scale of gray": (
+        "studies.comp576.networks.cnn",
+        ["grayscale", "grayscale", "flatten", {"dense": {"units": 10}}],
+        "studies.comp576.networks.cnn.1.grayscale: cannot take bytes of shape (1, 32, 32); it needs images of three channels, red, green and",
+    ),
+    "gates of a vanilla cell": (
+        f"{STUDY}.networks.gru.1",
+        {"recurrent": {"cell": "rnn", "units": 3, "recurrent_activation": "hard_sigmoid"}},
+        f"{STUDY}.networks.gru.1.recurrent: recurrent_activation is for the gates of gru and lstm, and rnn has none",
+    ),
+    "function of a GRU": (
+        f"{STUDY}.networks.gru.1",
+        {"recurrent": {"cell": "gru", "units": 3, "nonlinearity": "relu"}},
+        f"{STUDY}.networks.gru.1.recurrent: nonlinearity is for rnn only, not for gru; remove it",
+    ),
+    "deviation of no normal distribution": (
+        f"{CNN}.9.dense.deviation",
+        0.1,
+        f"{CNN}.9.dense: deviation and zero_bias belong to initial: normal; add that, or remove them",
+    ),
     "too few outputs": (f"{CNN}.9.dense.units", 7, f"{CNN}: ends with numbers of shape (7), but there are 10 classes"),
     "nothing to train": (
         "studies.comp576.networks.cnn",
@@ -178,9 +198,9 @@ MISTAKES |= {
         "networks.mlp.0: the numpy backend has dense layers",
     ),
     "chosen by what is not evaluated": (
-        f"{OPTIMIZERS}.select.by",
-        "validation_accuracy_best_epoch",
-        f"{OPTIMIZERS}.select.by: a2_filters evaluates test rows",
+        "studies.csci5622.experiments.q3_best.select.by",
+        "test_accuracy_best_epoch",
+        "q3_best.select.by: q3_candidates evaluates validation rows",
     ),
     "name of a rule": ("studies.all", {}, "studies.all"),
     "long name": (f"{EXPERIMENTS}.{'x' * 65}", {"title": "a"}, "should have at most 64 characters"),

@@ -14,10 +14,11 @@ from regrade.core.files import read_json, sha256
 from regrade.datasets import prepared, registry
 from regrade.datasets.identity import DataIdentity
 from regrade.datasets.sources import cifar10, dbpedia
-from regrade.datasets.text import tokens
+from regrade.datasets.text import starter_tokens, tokens
 from support.project import SMALL, Project, merged
 
-CHAR, WORD = (dbpedia.Options(level=level, max_length=6) for level in ("char", "word"))
+CHAR, WORD = (dbpedia.Options(level=level, max_length=6, tokens="plain") for level in ("char", "word"))
+STARTER_CHAR, STARTER_WORD = (dbpedia.Options(level=level, max_length=8) for level in ("char", "word"))
 PAIR = (dbpedia.TRAIN, dbpedia.TEST)
 ROWS = [(3, "Abba", " ab ba ba."), (14, "Bab, a tale", " Bab ab, ab!"), (1, "Cab", " cab")]
 
@@ -84,21 +85,65 @@ def test_words_by_hand(tmp_path: Path):
 
 def test_of_many_characters_the_frequent_ones_are_known():
     many = [chr(0x4E00 + number) for number in range(300)]
-    known = tokens.vocabulary(["".join(many), many[299], "a"], "char", "here")
+    known = tokens.vocabulary(["".join(many), many[299], "a"], [], "char", "here")
     assert len(known) == 256
     # 254 of the equally frequent ones ("a" is the lowest of them), and the one that is there twice
     assert known == ["", "a", *many[:253], many[299]]
-    assert tokens.encode([many[253] + many[299]], "char", known, 3).tolist() == [[0, 255, 0]]
+    assert tokens.encode([[many[253], many[299]]], known, 3).tolist() == [[0, 255, 0]]
+
+
+def test_characters_of_the_starter_code_by_hand(tmp_path: Path):
+    """Both splits have a say; a space is 0 and fills rows up."""
+    test = as_csv([(2, " Ünï-2^\n'x'!"), (2, "日本")])
+    data = prepare_from(pair(tmp_path, as_csv([(3, " ab ba ba."), (14, "Cab, a tale")]), test), PAIR, STARTER_CHAR)
+    assert data.vocabulary == [" ", "'", ",", ".", "2", "^", "a", "b", "c", "e", "l", "n", "t", "x"]
+    assert data.train_inputs.tolist() == [[0, 6, 7, 0, 7, 6, 0, 7], [8, 6, 7, 2, 0, 6, 0, 12]]
+    assert data.test_inputs.tolist() == [[0, 11, 4, 5, 1, 13, 1, 0], [0] * 8]
+    assert data.test_inputs.dtype == np.int32
+
+
+def test_words_of_the_starter_code_by_hand(tmp_path: Path):
+    train = as_csv([(3, " ab, ab ba."), (14, "Ba-b ab 日")])
+    test = as_csv([(2, "ab ab ab ab ab ab ab ab ab"), (2, "New ba"), (2, "(日)")])
+    data = prepare_from(pair(tmp_path, train, test), PAIR, STARTER_WORD)
+    # Frequent ones first, equals in the order of their appearance; no word is unknown
+    assert data.vocabulary == ["<pad>", "<unk>", "<eos>", "ab", "ba", ",", "bab", "new"]
+    assert data.train_inputs.tolist() == [[3, 5, 3, 4, 2, 0, 0, 0], [6, 3, 2, 0, 0, 0, 0, 0]]
+    assert data.test_inputs.tolist() == [[3] * 8, [7, 4, 2, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        (" . ^ ", ""),
+        ("Co. of U.S.A^2", "co of u s a 2"),
+        ("one-story café\nin 1948;", "onestory cafin 1948"),
+        ("a, b,c ,d,", "a , b , c , d ,"),
+        ("1,000 men, 3, 4", "1,000 men , 3 , 4"),
+        (
+            "Nazi Germany's dogs' I'm they'll we've don't he'd",
+            "nazi germany 's dogs ' i 'm they 'll we 've do n't he 'd",
+        ),
+        ("as 'werk' 'x' ''tis''", "as 'werk ' ' x ' `` tis ''"),
+        ("o'clock '90s rock 'n roll", "o'clock '90s rock ' n roll"),
+        ("cannot gonna gotta wanna gimme lemme d'ye", "can not gon na got ta wan na gim me lem me d 'ye"),
+        ("so 'tis, 'twas", "so 't is , 't was"),
+    ],
+)
+def test_words_are_those_of_nltk(text: str, expected: str):
+    """Expected are the answers of NLTK 3.5's word_tokenize after the starter code's own cleaning."""
+    assert starter_tokens.words(text) == [*expected.split(), "<eos>"]
 
 
 def test_saved_with_texts_vocabulary_and_card(tmp_path: Path):
-    made = identity({"level": "word"}, addresses(pair(tmp_path), *PAIR))
+    made = identity({"level": "word", "tokens": "plain"}, addresses(pair(tmp_path), *PAIR))
     folder = tmp_path / "made"
     for _ in range(2):  # the second time in place of the first
         prepare_from(tmp_path, PAIR, WORD).save(folder, made.parts)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     card = prepared.card(folder)
-    assert card["options"] == {"level": "word", "max_length": 100}
+    assert card["options"] == {"level": "word", "max_length": 100, "tokens": "plain"}
     assert card["vocabulary_size"] == len(read_json(folder / "vocabulary.json")) == 8
     assert len(card["classes"]) == 15 and card["classes"][14] == "WrittenWork"
     assert card["rows_per_class"]["train"] == [0, 1, 0, 1, *[0] * 10, 1]
@@ -106,7 +151,7 @@ def test_saved_with_texts_vocabulary_and_card(tmp_path: Path):
         card["sha256"]
     ) == {"tensors.safetensors", "texts.parquet", "vocabulary.json"}
     texts = parquet.read_table(folder / "texts.parquet").to_pylist()
-    assert texts[1] == {"split": "train", "label": 14, "title": "Bab, a tale", "content": "Bab ab, ab!"}
+    assert texts[1] == {"split": "train", "label": 14, "title": "Bab, a tale", "content": " Bab ab, ab!"}
     assert [row["split"] for row in texts] == ["train", "train", "train", "test"]
     inputs, targets = prepared.load(folder, "train", 2)
     assert inputs.shape == (2, 6) and targets.tolist() == [3, 14]
@@ -138,7 +183,7 @@ def test_the_pair_is_preferred_where_both_files_have_an_address(tmp_path: Path):
     settings = {"level": "char", "max_length": 50, "lr": 0.1}
     made = identity(settings, both)
     assert made.files == {f"dbpedia/{name}": both[name]["sha256"] for name in PAIR}
-    assert made.options == {"level": "char", "max_length": 50}
+    assert made.options == {"level": "char", "max_length": 50, "tokens": "starter"}
     del both[dbpedia.TEST]
     assert identity(settings, both).files == {f"dbpedia/{dbpedia.ARCHIVE}": both[dbpedia.ARCHIVE]["sha256"]}
     assert made.folder != identity(settings | {"level": "word"}, both).folder
@@ -148,7 +193,7 @@ def test_an_image_dataset_has_no_options():
     made = registry.identity("cifar10", "stand_in", {"level": "word"}, {}, "here")
     assert list(made.parts) == ["dataset", "data", "code"]
     assert registry.setting_names("cifar10") == registry.setting_names("cifar11") == set()
-    assert registry.setting_names("dbpedia") == {"level", "max_length"}
+    assert registry.setting_names("dbpedia") == {"level", "max_length", "tokens"}
     assert cifar10.Options().model_dump() == {}
 
 
@@ -176,10 +221,22 @@ def test_no_address_names_both_ways():
     )
 
 
+def test_a_pair_without_titles(tmp_path: Path):
+    with_titles = prepare_from(pair(tmp_path), PAIR, STARTER_WORD)
+    without = [as_csv([(label, content) for label, _, content in rows]) for rows in (ROWS, ROWS[:1])]
+    data = prepare_from(pair(tmp_path, *without), PAIR, STARTER_WORD)
+    np.testing.assert_array_equal(data.train_inputs, with_titles.train_inputs)
+    assert data.train_targets.tolist() == [3, 14, 1]
+    assert data.texts["content"] == with_titles.texts["content"] and set(data.texts["title"].to_pylist()) == {""}
+
+
 BAD_FILES = {
-    "a missing column": (b"1,A, one two\n2, three four\n", "line 2: 2 columns instead of class, title and content"),
-    "a column too many": (b"1,A, one, two\n", "line 1: 4 columns instead of class, title and content"),
+    "a missing column": (b"1,A, one two\n2, three four\n", "line 2: 2 columns where the first row has 3"),
+    "a column more": (b"1, one two\n2,B, three four\n", "line 2: 3 columns where the first row has 2"),
+    "one column": (b"one two\n", "line 1: 1 columns instead of class and content, or class, title and content"),
+    "four columns": (b"1,A, one, two\n", "line 1: 4 columns instead of class and content, or class, title and content"),
     "an empty line": (b"1,A, one two\n\n", "line 2: 0 columns"),
+    "an empty first line": (b"\n1,A, one two\n", "line 1: 0 columns instead of class"),
     "a header": (b"class,title,content\n1,A, one two\n", "line 1: 'class' is no class from 1 to 14"),
     "class 0": (b"1,A, one two\n0,B, three\n", "line 2: '0' is no class from 1 to 14"),
     "class 15": (b"15,A, one two\n", "line 1: '15' is no class from 1 to 14"),
@@ -209,14 +266,16 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, complaint: str):
         (
             b"1,A, Same same\n2,B, SAME\n",
             WORD,
-            "train_medium.csv and test_medium.csv): the words of the training texts",
+            "train_medium.csv and test_medium.csv): the words of its texts are",
         ),
-        (b"1,A, aaaa\n2,B, aa\n", CHAR, "the chars of the training texts are nothing but 'a'; get files with more"),
+        (b"1,A, aaaa\n2,B, aa\n", CHAR, "the chars of its texts are nothing but 'a'; get files with more"),
+        (b"1,A,a a\n2,B,-\n", STARTER_CHAR, "the chars of its texts are nothing but 'a'"),
+        (b"1,A,a ...\n2,B,A\n", STARTER_WORD, "the words of its texts are nothing but 'a'"),
     ],
 )
 def test_a_vocabulary_of_one(tmp_path: Path, content: bytes, options: dbpedia.Options, complaint: str):
     with pytest.raises(UserError) as error:
-        prepare_from(pair(tmp_path, train=content), PAIR, options)
+        prepare_from(pair(tmp_path, train=content, test=content), PAIR, options)
     assert complaint in str(error.value)
 
 
@@ -277,7 +336,7 @@ TEXTS = {
                 "one": {
                     "title": "One",
                     "settings": {
-                        **{"dataset": "dbpedia", "network": "plain", "level": "word", "max_length": 6},
+                        **{"dataset": "dbpedia", "network": "plain", "level": "word", "max_length": 8},
                         **{"optimizer": "sgd", "lr": 0.1, "batch_size": 2, "epochs": 1},
                     },
                 }
@@ -301,7 +360,7 @@ def test_through_the_workflow(project: Project, tmp_path: Path):
     folder, answer = through_snakemake(project, addresses(pair(mirror), *PAIR))
     assert answer.returncode == 0, answer.stdout
     assert read_json(folder / "card.json")["vocabulary_size"] == 8
-    expected = prepare_from(mirror, PAIR, WORD)
+    expected = prepare_from(mirror, PAIR, STARTER_WORD)
     np.testing.assert_array_equal(prepared.load(folder, "train")[0], expected.train_inputs)
 
 

@@ -2,6 +2,8 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from regrade.datasets.text.ragged import Ragged
 from regrade.datasets.text.reading import Reading
 from regrade.datasets.text.word_vectors import WordVectors
 from safetensors.numpy import save_file
+from support.expanded import expanded, experiment, of
 from support.imdb_archive import REVIEWS, archive, prepare_from
 from support.project import ROOT
 
@@ -184,6 +187,45 @@ def test_ids_are_those_of_keras(many_ranks: Ragged, vocab_size: int, tmp_path: P
     assert [ids[row] for row in shuffled] == [list(row) for row in expected]
 
 
+def test_unseen_words_are_dropped_like_those_that_keras_data_never_had(tmp_path: Path, monkeypatch):
+    """Keras' rows were made by its Tokenizer, fitted on the training reviews: it skips words that it does not know."""
+    from keras.src.datasets import imdb as keras_imdb
+
+    data = prepare_from(archive(tmp_path))
+    ranks = {word: number for number, word in enumerate(VOCABULARY, 1)}
+    splits = {"train": [], "test": []}
+    for split, text in zip(data.texts["split"].to_pylist(), data.texts["content"].to_pylist(), strict=True):
+        splits[split].append([ranks[word] for word in imdb.words(text) if word in ranks])
+    arrays = {f"x_{split}": np.array([*texts, None], dtype=object)[:-1] for split, texts in splits.items()}
+    arrays |= {f"y_{split}": np.arange(len(texts)) for split, texts in splits.items()}
+    np.savez(tmp_path / "imdb.npz", **arrays)
+    monkeypatch.setattr(keras_imdb, "get_file", lambda *_, **__: str(tmp_path / "imdb.npz"))
+    for size in (7, 8, 12):
+        how = Reading(vocab_size=size, drop_unseen_words=True)
+        for inputs, (expected, order) in zip(
+            (data.train_inputs, data.test_inputs), keras_imdb.load_data(num_words=size), strict=True
+        ):
+            ids = rows(reading.ids(inputs, how))
+            assert [ids[row] for row in order] == [list(row) for row in expected]
+    # "A terrible film": terrible is in no training review
+    assert [1, 7, 5] in rows(reading.ids(data.test_inputs, how))
+    assert [1, 7, 2, 5] in rows(reading.ids(data.test_inputs, Reading(vocab_size=12)))
+
+
+def test_dropping_comes_before_cutting_and_leaves_the_ends():
+    ranks = Ragged.of([[-1, 3, -1, -1], [-1], [], [0, 1]])
+    ids = reading.ids(ranks, Reading(vocab_size=7, end_token=True, drop_unseen_words=True))
+    assert rows(ids) == [[1, 2, 3], [1, 3], [1, 3], [1, 4, 5, 3]]
+    assert rows(reading.last(ids, 2)) == [[2, 3], [1, 3], [1, 3], [5, 3]]
+
+
+def test_some_rows_of_ragged_ones(many_ranks: Ragged):
+    every = rows(many_ranks)
+    for some in (slice(3), slice(-5, None), slice(7, 20), slice(None), slice(5, 2), slice(1000)):
+        part = many_ranks[some]
+        assert rows(part) == every[some] and part.offsets[0] == 0
+
+
 @pytest.mark.parametrize("max_length", [1, 7, 59, 60, 300])
 @pytest.mark.parametrize("end_token", [False, True])
 def test_padding_is_that_of_keras(many_ranks: Ragged, max_length: int, end_token: bool):
@@ -215,6 +257,42 @@ def test_word_vectors_are_of_all_training_reviews_and_of_no_others(tmp_path: Pat
     # The word that is there once was not fitted
     np.testing.assert_array_equal(further[6], vectors[6])
     assert 0 < np.abs(vectors[6]).max() <= word_vectors.UNFITTED
+
+
+def test_word_vectors_know_no_held_out_reviews(tmp_path: Path):
+    many = {name.replace("/0_", "/10").replace("/1_", "/11"): f"{text} " * 20 for name, text in REVIEWS.items()}
+    data = prepare_from(archive(tmp_path, many))
+    data.save(tmp_path / "made", {"dataset": "imdb"})
+    fit = partial(word_vectors.fit, tmp_path / "made", HOW)
+    kept = replace(data, train_inputs=data.train_inputs[:3], train_targets=data.train_targets[:3])
+    kept.save(tmp_path / "kept", {"dataset": "imdb"})
+    expected = word_vectors.fit(tmp_path / "kept", HOW)
+    for rows_used in ({"validation_rows": 1}, {"train_rows": 3}, {"train_rows_cap": 3}):
+        fitted_on = fit(**rows_used)
+        np.testing.assert_array_equal(fitted_on.vectors, expected.vectors)
+        assert "fitted on 3 training texts" in fitted_on.source
+    np.testing.assert_array_equal(fit(train_rows_cap=9).vectors, fit().vectors)
+    assert (fit().vectors != expected.vectors).any()
+    with pytest.raises(UserError, match="validation_rows is 4, but there are 4 training rows; hold out fewer"):
+        fit(validation_rows=4)
+
+
+def test_folders_of_word_vectors_tell_the_rows_apart():
+    def folders(change=lambda config: None) -> dict[str, Path]:
+        cells = [*of("q3_pretrained", every := expanded(change)), *of("q3_candidates", every), *of("q3_best", every)]
+        return {cell.experiment: folder for cell in cells if (folder := cell.needed_data.word_vectors_folder)}
+
+    paper = folders()
+    # Without held-out reviews q3_best has the same as q3_pretrained, and never those of the candidates
+    assert paper["q3_best"] == paper["q3_pretrained"] != paper["q3_candidates"]
+    fewer = folders(lambda config: experiment(config, "q3_candidates")["settings"].update(validation_rows=4858))
+    assert fewer["q3_best"] == paper["q3_best"] and fewer["q3_candidates"] != paper["q3_candidates"]
+
+    def other_winner(config: dict) -> None:
+        """The first candidate needs no word vectors."""
+        experiment(config, "q3_candidates")["cells"].reverse()
+
+    assert folders(other_winner) == paper
 
 
 def test_word_vectors_saved_and_loaded(tmp_path: Path):

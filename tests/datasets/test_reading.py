@@ -72,6 +72,49 @@ def test_ngrams_by_hand():
     assert data.evaluation_inputs.tolist()[0] == [1, 4, 5, 2, 4, 5, 6, the_film, the_film]
 
 
+@pytest.mark.parametrize("held", [0, 1])
+def test_held_out_reviews_take_no_part_in_the_ngrams(held: int):
+    """The third of the training reviews alone has "so is"."""
+    identity = reviews_on_disk({"ngrams": 2})
+    data = load(configuration([{"kind": "bag", "units": 2}], identity, dataset="imdb", validation_rows=held), CPU)
+    pairs = {("the", "film"), ("film", "is"), ("is", "the"), ("bad", "the"), ("film", "so")}
+    assert data.vocabulary_size == 9 + len(pairs) + (not held)
+    if held:
+        assert data.evaluation_inputs.tolist() == [[0] * (data.evaluation_inputs.shape[1] - 3) + [1, 7, 6]]
+    assert len(data.train_inputs) == 3 - held
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_whole_texts_are_held_out_whole(held: int):
+    identity = reviews_on_disk({"end_token": True})
+    layers = [{"kind": "embedding", "units": 3}, {"kind": "maximum_over_steps"}]
+    changes = {"batch_size": None, "batch_tokens": 20, "validation_rows": held}
+    data = load(configuration(layers, identity, dataset="imdb", **changes), CPU)
+    assert data.train_lengths.tolist() == [7, 6, 4][: 3 - held]
+    assert data.evaluation_lengths.tolist() == ([4] if held else [8])
+    assert data.evaluation_inputs.tolist() == ([[1, 7, 6, 3]] if held else [[1, 4, 5, 2, 4, 5, 6, 3]])
+
+
+def test_the_mnist_of_the_course_is_held_out_in_the_order_of_the_file():
+    """Rows 0 to 49,999 to train on, 50,000 to 59,999 to evaluate."""
+    numbers = np.arange(60_000)
+    images = np.zeros((60_000, 1, 28, 28), dtype=np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = numbers // 256, numbers % 256
+    identity = DataIdentity(dataset="mnist", data="real")
+    few = np.zeros(1, dtype=np.int64)
+    digits = [str(digit) for digit in range(10)]
+    Prepared(images, numbers % 10, images[:1], few, digits, "numbered images").save(identity.folder, {})
+    layers = [{"kind": "rescale", "divisor": 255}, {"kind": "flatten"}]
+    data = load(configuration(layers, identity, dataset="mnist", validation_rows=10_000), CPU)
+    for inputs, targets, expected in (
+        (data.train_inputs, data.train_targets, numbers[:50_000]),
+        (data.evaluation_inputs, data.evaluation_targets, numbers[50_000:]),
+    ):
+        found = inputs[:, 0, 0, 0].int() * 256 + inputs[:, 0, 0, 1].int()
+        np.testing.assert_array_equal(found.numpy(), expected)
+        np.testing.assert_array_equal(targets.numpy(), expected % 10)
+
+
 @pytest.mark.parametrize(("longest", "min_count"), [(2, 1), (2, 3), (3, 1), (3, 2)])
 def test_ngrams_equal_plain_counting(longest: int, min_count: int):
     random = np.random.default_rng(longest + min_count)

@@ -13,7 +13,7 @@ from regrade.cells import expansion
 from regrade.cells.configuration import Configuration
 from regrade.config import params
 from regrade.core.errors import UserError
-from regrade.models.inspect.activations import statistics, strongest
+from regrade.models.inspect.activations import strongest
 from regrade.models.inspect.deconvolution import project, receptive_field
 from regrade.models.inspect.occlusion import occlusion
 from regrade.models.layer import Context
@@ -61,9 +61,18 @@ def output(model: Network, x: torch.Tensor, name: str) -> torch.Tensor:
     return model.outputs(x[None])[name][0]
 
 
-def test_one_convolution_is_projected_as_its_gradient(double):
-    model = network([{"kind": "rescale", "divisor": 2.0}, {"kind": "convolution", "filters": 4, "kernel": 3, "padding": 1, "activation": "relu"}])  # fmt: skip
-    x = images(3).requires_grad_()
+@pytest.mark.parametrize(
+    ("before", "shape"),
+    [
+        ([{"kind": "rescale", "divisor": 2.0}], SHAPE),
+        ([{"kind": "grayscale"}, {"kind": "normalize", "mean": 0.5, "deviation": 0.3}], (3, 13, 12)),
+    ],
+    ids=["rescaled", "gray"],
+)
+def test_one_convolution_is_projected_as_its_gradient(before: list[dict], shape: tuple[int, ...], double):
+    convolution = {"kind": "convolution", "filters": 4, "kernel": 3, "padding": 1, "activation": "relu"}
+    model = network([*before, convolution], shape)
+    x = images(3, shape).requires_grad_()
     found = strongest(model, x.detach(), "convolution1", 3)
     for number, position in ((0, found.positions[0, 0]), (3, found.positions[3, 0])):
         maps, positions = torch.full((3,), number), position.expand(3, 2)
@@ -204,16 +213,6 @@ def test_occlusion_against_a_plain_loop(double):
         occlusion(model, x, targets, size=13, stride=1, value=0.5)
 
 
-def test_statistics_against_numpy():
-    model, x = network(DEEP), images(230)
-    found = statistics(model, x)
-    assert list(found) == ["convolution1", "batch_normalization1", "convolution3"]
-    for name, (mean, deviation) in found.items():
-        activations = output(model, x, name).detach().numpy().astype(np.float64)
-        assert mean == pytest.approx(activations.mean(), rel=1e-6)
-        assert deviation == pytest.approx(activations.std(), rel=1e-6)
-
-
 @pytest.fixture
 def evidence(finished: Project, monkeypatch: pytest.MonkeyPatch) -> Evidence:
     """The small version's, as its report has it."""
@@ -267,19 +266,22 @@ def test_the_network_of_a_report_is_the_one_that_was_trained(evidence: Evidence)
 
 
 def test_activations_stand_beside_what_is_reported(as_comp576: Evidence, tmp_path: Path, monkeypatch):
-    evidence = as_comp576
-    cell = evidence.cell("a1_baseline")
+    cell = as_comp576.cell("a1_baseline")
     stated = {"source": "", "experiment": cell.experiment, "note": ""}
-    rows = [("activation_mean", "0.0657"), ("activation_std", "0.1373")]
-    numbers = [stated | {"cell": {"layer": "relu1"}, "metric": name, "value": value} for name, value in rows]
+    numbers = [
+        stated | {"cell": {"layer": layer}, "metric": f"activation_{kind}", "value": value}
+        for layer, kind, value in [("relu1", "mean", "0.0657"), ("relu1", "std", "0.1373"), ("relu2", "mean", "0.1")]
+    ]
+    ours = {"mean_convolution1": 0.06, "std_convolution1": 0.14}
+    runs = as_comp576.runs.assign(**{f"test_activation_{name}_at_lowest_loss": value for name, value in ours.items()})
+    evidence = dataclasses.replace(as_comp576, runs=runs)
     monkeypatch.setitem(evidence.__dict__, "reported", numbers)
     (tmp_path / "tables").mkdir()
-    html = study_page.StudyPage(evidence, tmp_path).functions()["activations"](
-        "activations", "Activations.", [("First", cell, "convolution1", "relu1"), ("Second", cell, "convolution2", "x")]
-    )
-    table = pd.read_csv(tmp_path / "tables/table-activations.csv")
-    assert table["reported_mean"][0] == 0.0657 and table["reported_std"][0] == 0.1373 and "0.0657" in html
-    assert table["reported_mean"].isna()[1] and (table[["mean", "std"]] > 0).all(axis=None)
+    html = study_page.StudyPage(evidence, tmp_path).functions()["activations"]("activations", "Activations.", cell)
+    table = pd.read_csv(tmp_path / "tables/table-activations.csv").set_index("layer")
+    assert table["reported_mean"].tolist() == [0.0657, 0.1] and table["reported_std"]["relu1"] == 0.1373
+    assert table["mean"]["relu1"] == pytest.approx(0.06) and table["std"]["relu1"] == pytest.approx(0.14)
+    assert table[["mean", "std"]].loc["relu2"].isna().all() and "0.0657" in html and "0.0600" in html
 
 
 def test_without_a_kept_model_there_is_nothing_to_draw(as_comp576: Evidence, tmp_path: Path, monkeypatch):
@@ -291,5 +293,4 @@ def test_without_a_kept_model_there_is_nothing_to_draw(as_comp576: Evidence, tmp
         assert draw["projections"](one, "convolution1") is None
         assert draw["occlusion_map"](one, 10, 8, 8) is None
         assert draw["occluded_image"](one, 0, 8, 8) is None
-    assert "–" in draw["activations"]("a", "A.", [("First", cell, "convolution1", "relu1")])
-    assert "is missing" in draw["activations"]("a", "A.", [("First", None, "convolution1", "relu1")])
+    assert "is missing" in draw["activations"]("a", "A.", None)

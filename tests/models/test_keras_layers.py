@@ -19,8 +19,10 @@ def recurrent(cell: str, layers: int, reset_after: bool = True) -> dict:
     return {"kind": "recurrent", "cell": cell, "units": 6, "layers": layers, "reset_after": reset_after}
 
 
-def keras_recurrent(cell: str, layers: int, reset_after: bool = True, states: bool = False) -> list:
+def keras_recurrent(cell: str, layers: int, reset_after: bool = True, states: bool = False, hard: bool = False) -> list:
     options = {"reset_after": reset_after} if cell == "gru" else {}
+    if hard:  # Keras 3's own hard_sigmoid has another slope than that of Keras 2
+        options["recurrent_activation"] = lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)
     made = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[cell]
     return [made(6, return_sequences=states or i < layers - 1, **options) for i in range(layers)]
 
@@ -180,6 +182,22 @@ for count in (1, 2):
         [recurrent("gru", count, False)],
         lambda n=count: keras_recurrent("gru", n, False),
         (STEPS, 4),
+    )
+for name, cell, reset_after in (("lstm", "lstm", True), ("gru", "gru", True), ("gru before", "gru", False)):
+    hard = {"recurrent_activation": "hard_sigmoid"}
+    CASES[f"hard {name}, 2 layers"] = (
+        [recurrent(cell, 2, reset_after) | hard],
+        lambda c=cell, r=reset_after: keras_recurrent(c, 2, r, hard=True),
+        (STEPS, 4),
+    )
+    CASES[f"hard {name} of one-hot, all states"] = (
+        [tokens("char"), recurrent(cell, 1, reset_after) | hard | {"output": "states"}, {"kind": "flatten"}],
+        lambda c=cell, r=reset_after: [
+            one_hot(),
+            *keras_recurrent(c, 1, r, states=True, hard=True),
+            keras.layers.Flatten(),
+        ],
+        (STEPS,),
     )
 
 

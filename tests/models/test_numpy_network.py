@@ -177,6 +177,16 @@ def test_resumed_equals_uninterrupted(data: Data):
         assert all(torch.equal(values, other.tensors[name]) for name, values in one.tensors.items())
 
 
+def test_it_begins_with_the_normal_values_that_pytorchs_begins_with():
+    drawn = {"initial": "normal", "deviation": 1e-4, "zero_bias": True}
+    this = configuration([layer | drawn for layer in mlp("relu")], backend="numpy")
+    numpy = Learner(this, (INPUTS,), context(range(RUNS)), CPU).network
+    peer = Network(this.network, (INPUTS,), context(range(RUNS)))
+    for (layer, part), parameter in zip(parts(numpy), peer.parameters(), strict=True):
+        np.testing.assert_array_equal(getattr(layer, part), parameter.detach().numpy())
+        assert (part == "bias") == (not parameter.any()) and parameter.abs().max() < 1e-3
+
+
 def test_what_numpy_lacks_is_refused_in_one_sentence(tmp_path: Path):
     project = copy_workflow(tmp_path, ("cs324",))
     lacks = {

@@ -32,6 +32,7 @@ HOSTILE = "</script><script>document.title = 'taken over'</script> <b>&amp;"
 # Beside the study that has run, one of which nothing is trained
 TWO = merged(SMALL, {"studies": {"cs324": {"assumptions": [HOSTILE]}}})
 VERDICTS = ["confirmed", "confirmed", "contradicted", "inconclusive", "not run"]
+ORIGINS = ("stated", "table", "ours")
 GRADES_GIVEN = ["within", "within", "above", "same"]
 
 
@@ -39,6 +40,7 @@ def claim(number: int, verdict: str, folders: list[str]) -> dict:
     numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "unit": "points"}
     part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
+    about |= {"origin": ORIGINS[number % 3], "place": f"section {number}"}
     return (
         about
         | numbers
@@ -80,7 +82,10 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         first, second = (cell for cell in every if cell.study == "ce4042" and cell.experiment == "a2_filters")
         folders = [cell.folder.as_posix() for cell in (first, second)]
         claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
-        write_json(REPORTS / "ce4042" / CLAIMS, {"study": "ce4042", "scale": "small", "claims": claims})
+        write_json(
+            REPORTS / "ce4042" / CLAIMS,
+            {"study": "ce4042", "scale": "small", "claims": claims, "departures": [HOSTILE]},
+        )
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
         pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
@@ -186,6 +191,8 @@ def test_the_front_page_counts(pages: Path, browser):
         "ce4042 small 8 of 8 3 of 5 1 1 5 2 1 1 0 1",
         "cs324 small 0 of 23 0 of 26 0 26 14 0 0 0 0 14",
     ]
+    origins = browser.find_elements(By.CSS_SELECTOR, ".origins tbody tr")
+    assert [row.text for row in origins] == ["stated 1 0 1 0 13", "read off 1 0 0 0 1", "ours 0 1 0 0 1"]
     stated = re.search(r"([\d.]+) MB", browser.find_element(By.TAG_NAME, "footer").text)
     total = sum(path.stat().st_size for path in pages.rglob("*") if path.is_file())
     assert float(stated[1]) == pytest.approx(total / 1e6, abs=0.06)
@@ -204,6 +211,7 @@ def test_filters_filter(pages: Path, browser):
     show(browser, pages / "ce4042/index.html")
     form = browser.find_element(By.CSS_SELECTOR, "form[data-table=claims-table]")
     assert len(shown(browser, "claims-table")) == 5
+    assert browser.find_element(By.CSS_SELECTOR, "#departures + ul").text == HOSTILE
     verdict, text = Select(form.find_element(By.NAME, "verdict")), form.find_element(By.NAME, "text")
     verdict.select_by_value("confirmed")
     assert [re.search(r"Claim \d", row)[0] for row in shown(browser, "claims-table")] == ["Claim 0", "Claim 1"]
@@ -212,6 +220,10 @@ def test_filters_filter(pages: Path, browser):
     assert form.find_element(By.TAG_NAME, "output").text == "1 of 5"
     verdict.select_by_value("")
     text.clear()
+    origin = Select(form.find_element(By.NAME, "origin"))
+    origin.select_by_value("table")
+    assert ["read off: section" in row for row in shown(browser, "claims-table")] == [True, True]
+    origin.select_by_value("")
     text.send_keys("no such words")
     assert not shown(browser, "claims-table")
     form = browser.find_element(By.CSS_SELECTOR, "form[data-table=numbers-table]")

@@ -3,17 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from regrade.cells import expansion
-from regrade.config import params
 from regrade.core.files import read_json
-from regrade.statistics import comparison, grades, verdicts
+from regrade.statistics import verdicts
 from regrade.statistics.bootstrap import means, probability_of_best
 from regrade.statistics.estimate import Estimate, estimate
 from regrade.statistics.hypotheses import Hypothesis
-from regrade.statistics.measurements import Measurements
 from scipy import stats
-from support.project import ROOT, Project
+from support.project import Project
 from support.simulation import LEAST_WORLDS, World, false_verdicts, study_errors
 
 GENERATOR = np.random.default_rng(5)
@@ -121,40 +117,3 @@ def test_a_reduced_run_is_graded_as_reduced(finished: Project):
     assert len(numbers) == 66
     assert set(numbers["grade"]) == {"not at full protocol", "not run"}
     assert numbers.loc[numbers["grade"] == "not at full protocol", "mean"].notna().all()
-
-
-@pytest.fixture(scope="module")
-def untrained() -> dict[str, Measurements]:
-    """All studies of params.yaml, with nothing trained."""
-    config = yaml.safe_load((ROOT / "params.yaml").read_text())
-    every = expansion.expand(params.parse(config | {"scale": "paper"}))
-    found = {}
-    for study in config["studies"]:
-        mine = [cell for cell in every if cell.study == study]
-        rows = [{"folder": cell.folder.as_posix(), "experiment": cell.experiment, "status": "missing"} for cell in mine]
-        found[study] = Measurements(mine, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
-    return found
-
-
-def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrained: dict[str, Measurements]):
-    for study, measurements in untrained.items():
-        first = {cell.experiment: cell for cell in reversed(measurements.cells)}
-        few = Measurements(list(first.values()), measurements.runs, measurements.curves)
-        compared = comparison.comparisons(study, few)
-        assert any(one.cell is None for one in compared)
-        judged = verdicts.judge(study, few, compared, lambda cell: False)
-        assert {one.verdict for one in judged} == {"not run"}
-
-
-def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(untrained: dict[str, Measurements]):
-    numbers = judged = 0
-    for study, measurements in untrained.items():
-        compared = comparison.comparisons(study, measurements)
-        assert [one.row for one in compared if one.cell is None] == []
-        assert len(grades.table(compared, lambda cell: False)) == len(compared)
-        for one in verdicts.judge(study, measurements, compared, lambda cell: False):
-            assert one.verdict == "not run"
-            assert all(part.cells for part in one.parts), (study, one.claim.id)
-            judged += 1
-        numbers += len(compared)
-    assert (numbers, judged) == (411, 66)

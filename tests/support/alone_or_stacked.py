@@ -38,11 +38,13 @@ def networks(choose: random.Random) -> dict[str, list[dict]]:
     convolution = {"kind": "sequence_convolution", "filters": choose.choice([1, size()]), "kernel": 3} | activation
     pooling = {"kind": "sequence_pooling", "size": 4, "stride": 2}
     recurrent = {"kind": "recurrent", "units": choose.choice([1, size(), size()]), "layers": choose.choice([1, 2])}
+    hard = {"recurrent_activation": "hard_sigmoid"}
     gru = recurrent | {"cell": "gru", "reset_after": choose.choice([True, False])}
     rnn = recurrent | {"cell": "rnn", "initial": choose.choice([None, "linear"])}
+    relu = rnn | {"nonlinearity": "relu"}
     dropout = {"kind": "dropout", "rate": choose.choice([0.0, 0.3])}
     hidden = {"kind": "dense", "units": choose.choice([1, size(), size()])} | activation
-    over_steps = choose.choice([[{"kind": "maximum_over_steps"}], [hidden, {"kind": "flatten"}]])
+    over_steps = choose.choice([[{"kind": "maximum_over_steps", "activation": "relu"}], [hidden, {"kind": "flatten"}]])
     return {
         "points": [hidden, dropout, last],
         "points, two layers": [hidden, hidden, last],
@@ -50,12 +52,18 @@ def networks(choose: random.Random) -> dict[str, list[dict]]:
         "words, convolution": [word, convolution, {"kind": "flatten"}, last],
         "characters, gru": [char, gru, last],
         "characters, lstm": [char, recurrent | {"cell": "lstm"}, dropout, last],
+        "characters, hard lstm": [char, recurrent | {"cell": "lstm"} | hard, last],
+        "characters, hard gru": [char, gru | hard, last],
         "characters, rnn": [char, rnn, last],
+        "characters, rnn with relu": [char, relu, last],
         "words, gru": [{"kind": "embedding", "units": size()}, gru | {"output": "states"}, *over_steps, last],
         "words, one output": [{"kind": "embedding", "units": size()}, gru, {"kind": "dense", "units": 1}],
         "bag": [{"kind": "bag", "units": size()}, {"kind": "dense", "units": 1}],
         "steps, rnn": [rnn, last],
         "steps, gru": [gru, hidden, last],
+        "steps, hard lstm": [recurrent | {"cell": "lstm"} | hard, hidden, last],
+        "steps, hard gru": [gru | hard | {"output": "states"}, *over_steps, last],
+        "steps, rnn with relu": [{"kind": "normalize", "mean": 0.1, "deviation": 0.7}, relu, last],
     }
 
 
@@ -109,7 +117,9 @@ def cases(numbers: range) -> Iterator[tuple[str, Configuration, Data]]:
         choose = random.Random(number)
         torch.set_default_dtype(torch.float64 if number % 3 == 2 else torch.float32)
         for name, network in networks(choose).items():
-            this = configuration(network, conventions=choose.choice(["keras", "torch"]), **settings_for(choose))
+            this = configuration(
+                network, conventions=choose.choice(["keras", "tensorflow_2_3", "torch"]), **settings_for(choose)
+            )
             yield f"{number}: {name}", this, data_for(name, network, choose)
 
 

@@ -29,5 +29,5 @@ def experiment(config: dict, name: str) -> dict:
 # The least that a formal language needs to be drawn
 WORDS, LANGUAGE = (
     {"train_texts": 60, "test_texts": 20, "sample_length": 20},
-    {"prompts": 2, "samples": 2, "free_samples": 4, "long_prompts": 2},
+    {"prompts": 2, "shortest_prompt": 2, "longest_prompt": 5, "samples": 2, "free_samples": 4, "long_prompts": 2},
 )

@@ -27,6 +27,8 @@ START, UNKNOWN, END, FIRST = 1, 2, 3, 4
 PROBABILITIES = {"ndfa": {"another_word": 0.6}, "brackets": {"pair_inside": 0.4, "pair_after": 0.2}}
 READING = {
     "prompts": 3,
+    "shortest_prompt": 2,
+    "longest_prompt": 6,
     "samples": 4,
     "free_samples": 5,
     "long_prompts": 2,
@@ -326,7 +328,7 @@ def test_prompts_samples_and_verdicts(name: str):
         assert (len(prompted), len(long)) == (12, 5)
         prompts = [sample["prompt"] for sample in prompted]
         assert prompts == [prompt for prompt in prompts[::3] for _ in range(3)]
-        assert all(prompt and any(text.startswith(prompt) for text in training) for prompt in prompts)
+        assert all(any(text.startswith(prompt) and text != prompt for text in training) for prompt in prompts)
         seen.add(tuple(prompts))
         for sample in of_epoch:
             assert sample["text"].startswith(sample["prompt"])
@@ -336,7 +338,10 @@ def test_prompts_samples_and_verdicts(name: str):
             share = sum(sample["first_error"] is None for sample in samples) / len(samples)
             assert row[f"valid_{kind}"] == pytest.approx(share)
         assert row["valid_free"] * READING["free_samples"] == pytest.approx(round(row["valid_free"] * 5))
-    assert len(seen) == 3, "the same prompts again"
+    assert len(seen) == 1, "all epochs have the same prompts"
+    other = RunState(1)
+    alone(this, other, 1)
+    assert seen == {tuple(sample["prompt"] for sample in other.samples if sample["kind"] == "prompted")}
 
 
 @every_language
@@ -359,14 +364,19 @@ def test_long_prompts_are_longer_than_any_training_text_and_can_go_on(name: str)
 # What cannot be done
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru"])
-def test_other_cells_than_the_lstm_are_refused_before_training(cell: str):
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"cell": "rnn"}, "an LSTM only, not by rnn"),
+        ({"cell": "gru"}, "an LSTM only, not by gru"),
+        ({"recurrent_activation": "hard_sigmoid"}, "an LSTM with the usual sigmoid only"),
+    ],
+)
+def test_other_cells_than_the_lstm_are_refused_before_training(settings: dict, complaint: str):
     layers = model()
-    layers[1]["cell"] = cell
+    layers[1] |= settings
     this = made("ndfa", network=layers)
-    with pytest.raises(
-        UserError, match=f"the network 'n' cannot be built: texts are continued by an LSTM only, not by {cell};"
-    ):
+    with pytest.raises(UserError, match=f"the network 'n' cannot be built: texts are continued by {complaint};"):
         job.make_trainer(this, [RunState(0)], load(this, CPU))
 
 

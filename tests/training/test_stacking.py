@@ -67,6 +67,14 @@ def test_runs_over_texts_alone_as_among_five_and_resumed(name: str):
     assert timeless(five[3]) != timeless(five[2])
 
 
+@pytest.mark.parametrize(("gates", "together"), [(None, False), ("sigmoid", False), ("hard_sigmoid", True)])
+def test_only_the_librarys_lstm_over_vectors_is_trained_run_by_run(gates: str | None, together: bool):
+    lstm = {"kind": "recurrent", "cell": "lstm", "units": 6, "recurrent_activation": gates}
+    states = [RunState(0), RunState(1)]
+    groups = stacking.groups(configuration([lstm, MLP[1]]), states, CPU)
+    assert groups == ([states] if together else [[state] for state in states])
+
+
 @pytest.mark.parametrize("layer", [{"activation": "sigmoid"}, {"activation": "elu"}, {"kind": "batch_normalization"}])
 def test_what_pytorch_rounds_by_its_position_is_not_stacked_on_a_cpu(layer: dict):
     """PyTorch's sigmoid, elu and batch normalisation of vectors: with them, stacked runs would depend on each other."""

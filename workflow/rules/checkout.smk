@@ -1,4 +1,4 @@
-# Before all else: the folder that the workflow runs in, and the copy of the package that it runs by.
+# Comes first: checks the folder the workflow runs in, and picks the copy of the package it uses.
 import sys
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SCRIPTS = PROJECT / "workflow" / "scripts"
 # Paths are relative to the project, and the RO-Crate describes only what lies in one folder with it
 if not Path.cwd().samefile(PROJECT):
     raise WorkflowError(f"run this in {PROJECT}, without --directory; for results elsewhere, work in a clone there")
-# Before an installed one
+# Takes precedence over an installed copy
 sys.path.insert(0, str(SCRIPTS))
 
 from regrade.core import checkout

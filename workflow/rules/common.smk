@@ -1,4 +1,4 @@
-# Shared by all: the parameters, checked before any job starts, the cells they ask for, and what jobs take in.
+# Shared by all rules: the parameters, checked before any job starts; the cells they ask for; the jobs' inputs.
 import gc
 import os
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
-# A plan consists of many objects that stay: by default, looking for some to clear away takes an eighth of the time
+# A plan consists of many long-lived objects; by default, garbage collection takes an eighth of the planning time
 gc.set_threshold(100_000)
 
 from regrade.cells import batching
@@ -22,8 +22,8 @@ from regrade import reporting
 from regrade.reporting import study_code
 
 try:
-    # Read by our own reader, as `python -m regrade` does: Snakemake's takes 1e-05 for a text, and the last of two equal
-    # keys; overlays come in the order of the command line, keys in that of params.yaml
+    # Our own reader, as in `python -m regrade`: Snakemake's reads 1e-05 as a text and silently keeps the last of two
+    # equal keys. Overlays apply in the order of the command line; keys keep the order of params.yaml
     given = workflow.config_settings
     PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
     CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
@@ -52,7 +52,7 @@ WORD_VECTORS = {
 GPUS_HERE = gpus.count()
 BATCHES = batching.batches(CELLS.values(), PARAMS.present_cells_per_job)
 SELECTIONS = {cell.selection.path.as_posix(): cell.selection for cell in CELLS.values() if cell.selection}
-# What a profile or the command line sets for the rule `train` holds for the rules of batches, too
+# What a profile or the command line sets for the rule `train` also applies to the rules of batches
 for name in ("overwrite_resources", "overwrite_threads"):
     settings = getattr(workflow.resource_settings, name)
     if "train" in settings:
@@ -76,7 +76,7 @@ def cell_of(wildcards):
 
 
 def gpus_of_job(wildcards):
-    """GPUs that a training job asks for: one, unless it is to run on the CPU or this machine has none."""
+    """GPUs that a training job asks for: one, unless it runs on the CPU or this machine has none."""
     if PARAMS.device != "auto":
         return int(PARAMS.device == "cuda")
     if not workflow.local_exec:
@@ -88,18 +88,18 @@ def gpus_of_job(wildcards):
 
 
 def growing(amount):
-    """Memory or time of a job, more with each attempt."""
+    """Memory or time of a job; grows with each attempt."""
     return lambda wildcards, attempt: amount * attempt
 
 
 @cache
 def code_of(script):
-    """Digest of a script in workflow/scripts/ and of all that it imports."""
+    """Digest of a script in workflow/scripts/ and of everything it imports."""
     return plan.code(SCRIPTS / script)
 
 
 def identity(wildcards):
-    """What the prepared dataset in this folder is made of."""
+    """The identity of the prepared dataset in this folder."""
     return IDENTITIES[f"{PREPARED}/{wildcards.dataset}/{wildcards.variant}"]
 
 
@@ -108,10 +108,10 @@ def raw_files(wildcards):
     return dated_unless_pulled([f"{RAW}/{file}" for file in identity(wildcards).files])
 
 
-# Inputs are `ancient`: what they are is part of the cell's name, and their dates mean nothing after a `dvc pull`.
+# Inputs are `ancient`: their identity is part of the cell's name, and their dates mean nothing after a `dvc pull`.
 def prepared_data(cell):
     """The folders of the cell's prepared data, and of its word vectors if it starts from any."""
-    # Asked for in each plan with a training job, finished or not, so in each that the completion is about
+    # Called in every plan that has a training job, finished or not: every plan that may need completing
     complete_plan()
     return [ancient(folder.as_posix()) for folder in cell.needed_data.folders]
 
@@ -123,11 +123,11 @@ def fitted_on(wildcards):
 
 
 def winner(cell):
-    """The file that says which settings to take over, for a cell that takes over any."""
+    """The file with the settings that a cell takes over from a winner; none if it takes over nothing."""
     if not cell.selection:
         return []
     path = cell.selection.path.as_posix()
-    # A cell that is to be trained again waits for its winner only if its date counts
+    # Only if its date counts does a cell wait for a winner that is chosen again
     return (
         path
         if any(retrained(candidate.folder.as_posix()) for candidate in cell.selection.candidates)
@@ -136,7 +136,7 @@ def winner(cell):
 
 
 def report_what_is_there():
-    """After a failure: the reports of the cells that are there, which say what is missing."""
+    """After a failure: write the reports of the cells that exist; they say what is missing."""
     from regrade.reporting import report
 
     try:

@@ -1,7 +1,7 @@
-# Raw files from their publishers, and the tensors made of them.
+# Raw files from their publishers, and the tensors prepared from them.
 
 
-# Compute nodes of a cluster often have no way out
+# Compute nodes of a cluster often have no internet access
 localrules:
     fetch,
 

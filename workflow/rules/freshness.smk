@@ -1,5 +1,5 @@
-# What counts as new: whose dates count after a `dvc pull`, what is missing on the way to a target, and which cells are
-# trained again.
+# What has to run: which files' dates count after a `dvc pull`, what is missing on the way to a target, and which cells
+# are retrained.
 from functools import cache
 
 from snakemake.io import IOFile
@@ -13,9 +13,9 @@ def recorded(path):
 
 @cache
 def retrained(folder):
-    """Whether the cell in this folder is to be trained again in this run, though it is there.
+    """Whether this run retrains the cell in this folder although it exists.
 
-    That is so if the user says so by --forcerun train, and if it came from elsewhere, trained there by other code.
+    True with --forcerun train, and for a cell that came from elsewhere, where different code trained it.
     """
     if folder not in CELLS:
         return False
@@ -26,21 +26,21 @@ def retrained(folder):
 
 @cache
 def pulled(path):
-    """Whether this file is there without a record of Snakemake, as the planning begins, and may stay."""
+    """Whether, when planning begins, this file exists without a record of Snakemake and may stay."""
     return os.path.exists(path) and not recorded(path) and not retrained(os.path.dirname(path))
 
 
 @cache
 def complete_plan():
-    """Add to the plan, while Snakemake looks for its jobs, what Snakemake would leave out."""
+    """Add to the plan what Snakemake would leave out; runs while Snakemake looks for its jobs."""
     make_whole(workflow.dag)
     include_batches(workflow.dag)
 
 
 def make_whole(dag):
-    """Have made what is missing on the way to a file that is there, and cells trained again where that is due.
+    """Make what is missing on the way to files that exist, and retrain the cells that need it.
 
-    Of itself, Snakemake makes a file that is missing only when it is asked for, or when what needs it is to be made.
+    By itself, Snakemake makes a missing file only if it is requested or if a file that needs it is to be made.
     """
     files = [f"{folder}/{name}" for folder in CELLS for name in layout.FILES]
     files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
@@ -51,14 +51,14 @@ def make_whole(dag):
 
 
 def include_batches(dag):
-    """Let --until, --omit-from, --forcerun and --prioritize with `train` hold for all training, in batches or not."""
+    """Apply --until, --omit-from, --forcerun and --prioritize with `train` to all training, batched or not."""
     if "train" in dag.omitrules:
         dag.omitrules.update(BATCHES)
     for chosen in (dag.forcerules, dag.priorityrules):
         if workflow.get_rule("train") in chosen:
             chosen.update(map(workflow.get_rule, BATCHES))
     if "train" in dag.untilrules:
-        # Snakemake would end at the first training, before that of the cells that follow its winner
+        # Snakemake would stop at the first training jobs, before the cells that follow their winner
         dag.untilrules.remove("train")
         followed = {cell.folder for selection in SELECTIONS.values() for cell in selection.candidates}
         before_others = {batch for batch, members in BATCHES.items() if followed & {cell.folder for cell in members}}
@@ -71,18 +71,18 @@ def include_batches(dag):
 
 
 def dated_unless_pulled(paths, made_of=()):
-    """Files as inputs whose dates count, unless they, and all that they were made of, came from elsewhere.
+    """Files as inputs whose dates count, unless they and everything they were made of came from elsewhere.
 
-    DVC gives all that it pulls the date of the pull, in any order. A file that has come so is `ancient` as long as
-    nothing before it on the way has been made here or is missing: else it is made again itself, and what depends on it
-    must follow in the same run, which it does not for an `ancient` input.
+    DVC gives all pulled files the date of the pull, in no particular order. A pulled file is `ancient` as long as
+    nothing upstream was made here or is missing. Otherwise it is rebuilt itself, and what depends on it must follow in
+    the same run, which Snakemake does not do for an `ancient` input.
     """
     moved = all(pulled(path) for path in (*paths, *made_of))
     return [ancient(path) if moved else path for path in paths]
 
 
 def of_cells(study, *names):
-    """These files of every cell of a study, each with a date of its own."""
+    """These files of every cell of a study; whether its date counts is decided file by file."""
     return [
         file
         for folder, cell in CELLS.items()
@@ -93,10 +93,10 @@ def of_cells(study, *names):
 
 
 def before_tables(study):
-    """What the tables of a study are collected from: its cells, and its winners.
+    """What the tables of a study are collected from: its cells and its winners.
 
-    Snakemake does not look at the reasons that a job has of its own when one before it is to run, though its own inputs
-    are `ancient`: after a candidate has been trained again, its winner is chosen again, and the tables must follow.
+    When an upstream job is to run, Snakemake skips a job's own reasons to run, even if the job's inputs are `ancient`.
+    So winners are inputs: after a candidate is retrained, its winner is chosen again, and the tables must follow.
     """
     chosen = [path for path, selection in SELECTIONS.items() if selection.study == study]
     winners = [file for path in chosen for file in dated_unless_pulled([path], candidates(path))]
@@ -104,17 +104,17 @@ def before_tables(study):
 
 
 def measurements(study):
-    """The file of what a study measures apart from its cells, if it measures anything."""
+    """The file of what a study measures outside its cells, if it measures anything."""
     return [study_code.measured(study).as_posix()] if study_code.path(study, study_code.MEASURE).exists() else []
 
 
 def candidates(path):
-    """The histories that a winner is chosen by."""
+    """The histories from which a winner is chosen."""
     return [f"{cell.folder}/{layout.HISTORY}" for cell in SELECTIONS[path].candidates]
 
 
 def before_pages(study):
-    """What the pages of a study are made of, in the order of making."""
+    """What the pages of a study are made of, in the order in which it is made."""
     made = (rules.collect.output, rules.grade.output)
     return before_tables(study), *(expand(outputs, study=study) for outputs in made)
 
@@ -132,7 +132,7 @@ def graded(wildcards):
 
 
 def pages(study):
-    """What the report of a study consists of."""
+    """The files of a study's report."""
     files, tables, grades = before_pages(study)
     return dated_unless_pulled(
         expand(rules.report.output, study=study), [*files, *tables, *grades, *measurements(study)]
@@ -140,7 +140,7 @@ def pages(study):
 
 
 def front_page(_):
-    """The front page, which is made of all studies' reports."""
+    """The front page, which is made from the reports of all studies."""
     made_of = [
         file
         for study in PARAMS.studies

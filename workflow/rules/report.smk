@@ -1,4 +1,4 @@
-# From the cells' folders to reports/: the collected tables of each study, its pages, and the front page.
+# From the cells' folders to reports/: each study's collected tables, grades and pages; the front page and the RO-Crate.
 from regrade import statistics
 from regrade.config import reported
 from regrade.reporting.pages import assets
@@ -6,7 +6,7 @@ from regrade.reporting.pages import assets
 REPORTS, MODELS = statistics.REPORTS, reporting.MODELS
 
 
-# A few seconds each: not worth a place in a cluster's queue
+# These take a few seconds each: not worth queueing on a cluster
 localrules:
     collect,
     grade,
@@ -34,7 +34,7 @@ rule collect:
         runtime=growing(30),
     params:
         code=code_of("collect.py"),
-        # Dates alone do not tell that a cell was trained anew when the clock was set back in the meantime
+        # If the clock was set back, dates alone do not show that a cell was retrained
         trained_by=lambda w: [cell.code for cell in CELLS.values() if cell.study == w.study],
     script:
         "../scripts/collect.py"
@@ -71,7 +71,7 @@ rule report:
     output:
         metrics=f"{REPORTS}/{{study}}/{reporting.METRICS}",
         plots=[f"{REPORTS}/{{study}}/{name}" for name in (reporting.PLOTTED_CURVES, reporting.PLOTTED_CELLS)],
-        # The pages need their style sheet and each other, which Snakemake's own report does not give them
+        # Not in Snakemake's own report, which would separate pages from their style sheet and from each other
         page=f"{REPORTS}/{{study}}/{reporting.PAGE}",
         cells=directory(f"{REPORTS}/{{study}}/{reporting.CELLS}"),
         histories=directory(f"{REPORTS}/{{study}}/{reporting.HISTORIES}"),

@@ -1,5 +1,5 @@
-# One job per cell, all its seeds inside it, or one per batch of cells; the choice of a winner among cells; and what a
-# study measures apart from its cells.
+# Training: one job per cell with all its seeds, or one per batch of cells. Also the choice of a winner among cells, and
+# what a study measures outside its cells.
 localrules:
     select_winner,
 
@@ -27,7 +27,8 @@ rule train:
         "../scripts/train.py"
 
 
-# A rule without wildcards goes before `train`. All of a batch is trained again only if `code` changes, else what is missing
+# Without wildcards, these rules take precedence over `train`. Only a change of `code` retrains a whole batch; otherwise
+# what is missing is trained.
 for batch, members in BATCHES.items():
 
     rule:

@@ -12,5 +12,6 @@ with job(snakemake):
     verify([Path(snakemake.input[0])], CARD)
     made_of = snakemake.params.identity["word_vectors"]
     options = word_vectors.WordVectors(**{key: made_of[key] for key in word_vectors.WordVectors.model_fields})
-    fitted = word_vectors.fit(Path(snakemake.input[0]), options)
+    rows = {key: made_of[key] for key in word_vectors.ROWS if key in made_of}
+    fitted = word_vectors.fit(Path(snakemake.input[0]), options, **rows)
     word_vectors.save(fitted, Path(snakemake.output[0]), snakemake.params.identity)

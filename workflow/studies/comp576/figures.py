@@ -1,7 +1,6 @@
 """What a trained CNN looks for, how it fares with parts of an image hidden, and how large its activations are."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,14 +10,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 from regrade.cells.cell import Cell
 from regrade.core.errors import UserError
-from regrade.models.inspect.activations import statistics, strongest
+from regrade.models.inspect.activations import strongest
 from regrade.models.inspect.deconvolution import project, receptive_field
 from regrade.models.inspect.occlusion import occlusion, recognised
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.pictures import channels_last, heat_map, levels, mosaic, panels, show
+from regrade.reporting.number_format import four
 from regrade.reporting.tables import table_format
 from regrade.reporting.template_functions import figure, table
+from regrade.statistics.intervals import mean_interval
 from regrade.training import trained
 
 KERNEL_COLUMNS, KERNEL_PIXELS = 16, 36
@@ -155,40 +156,29 @@ def _by_place(axes: Axes, heading: str, values: torch.Tensor, stride: int, name:
 
 def shown_activations(activations: pd.DataFrame) -> table_format.Shown:
     """`activations` for a reader."""
-    return table_format.with_headings(
-        activations,
-        reported_mean=("Reported, mean", ".4f"),
-        mean=("Reproduced, mean", ".4f"),
-        reported_std=("Reported, standard deviation", ".4f"),
-        std=("Reproduced, standard deviation", ".4f"),
-    )
+    shown, folders = {"": activations["layer"]}, {}
+    for kind, name in (("mean", "mean"), ("std", "standard deviation")):
+        shown[f"Reported, {name}"] = activations[f"reported_{kind}"].map(four)
+        shown[f"Reproduced, {name}"] = table_format.with_interval(activations, kind)
+        folders[f"Reproduced, {name}"] = activations["folder"]
+    return table_format.Shown(pd.DataFrame(shown), folders)
 
 
 @table(shown_activations)
-def activations(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, str]]) -> pd.DataFrame:
-    """Mean and standard deviation of a layer's activations over the test rows, reported and of the first kept seed.
+def activations(evidence: Evidence, cell: Cell | None) -> pd.DataFrame:
+    """Mean and standard deviation of the activations of each layer that the source names: reported, and ours.
 
-    A row is given as (text, cell, layer (convolution1, …), the layer's name in reported.csv).
+    Ours are at the epoch of each seed's lowest test loss (see the setting activation_statistics), as means over the
+    seeds with their 95 % intervals.
     """
-    measured = {cell.folder: _statistics(cell) for _, cell, *_ in rows if cell}
-    of_layers = []
-    for text, cell, layer, stated in rows:
-        if cell:
-            mean, deviation = measured[cell.folder].get(layer, (None, None))
-            of_layers.append(
-                {
-                    "": text,
-                    "reported_mean": evidence.stated_of_layer(cell, stated, "activation_mean"),
-                    "mean": mean,
-                    "reported_std": evidence.stated_of_layer(cell, stated, "activation_std"),
-                    "std": deviation,
-                    "folder": cell.folder.as_posix(),
-                }
-            )
-    return pd.DataFrame(of_layers)
+    layers = dict.fromkeys(row["cell"]["layer"] for row in evidence.reported if "layer" in row["cell"])
+    return pd.DataFrame([{"layer": layer} | _of_layer(evidence, cell, layer) for layer in layers if cell])
 
 
-def _statistics(cell: Cell) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation by layer; empty without a kept model."""
-    model = trained.load(cell)
-    return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))
+def _of_layer(evidence: Evidence, cell: Cell, layer: str) -> dict[str, float | str | None]:
+    row = {"folder": cell.folder.as_posix()}
+    for kind in ("mean", "std"):
+        metric = f"test_activation_{kind}_{layer.replace('relu', 'convolution')}_at_lowest_loss"
+        row[f"reported_{kind}"] = evidence.stated_of_layer(cell, layer, f"activation_{kind}")
+        row[kind], row[f"{kind}_low"], row[f"{kind}_high"] = mean_interval(evidence.values(cell, metric))
+    return row

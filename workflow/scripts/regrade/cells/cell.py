@@ -20,6 +20,7 @@ from regrade.core.fingerprints import code
 from regrade.core.integrity import read
 from regrade.datasets import registry
 from regrade.datasets.identity import DataIdentity
+from regrade.datasets.text.word_vectors import ROWS
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Cell:
         content = {
             "conventions": self.template.conventions,
             "data": self.data.model_copy(
-                update={"reading": self._reading(settings), "word_vectors": self._vectors(network, where)}
+                update={"reading": self._reading(settings), "word_vectors": self._vectors(network, settings, where)}
             ),
             "settings": {key: value for key, value in settings.items() if key in Settings.model_fields},
             "network": network,
@@ -99,6 +100,20 @@ class Cell:
             path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
             raise UserError(f"params.yaml: {path}: {complaint}") from None
 
+    def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
+        """Settings as claims.yaml and the like name them, with values in place of the experiment's words for them."""
+        return self.template.experiments[self.experiment].valued(settings)
+
+    @cached_property
+    def resolved(self) -> dict[str, Value]:
+        """All settings that the cell is trained with, defaults and what it took over from a winner included.
+
+        UserError where the winner is not known yet.
+        """
+        taken_over = self.selection.taken_over() if self.selection else None
+        settings = self.configuration(taken_over).settings.model_dump(exclude_none=True)
+        return self.settings | (taken_over or {}) | settings
+
     @cached_property
     def code(self) -> str:
         """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.
@@ -109,18 +124,20 @@ class Cell:
 
     @cached_property
     def needed_data(self) -> DataIdentity:
-        """What the cell's data are made of, with word vectors if it, or one of its candidates, needs any."""
+        """What the cell's data are made of, with word vectors if it needs any, whichever candidate wins."""
         candidates = self.selection.candidates if self.selection else ()
-        own = self.configuration().data
-        vectors = [own.word_vectors, *(cell.needed_data.word_vectors for cell in candidates)]
-        return own.model_copy(update={"word_vectors": next(filter(None, vectors), None)})
+        possible = [self.configuration(), *(self.configuration(candidate.settings) for candidate in candidates)]
+        vectors = next(filter(None, (configuration.data.word_vectors for configuration in possible)), None)
+        return self.configuration().data.model_copy(update={"word_vectors": vectors})
 
     def _reading(self, settings: dict[str, Value]) -> dict[str, Any]:
         """How the rows are read, which may depend on a winner's settings."""
         where = f"params.yaml: studies.{self.study}.experiments.{self.experiment}"
         return registry.reading_of(self.data.dataset, settings, where)
 
-    def _vectors(self, network: list[dict[str, Value | None]], where: str) -> dict[str, Any] | None:
+    def _vectors(
+        self, network: list[dict[str, Value | None]], settings: dict[str, Value], where: str
+    ) -> dict[str, Any] | None:
         """What the word vectors are made of, where an embedding starts from them; else None."""
         for number, layer in enumerate(network):
             if layer.get("initial") == "word_vectors":
@@ -134,7 +151,7 @@ class Cell:
                         f"params.yaml: {where}.{number}.embedding.units is {layer.get('units')}, but datasets."
                         f"{self.data.dataset}.word_vectors.size is {self.word_vectors['size']}; make them equal"
                     )
-                return self.word_vectors
+                return self.word_vectors | {key: settings[key] for key in ROWS if settings.get(key)}
         return None
 
     @cached_property

@@ -75,9 +75,22 @@ class _Expansion:
 
     def cells(self, name: str, waiting: tuple[str, ...] = ()) -> list[Cell]:
         if name not in self.expanded:
-            make = self.maker(name, waiting)
-            self.expanded[name] = [make(varying) for varying in self.combinations(name)]
+            make, combinations = self.maker(name, waiting), self.combinations(name)
+            self._check_names(name, combinations)
+            self.expanded[name] = [make(varying) for varying in combinations]
         return self.expanded[name]
+
+    def _check_names(self, name: str, combinations: list[dict[str, Value]]) -> None:
+        """UserError for a word that stands for a value which no cell of the experiment has."""
+        for key, words in self.study.experiments[name].names.items():
+            values = list(dict.fromkeys(varying[key] for varying in combinations if key in varying))
+            for word, value in words.items():
+                if value not in values:
+                    known = f"its values are {', '.join(map(str, values))}" if values else f"{key} does not vary"
+                    raise UserError(
+                        f"{self._where(name)}.names.{key}.{word}: no cell has {key}={value} ({known}); "
+                        f"give {word} the value of a cell"
+                    )
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
         """What varies between an experiment's cells: the product of its grid, its list of cells, or one empty dict."""
@@ -175,7 +188,8 @@ class _Expansion:
         return general
 
     def _reported_winner(self, select: Select, where: str) -> dict[str, Value]:
-        winner = reported.winner(self.name, select.source, select.by)
+        source = self.study.experiments[select.source]
+        winner = source.valued(reported.winner(self.name, select.source, select.by))
         missing = [key for key in select.settings if key not in winner]
         if missing:
             raise UserError(

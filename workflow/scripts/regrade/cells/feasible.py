@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # What a language model may consist of: layers that can continue a text symbol by symbol
 SYMBOL_BY_SYMBOL = ("embedding", "dropout", "dense", "recurrent")
+# What layers need that the shape in a complaint does not tell
+NEEDS = {"grayscale": "; it needs images of three channels, red, green and blue"}
 
 
 class Impossible(ValueError):
@@ -35,6 +37,7 @@ def check(configuration: "Configuration") -> None:
         _check_language_model(network, loss)
     if not any(_trainable(layer) for layer in network):
         raise Impossible("network", "no layer has anything to train; end with a dense layer")
+    _check_recorded(configuration, language)
     form = registry.form(configuration.data)
     *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     # One output is enough for two classes: the logit of the second
@@ -80,6 +83,16 @@ def _check_batches(configuration: "Configuration") -> None:
         )
 
 
+def _check_recorded(configuration: "Configuration", language: bool) -> None:
+    settings = configuration.settings
+    if settings.batch_means and language:
+        raise Impossible("settings.batch_means", "only classifiers have means over batches; remove it")
+    if settings.activation_statistics and not any(layer.kind == "convolution" for layer in configuration.network):
+        raise Impossible(
+            "settings.activation_statistics", f"{settings.network} has no convolution to take them of; remove it"
+        )
+
+
 def _check_numpy(network: list[layer_specs.Layer]) -> None:
     for number, layer in enumerate(network):
         if layer.kind != "dense" or layer.activation == "elu":
@@ -103,6 +116,10 @@ def _check_language_model(network: list[layer_specs.Layer], loss: str) -> None:
         if layer.kind == "recurrent" and layer.cell != "lstm":
             raise Impossible(
                 f"network.{number}.recurrent.cell", f"texts are continued by lstm only, not by {layer.cell}"
+            )
+        if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
+            raise Impossible(
+                f"network.{number}.recurrent.recurrent_activation", "texts are continued with the usual sigmoid only"
             )
 
 
@@ -131,7 +148,8 @@ def _between(network: list[layer_specs.Layer], values: _Values, classes: int) ->
         fits = between[-1].kind in _TAKES.get(layer.kind, ("numbers",))
         output = _output(layer, between[-1], classes) if fits else None
         if output is None:
-            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {between[-1]}")
+            needed = NEEDS.get(layer.kind, "")
+            raise Impossible(f"network.{number}.{layer.kind}", f"cannot take {between[-1]}{needed}")
         if any(side is not None and side < 1 for side in output.shape):
             raise Impossible(f"network.{number}.{layer.kind}", f"leaves nothing of {between[-1]}; make it smaller")
         between.append(output)
@@ -157,6 +175,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
 # The kinds of values that a layer takes; all others take numbers only
 _TAKES = {
     "rescale": ("numbers", "bytes", "ids"),
+    "normalize": ("numbers", "bytes"),
+    "grayscale": ("numbers", "bytes"),
     "flatten": ("numbers", "bytes", "ids"),
     "image_rows": ("numbers", "bytes"),
     "tokens": ("ids",),
@@ -171,6 +191,14 @@ _TAKES = {
 def _output(layer: layer_specs.LayerSpec, values: _Values, classes: int) -> _Values | None:
     """What comes out of a layer; None where it cannot take its input."""
     raise TypeError(layer)
+
+
+@_output.register
+def _grayscale(layer: layer_specs.GrayscaleSpec, values: _Values, _: int) -> _Values | None:
+    match values.shape:
+        case (3, int(height), int(width)):
+            return _Values((1, height, width), values.kind)
+    return None
 
 
 @_output.register

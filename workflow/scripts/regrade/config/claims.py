@@ -1,7 +1,7 @@
 """What a report claims, as data: workflow/studies/<study>/claims.yaml. How claims are tested: docs/statistics.md."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -11,9 +11,14 @@ from regrade.config.types import Name, NonNegative, Positive, Real, Section, Val
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
-# The settings that name a cell, with `experiment` where it is another than the test's, or `winner: true` for the cell
-# with the highest mean among those that the other settings leave
+# The settings that name a cell, with `experiment` where it is another than the test's. Among the cells that they leave,
+# `winner: true` is the one with the highest mean, and `winner: selected` the one whose settings the test's experiment
+# took over by its `select`
 Reference = dict[Name, Value]
+SELECTED = "selected"
+# Who makes a claim: the source in its prose; its tables and figures, read by us; we, going beyond the source
+Origin = Literal["stated", "table", "ours"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
 class _Test(Section):
@@ -23,8 +28,25 @@ class _Test(Section):
     """The experiment whose cells are meant."""
     metric: str | dict[Name, Value] = "test_accuracy_best_epoch"
     """A metric of runs, or a measure of a learning curve: `{measure: epoch_of_lowest, of: test_loss}`."""
-    each: dict[Name, Annotated[list[Value], Field(min_length=1)]] = Field({})
-    """Lists of values by setting; the statement is made for every combination of them."""
+    each: dict[Name, Literal["all"] | Annotated[list[Value], Field(min_length=1)]] = Field({})
+    """Lists of values by setting, or `all` for every value that the setting has in the experiment; the statement is
+    made for every combination of them.
+    """
+
+
+class _Bounded(_Test):
+    """A number is within bounds: `at_least`, `at_most` or both."""
+
+    at_least: Real | None = None
+    """Lower bound."""
+    at_most: Real | None = None
+    """Upper bound."""
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give at_least, at_most or both")
+        return self
 
 
 class Compare(_Test):
@@ -38,6 +60,16 @@ class Compare(_Test):
     """The cell that it is compared with."""
     margin: NonNegative = 0.0
     """Not negative, in the unit of the metric."""
+
+
+class Ratio(_Bounded):
+    """The metric of `cell` divided by that of `than`, a ratio of seconds, epochs or losses, is within bounds."""
+
+    kind: Literal["ratio"]
+    cell: Reference
+    """The cell that is compared."""
+    than: Reference
+    """The cell that it is compared with."""
 
 
 class Order(_Test):
@@ -78,22 +110,12 @@ class Trend(_Test):
     """`up` or `down`."""
 
 
-class Threshold(_Test):
+class Threshold(_Bounded):
     """The metric of each of these cells is within bounds: `at_least`, `at_most` or both."""
 
     kind: Literal["threshold"]
     cells: Reference = Field({})
     """Settings of the cells; all cells of the experiment if absent."""
-    at_least: Real | None = None
-    """Lower bound."""
-    at_most: Real | None = None
-    """Upper bound."""
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> "Threshold":
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most or both")
-        return self
 
 
 class Equivalent(_Test):
@@ -128,7 +150,7 @@ class Stated(_Test):
     """Largest difference from the stated value; 0: none at all."""
 
 
-Test = Annotated[Compare | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
+Test = Annotated[Compare | Ratio | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
 
 
 class Claim(Section):
@@ -138,6 +160,10 @@ class Claim(Section):
     """Short name: lower-case words joined by hyphens."""
     claim: str
     """The claim as a sentence."""
+    origin: Origin
+    """Who makes it: `stated`, the source in its prose; `table`, its tables and figures, read by us; `ours`."""
+    place: str = Field(min_length=1)
+    """Where in the source: section 4.1.2, table 7, figure 15; for a claim of ours, which part of it."""
     tests: Annotated[list[Test], Field(min_length=1)]
     """Statements that must all hold."""
     figures: list[str] = Field([])
@@ -147,10 +173,12 @@ class Claim(Section):
 
 
 class Claims(Section):
-    """All that a study's source claims, and in what it disagrees with itself."""
+    """All that a study's source claims, in what we depart from it, and in what it disagrees with itself."""
 
     claims: list[Claim]
     """The claims."""
+    departures: list[str] = Field([])
+    """What is done otherwise than in the source, and why; sentences that open the study's page."""
     discrepancies: list[str] = Field([])
     """Where the source contradicts itself, as sentences for the report."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from regrade.config.types import Count, Positive, Share, Size, Whole
+from regrade.config.types import Count, Positive, Real, Share, Size, Whole
 
 Activation = Annotated[
     Literal["linear", "relu", "tanh", "sigmoid", "elu"],
@@ -29,11 +29,31 @@ class LayerSpec(BaseModel):
 class RescaleSpec(LayerSpec):
     """Divides the inputs by a number, for example pixels by 255."""
 
-    module = "dense"
+    module = "inputs"
     trainable = False
     kind: Literal["rescale"]
     divisor: Positive
     """What the inputs are divided by."""
+
+
+class NormalizeSpec(LayerSpec):
+    """Subtracts a mean from the inputs and divides by a standard deviation."""
+
+    module = "inputs"
+    trainable = False
+    kind: Literal["normalize"]
+    mean: Real
+    """What is subtracted."""
+    deviation: Positive
+    """What the difference is divided by."""
+
+
+class GrayscaleSpec(LayerSpec):
+    """Turns red, green and blue into one channel, the luma of ITU-R 601-2; that of bytes is rounded as by Pillow."""
+
+    module = "inputs"
+    trainable = False
+    kind: Literal["grayscale"]
 
 
 class ConvolutionSpec(LayerSpec):
@@ -111,7 +131,17 @@ class DenseSpec(LayerSpec):
     """Number of outputs; `classes`: one for each class of the dataset."""
     activation: Activation = "linear"
     initial: Literal["normal"] | None = None
-    """`normal`: kernels and biases are standard normal. If absent, they are as `conventions` says."""
+    """`normal`: kernels and biases are normal with mean 0. If absent, they are as `conventions` says."""
+    deviation: Positive | None = None
+    """Standard deviation of `initial: normal`; 1 if absent."""
+    zero_bias: bool = False
+    """With `initial: normal`: biases are zero."""
+
+    @model_validator(mode="after")
+    def _only_normal_has_a_deviation(self) -> "DenseSpec":
+        if (self.deviation is not None or self.zero_bias) and self.initial != "normal":
+            raise ValueError("deviation and zero_bias belong to initial: normal; add that, or remove them")
+        return self
 
 
 class TokensSpec(LayerSpec):
@@ -177,6 +207,9 @@ class MaximumOverStepsSpec(LayerSpec):
     module = "sequence"
     trainable = False
     kind: Literal["maximum_over_steps"]
+    activation: Activation | None = None
+    """Applied to the maximum: `relu`, `tanh`, `sigmoid` or `elu`; `linear` if absent. All increase, so it is the same
+    as before the maximum, at a fraction of the cost."""
 
 
 class ImageRowsSpec(LayerSpec):
@@ -193,21 +226,36 @@ class RecurrentSpec(LayerSpec):
     module = "recurrent.layer"
     kind: Literal["recurrent"]
     cell: Literal["gru", "lstm", "rnn"]
-    """Kind of cell: `gru`, `lstm` or `rnn` (tanh)."""
+    """Kind of cell: `gru`, `lstm` or `rnn`."""
     units: Size
     """Number of units of each layer."""
     layers: Count = 1
     """Number of layers."""
     reset_after: bool = True
     """For `gru` only: the reset gate acts after the product with the state, not before."""
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] | None = None
+    """For `gru` and `lstm`: function of the gates; `hard_sigmoid` is 0.2 x + 0.5, clipped to 0 and 1 (Keras 2.0). If
+    absent, `sigmoid`."""
+    nonlinearity: Literal["tanh", "relu"] | None = None
+    """For `rnn` only: function of the cell, `tanh` or `relu`. If absent, `tanh`."""
     output: Literal["last", "states"] = "last"
     """`last`: the top layer's last state; `states`: its state at every step."""
     initial: Literal["linear"] | None = None
     """`linear`: kernels and biases are as in PyTorch's linear layers. If absent, they are as `conventions` says."""
 
+    @model_validator(mode="after")
+    def _functions_are_those_of_the_cell(self) -> "RecurrentSpec":
+        if self.cell == "rnn" and self.recurrent_activation == "hard_sigmoid":
+            raise ValueError("recurrent_activation is for the gates of gru and lstm, and rnn has none; remove it")
+        if self.cell != "rnn" and self.nonlinearity == "relu":
+            raise ValueError(f"nonlinearity is for rnn only, not for {self.cell}; remove it")
+        return self
+
 
 Layer = Annotated[
     RescaleSpec
+    | NormalizeSpec
+    | GrayscaleSpec
     | ConvolutionSpec
     | MaxPoolingSpec
     | BatchNormalizationSpec

@@ -50,6 +50,15 @@ class Settings(Section):
     """Whether the history has the norm of all gradients of a run together, after `clip_value` and before `clip_norm`,
     as a mean over the same steps as the training loss.
     """
+    batch_means: bool = False
+    """Whether evaluations of a classifier also record loss and accuracy as means over batches of `batch_size` rows, in
+    the order of the rows, of each batch's own mean; a smaller last batch counts as much as the others.
+    """
+    activation_statistics: bool = False
+    """Whether evaluations of a classifier also record the mean and the standard deviation (divided by n - 1) of each
+    convolution's output, after its activation and before any pooling: of each batch of `batch_size` rows, averaged over
+    the batches.
+    """
     batch_size: Count | None = None
     """Rows of a batch. Give either this or `batch_tokens`."""
     batch_tokens: Count | None = None
@@ -81,6 +90,9 @@ class Settings(Section):
     def _batches_have_a_size(self) -> "Settings":
         if (self.batch_size is None) == (self.batch_tokens is None):
             raise ValueError("give one of batch_size and batch_tokens")
+        for name in ("batch_means", "activation_statistics"):
+            if getattr(self, name) and self.batch_size is None:
+                raise ValueError(f"{name} is of batches of batch_size rows, but batches go by batch_tokens; remove it")
         return self
 
     @model_validator(mode="after")

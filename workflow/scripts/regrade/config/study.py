@@ -62,10 +62,23 @@ class Experiment(Section):
     """
     select: Select | None = None
     """Settings taken over from the winner of another experiment."""
+    names: dict[Name, Annotated[dict[Name, Value], Field(min_length=1)]] = Field({})
+    """Words for values of settings that vary, as in `clip_value: {clipped: 2}`. Claims, `reported.csv` and templates
+    may say the word for the value.
+    """
     at_most: dict[Name, Caps] = Field({})
     """Further caps by scale, with the keys of the scale's own `at_most` except `seeds`."""
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
-    """An accuracy; reports then say after how many epochs a run first reaches it on the evaluated rows."""
+    """An accuracy; reports then say after how many epochs a run first reaches it; 1: no row is wrong."""
+    converged_on: Literal["evaluated", "train"] = "evaluated"
+    """The accuracy that `converged_at` is about: on the `evaluated` rows, or the training accuracy (`train`)."""
+
+    def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
+        """These settings with values in place of the words for them."""
+        return {key: self._value(key, value) for key, value in settings.items()}
+
+    def _value(self, key: str, value: Value) -> Value:
+        return self.names.get(key, {}).get(value, value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_way_to_write_cells(self) -> "Experiment":
@@ -76,6 +89,12 @@ class Experiment(Section):
             raise ValueError("its cells do not all name the same settings; give each cell every setting that varies")
         return self
 
+    @model_validator(mode="after")
+    def _converged_on_has_an_accuracy(self) -> "Experiment":
+        if self.converged_on == "train" and self.converged_at is None:
+            raise ValueError("converged_on says on which rows converged_at is judged, but there is none; add it")
+        return self
+
 
 class Study(Section):
     """A report: its networks and its experiments."""
@@ -84,8 +103,8 @@ class Study(Section):
     """Title of the report."""
     source: str
     """The report that is reproduced: its title, authors, year."""
-    conventions: Literal["keras", "torch"]
-    """Whose defaults apply where the source is silent: `keras` or `torch`."""
+    conventions: Literal["keras", "tensorflow_2_3", "keras_2_0", "torch"]
+    """Whose defaults apply where the source is silent: `keras` (Keras 3), `tensorflow_2_3`, `keras_2_0` or `torch`."""
     assumptions: list[str] = Field([])
     """What had to be assumed, as sentences for the report."""
     networks: dict[Name, Annotated[list[LayerTemplate], Field(min_length=1)]]

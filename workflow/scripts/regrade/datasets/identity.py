@@ -18,7 +18,7 @@ class DataIdentity(Section):
 
     `data`: real or stand_in. `code`: digest of the modules that prepare it. `options`: the settings that decide how it
     is prepared. `files`: checksums of raw files by source/name. `reading`: the settings that decide how its prepared
-    rows are read. `word_vectors`: how they are fitted, and the digest of the code that does it.
+    rows are read. `word_vectors`: how they are fitted and on which rows, and the digest of the code that does it.
     """
 
     dataset: str
@@ -31,8 +31,10 @@ class DataIdentity(Section):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """All that is not empty, as plain values."""
-        return {name: value for name, value in self.model_dump().items() if value}
+        """All that is not empty, as plain values; of the reading, what is on: a new setting begins as off."""
+        content = self.model_dump()
+        content["reading"] = {name: value for name, value in self.reading.items() if value}
+        return {name: value for name, value in content.items() if value}
 
     @cached_property
     def prepared(self) -> "DataIdentity":

@@ -123,6 +123,15 @@ def load_texts(
         return _ragged(file, split, len(targets), folder), targets
 
 
+def trained_on(rows: int, validation_rows: int) -> slice:
+    """The rows at the front that are left to train on when so many are held out. UserError when none is left."""
+    if validation_rows >= rows:
+        raise UserError(
+            f"params.yaml: validation_rows is {validation_rows}, but there are {rows} training rows; hold out fewer"
+        )
+    return slice(rows - validation_rows)
+
+
 def load_unlabelled(folder: Path) -> Ragged | None:
     """The inputs without targets, None where there are none. UserError on damage."""
     with opened(folder) as file:

@@ -67,20 +67,6 @@ class Language(ABC):
             raise ValueError(f"no text of the language begins with {text!r}")
 
 
-def long_prefix(language: Language, length: int, rng: np.random.Generator) -> str:
-    """A beginning of a text, of this length, after which the text can still go on: what the generator does if made to.
-
-    Each symbol is drawn from `next_probabilities` without the end and without what would leave the end alone.
-    """
-    text = ""
-    while len(text) < length:
-        possible = {symbol: p for symbol, p in language.next_probabilities(text).items() if symbol != END}
-        going_on = [symbol for symbol in possible if set(language.next_probabilities(text + symbol)) != {END}]
-        weights = np.array([possible[symbol] for symbol in going_on])
-        text += going_on[rng.choice(len(going_on), p=weights / weights.sum())]
-    return text
-
-
 def binary_entropy(probability: float) -> float:
     """Entropy of a decision with two outcomes, in nats; 0 if it is certain."""
     return -sum(p * math.log(p) for p in (probability, 1 - probability) if p > 0)

@@ -23,7 +23,7 @@ class Dense(Layer):
             raise ValueError(f"{len(shape)} dimensions")
         units = context.classes if spec.units == "classes" else spec.units
         if spec.initial == "normal":
-            kernel, bias = (initialisers.normal(context, size) for size in ((inputs, units), (units,)))
+            kernel, bias = initialisers.normal_pair(context, inputs, units, spec.deviation or 1.0, spec.zero_bias)
         else:
             kernel = initialisers.kernel(context, (inputs, units), inputs, units)
             bias = initialisers.bias(context, units, inputs)
@@ -77,17 +77,3 @@ def _mask(x: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor
     in_memory = mask.as_strided((inputs,), (1,))
     torch.ge(drawn.view(torch.int16)[:inputs], dropped - LEVELS // 2, out=in_memory)
     return mask.mul_(LEVELS / (LEVELS - dropped))
-
-
-class Rescale(Layer):
-    """Division by a constant; whole numbers become float32."""
-
-    def __init__(self, spec: "layer_specs.RescaleSpec", shape: tuple[int, ...], context: Context):
-        super().__init__()
-        self.divisor, self.output_shape = spec.divisor, shape
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Any shape."""
-        # Evaluated rows are the same for all runs: one copy of them, expanded
-        same = x[:1] if x.stride(0) == 0 else x
-        return same.to(torch.get_default_dtype(), copy=True).div_(self.divisor).expand(x.shape)

@@ -1,4 +1,7 @@
-"""Initial parameters by the conventions of Keras and of PyTorch, each run's from its own random stream."""
+"""Initial parameters by the conventions of Keras (the same in all its releases) and of PyTorch.
+
+Each run's are from its own random stream.
+"""
 
 import math
 
@@ -13,13 +16,13 @@ def kernel(context: Context, shape: tuple[int, ...], fan_in: int, fan_out: int) 
     keras: uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
     torch: uniform in ±1 / sqrt(fan_in), PyTorch's default for linear and convolutional layers.
     """
-    limit = math.sqrt(6 / (fan_in + fan_out)) if context.conventions == "keras" else 1 / math.sqrt(fan_in)
+    limit = math.sqrt(6 / (fan_in + fan_out)) if context.as_keras else 1 / math.sqrt(fan_in)
     return _uniform(context, shape, limit)
 
 
 def bias(context: Context, units: int, fan_in: int) -> torch.Tensor:
     """Initial biases (runs, units). keras: zero. torch: uniform in ±1 / sqrt(fan_in)."""
-    if context.conventions == "keras":
+    if context.as_keras:
         return torch.zeros(len(context.initial), units)
     return _uniform(context, (units,), 1 / math.sqrt(fan_in))
 
@@ -27,6 +30,15 @@ def bias(context: Context, units: int, fan_in: int) -> torch.Tensor:
 def normal(context: Context, shape: tuple[int, ...]) -> torch.Tensor:
     """Parameters (runs, *shape) from the standard normal distribution."""
     return torch.stack([torch.randn(shape, generator=stream) for stream in context.initial])
+
+
+def normal_pair(
+    context: Context, inputs: int, units: int, deviation: float, zero_bias: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kernel and bias of a linear layer from normal distributions of mean 0, or the bias of zeros (`zero_bias`)."""
+    kernel = normal(context, (inputs, units)).mul_(deviation)
+    bias = torch.zeros(len(context.initial), units) if zero_bias else normal(context, (units,)).mul_(deviation)
+    return kernel, bias
 
 
 def linear_pair(context: Context, inputs: int, units: int) -> list[torch.Tensor]:
@@ -41,7 +53,7 @@ def recurrent_kernels(context: Context, inputs: int, units: int, width: int) -> 
     keras: Glorot uniform over the whole input kernel; the recurrent kernel orthogonal (Saxe et al. 2014).
     torch: both uniform in ±1 / sqrt(units).
     """
-    if context.conventions == "keras":
+    if context.as_keras:
         return kernel(context, (inputs, width), inputs, width), _orthogonal(context, units, width)
     limit = 1 / math.sqrt(units)
     return _uniform(context, (inputs, width), limit), _uniform(context, (units, width), limit)
@@ -52,7 +64,7 @@ def recurrent_bias(context: Context, units: int, width: int, forget: bool) -> to
 
     keras: zero, but one for the forget gate, the second of an LSTM's (`forget`). torch: uniform in ±1 / sqrt(units).
     """
-    if context.conventions == "torch":
+    if not context.as_keras:
         return _uniform(context, (width,), 1 / math.sqrt(units))
     bias = torch.zeros(len(context.initial), width)
     if forget:
@@ -62,7 +74,7 @@ def recurrent_bias(context: Context, units: int, width: int, forget: bool) -> to
 
 def embedding(context: Context, shape: tuple[int, int]) -> torch.Tensor:
     """Initial embeddings (runs, vocabulary, units). keras: uniform in ±0.05. torch: normal, standard deviation 1."""
-    if context.conventions == "keras":
+    if context.as_keras:
         return _uniform(context, shape, 0.05)
     return normal(context, shape)
 

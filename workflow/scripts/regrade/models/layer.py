@@ -28,6 +28,11 @@ class Context:
     word_vectors: torch.Tensor | None = None
     stackable: bool = True
 
+    @property
+    def as_keras(self) -> bool:
+        """Whether the conventions are those of a release of Keras; the others are PyTorch's."""
+        return self.conventions != "torch"
+
 
 def each_run(values: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The part of each run (*shape) of values (runs, *shape); the only run's without a copy in the backward pass."""

@@ -41,8 +41,8 @@ class Network(torch.nn.Module):
                 raise ValueError(f"the layer {spec.kind} leaves nothing of its input of shape {shape}")
             shape = layer.output_shape
             self.layers[name] = layer
-            activation = getattr(spec, "activation", "linear")
-            if activation != "linear":
+            activation = getattr(spec, "activation", None)
+            if activation not in (None, "linear"):
                 self.layers[name + ACTIVATION] = Activation(activation, shape)
         for name, layer in self.layers.items():
             self.add_module(name, layer)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # Share of the old value in the running statistics, epsilon, and what the running variance divides by: rows - this
-CONSTANTS = {"torch": (0.9, 1e-5, 1), "keras": (0.99, 1e-3, 0)}
+TORCH, KERAS = (0.9, 1e-5, 1), (0.99, 1e-3, 0)
 
 
 class BatchNormalization(Layer):
@@ -27,7 +27,7 @@ class BatchNormalization(Layer):
     def __init__(self, spec: "layer_specs.BatchNormalizationSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
         runs, channels = len(context.initial), shape[0]
-        self.keep, self.epsilon, self.correction = CONSTANTS[context.conventions]
+        self.keep, self.epsilon, self.correction = KERAS if context.as_keras else TORCH
         self.scale = torch.nn.Parameter(torch.ones(runs, channels))
         self.shift = torch.nn.Parameter(torch.zeros(runs, channels))
         self.register_buffer("mean", torch.zeros(runs, channels))

@@ -14,7 +14,7 @@ from regrade.config.study import Study
 from regrade.config.types import Value
 from regrade.datasets import prepared
 from regrade.datasets.identity import DataIdentity
-from regrade.statistics import collect
+from regrade.statistics import collect, naming
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 
 ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
@@ -60,13 +60,25 @@ class Evidence(Measurements):
         }
         return max(self.find(experiment), key=lambda cell: means[cell.name], default=None)
 
+    def _rows(self, cell: Cell, metric: str) -> list[ReportedNumber]:
+        """The lines of reported.csv that state a number for a cell."""
+        return [
+            row
+            for row in self.reported
+            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row, cell)
+        ]
+
     def stated_values(self, cell: Cell, metric: str) -> list[float]:
         """All numbers that the source states for a cell; several where it repeats a configuration."""
-        return [
-            float(row["value"].removeprefix(">="))
-            for row in self.reported
-            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row["cell"], cell.varying)
-        ]
+        return [float(row["value"].removeprefix(">=")) for row in self._rows(cell, metric)]
+
+    def other_settings(self, cell: Cell, metric: str) -> dict[str, Value]:
+        """The settings in which a trained cell is not what the source states a number for, with our values."""
+        if not len(self.of(cell)):
+            return {}
+        return {
+            key: value for row in self._rows(cell, metric) for key, value in naming.other_settings(cell, row).items()
+        }
 
     def stated(self, cell: Cell, metric: str) -> float | None:
         """The number that the source states for a cell, the mean of repetitions; None where it states none."""
@@ -153,6 +165,10 @@ def read(params: Params, study: str, every: list[Cell]) -> Evidence:
     return Evidence([cell for cell in every if cell.study == study], *collect.tables(study), study, params)
 
 
-def _names(stated: dict[str, Value], varying: dict[str, Value]) -> bool:
-    """Whether the settings that the source gives are a cell's; it may leave out what follows from the others."""
-    return bool(stated) == bool(varying) and includes(varying, stated)
+def _names(row: ReportedNumber, cell: Cell) -> bool:
+    """Whether a line of reported.csv is about the cell; it may leave out settings that follow from the others."""
+    settings = naming.of_row(row)
+    if len(settings) < len(row["cell"]):  # it is about one layer or epoch, not about the cell
+        return False
+    varying = {key: value for key, value in cell.valued(settings).items() if key in cell.varying}
+    return bool(varying) == bool(cell.varying) and includes(cell.varying, varying)

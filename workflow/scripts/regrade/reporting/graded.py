@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regrade.config.claims import ORIGINS, Origin
 from regrade.core import integrity
 from regrade.statistics import CLAIMS, GRADES, grades
 from regrade.statistics.verdicts import VERDICTS
@@ -15,12 +16,12 @@ from regrade.statistics.verdicts import VERDICTS
 class Verdicts:
     """`claims` as in claims.json, `grades` as in grades.parquet, a dict per row; both empty where nothing is graded.
 
-    `noise`: what else claims.json says: the price of peeking, repeated configurations, discrepancies.
+    `beside`: what else claims.json says: departures, the price of peeking, repeated configurations, discrepancies.
     """
 
     claims: list[dict]
     grades: list[dict]
-    noise: dict
+    beside: dict
 
     @property
     def by_verdict(self) -> dict[str, int]:
@@ -29,10 +30,25 @@ class Verdicts:
         return {verdict: counts[verdict] for verdict in VERDICTS}
 
     @property
+    def by_origin(self) -> dict[str, int]:
+        """Claims by origin, every origin named."""
+        counts = Counter(claim["origin"] for claim in self.claims)
+        return {origin: counts[origin] for origin in ORIGINS}
+
+    @property
     def by_grade(self) -> dict[str, int]:
         """Reported numbers by grade, every grade named."""
         counts = Counter(row["grade"] for row in self.grades)
         return {grade: counts[grade] for grade in grades.GRADES}
+
+    @property
+    def unjudged(self) -> int:
+        """How many of the reported numbers have a grade that says nothing of them."""
+        return sum(self.by_grade[grade] for grade in grades.UNJUDGED)
+
+    def by(self, origin: Origin) -> "Verdicts":
+        """The claims of this origin alone."""
+        return Verdicts([claim for claim in self.claims if claim["origin"] == origin], [], {})
 
     def of(self, folder: str) -> "Verdicts":
         """The claims that rest on the cell in this folder, and the grades of its numbers."""

@@ -13,7 +13,8 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
     test_accuracy_cross_fitted: the epoch is chosen on one half of the test rows and scored on the other, both ways.
     test_accuracy_last_epoch: after the last epoch.
     The first of equally good epochs counts. `peeking` is the first accuracy minus the second.
-    For split validation the names begin with validation. For a language model, see `_of_language`.
+    For split validation the names begin with validation. For a language model, see `_of_language`; for the settings
+    batch_means and activation_statistics, `_of_batches` and `_of_activations`.
     """
     if f"{split}_correct_even" not in history:
         return _of_language(history, split)
@@ -34,7 +35,31 @@ def summarise(history: pd.DataFrame, rows: int, split: str) -> dict[str, float]:
         f"{split}_loss_best": history[f"{split}_loss"].min(),
         f"{split}_loss_last_epoch": last[f"{split}_loss"],
         "train_seconds": history["seconds"].sum(),
+        **_of_batches(history, split),
+        **_of_activations(history, split),
     }
+
+
+def _of_batches(history: pd.DataFrame, split: str) -> dict[str, float]:
+    """Loss and accuracy as means over batches, best and last; none where batch_means is off."""
+    loss, accuracy = (f"{split}_{name}_batch_mean" for name in ("loss", "accuracy"))
+    if loss not in history:
+        return {}
+    return {
+        f"{accuracy}_best_epoch": history[accuracy].max(),
+        f"{accuracy}_last_epoch": history[accuracy].iloc[-1],
+        f"{loss}_best": history[loss].min(),
+        f"{loss}_last_epoch": history[loss].iloc[-1],
+    }
+
+
+def _of_activations(history: pd.DataFrame, split: str) -> dict[str, float]:
+    """Statistics of activations where the loss on `split` is lowest; none where activation_statistics is off."""
+    columns = [name for name in map(str, history.columns) if name.startswith(f"{split}_activation_")]
+    if not columns:
+        return {}
+    best = history.iloc[history[f"{split}_loss"].fillna(math.inf).to_numpy().argmin()]
+    return {f"{name}_at_lowest_loss": best[name] for name in columns}
 
 
 def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:
@@ -52,6 +77,9 @@ def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:
 
 
 def epochs_to(history: pd.DataFrame, accuracy: float, split: str) -> float:
-    """The first evaluated epoch at which the accuracy on `split` is at least this; NaN when there is none."""
+    """The first evaluated epoch at which the accuracy on `split` (test, validation, train) is at least this, else NaN.
+
+    Accuracies are counts of rows divided once, so 1.0 is met where no row is wrong, and only there.
+    """
     reached = history.loc[history[f"{split}_accuracy"] >= accuracy, "epoch"]
     return reached.iloc[0] if len(reached) else math.nan

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import HISTORY, RECORD
+from regrade.config.study import Experiment
 from regrade.core import integrity
 from regrade.core.errors import UserError
 from regrade.core.files import atomic_write, read_json, sha256, write_json
@@ -43,8 +44,8 @@ def runs(cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
             rows.append(identity)
             continue
         record, history = read(cell.folder)
-        converged_at = cell.template.experiments[cell.experiment].converged_at
-        rows += [identity | metrics for metrics in _metrics(record, history, converged_at)]
+        experiment = cell.template.experiments[cell.experiment]
+        rows += [identity | metrics for metrics in _metrics(record, history, experiment)]
         curves.append(history.assign(experiment=cell.experiment, cell=cell.name))
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(
         {"experiment": [], "cell": []}
@@ -57,7 +58,7 @@ def write(study: str, cells: Iterable[Cell]) -> None:
     # Counts, seconds, and a loss's digits beyond the seventh stay in the cells' own files: that saves two thirds
     columns = [str(name) for name in of_curves.columns]
     dropped = [name for name in columns if name == "seconds" or name.endswith(("_correct_even", "_correct_odd"))]
-    losses = {name: "float32" for name in columns if name.endswith("_loss")}
+    losses = {name: "float32" for name in columns if name.endswith(("_loss", "_loss_batch_mean"))}
     for name, table in ((RUNS, of_runs), (CURVES, of_curves.drop(columns=dropped).astype(losses))):
         # Losses hardly ever repeat: split into byte streams they take less space than in a dictionary
         unlike = [column for column in table.columns if column in losses]
@@ -84,7 +85,7 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise UserError(f"{folder / HISTORY} is damaged ({error}): delete {folder} and run again") from error
 
 
-def _metrics(record: dict[str, Any], history: pd.DataFrame, converged_at: float | None) -> Iterator[dict[str, Any]]:
+def _metrics(record: dict[str, Any], history: pd.DataFrame, experiment: Experiment) -> Iterator[dict[str, Any]]:
     by_seed = dict(iter(history.groupby("seed")))
     split = "validation" if "validation_rows" in record else "test"
     for run in record["runs"]:
@@ -94,6 +95,7 @@ def _metrics(record: dict[str, Any], history: pd.DataFrame, converged_at: float 
         }
         metrics["parameters_by_layer"] = json.dumps(run["parameters_by_layer"])
         of_run = by_seed[run["seed"]]
-        if converged_at:
-            metrics["epochs_to_converge"] = epochs_to(of_run, converged_at, split)
+        if experiment.converged_at:
+            judged = "train" if experiment.converged_on == "train" else split
+            metrics["epochs_to_converge"] = epochs_to(of_run, experiment.converged_at, judged)
         yield metrics | summarise(of_run, record[f"{split}_rows"], split)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,9 +11,11 @@ from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.config import reported
 from regrade.config.reported import ReportedNumber
+from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
 from regrade.datasets import registry
+from regrade.statistics import naming
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
@@ -40,6 +42,8 @@ class Comparison:
     prediction: tuple[float, float] | None = None
     text: str | None = None
     note: str = ""
+    # Ours of the settings that the line names, where they are not the source's: there is nothing to grade then
+    other_settings: dict[str, Value] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -57,7 +61,22 @@ def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
 def _compare(
     study: str, lines: list[ReportedNumber], row: ReportedNumber, number: int, measurements: Measurements
 ) -> Comparison:
-    cell, note = _cell(study, row, number, measurements), row["note"]
+    cell = _cell(study, row, number, measurements)
+    one = _measured(study, lines, row, number, cell, measurements)
+    if cell is None or not one.measured:
+        return one
+    return replace(one, other_settings=naming.other_settings(cell, row))
+
+
+def _measured(
+    study: str,
+    lines: list[ReportedNumber],
+    row: ReportedNumber,
+    number: int,
+    cell: Cell | None,
+    measurements: Measurements,
+) -> Comparison:
+    note = row["note"]
     value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
@@ -85,14 +104,11 @@ def _cell(study: str, row: ReportedNumber, number: int, measurements: Measuremen
     of_experiment = measurements.find(row["experiment"])
     if not of_experiment:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
-    settings = {key: value for key, value in row["cell"].items() if key not in reported.SELECTORS}
-    first = of_experiment[0]
-    if unknown := [key for key in settings if key not in first.varying and first.settings.get(key) is None]:
+    settings, first = naming.of_row(row), of_experiment[0]
+    if unknown := [key for key in settings if key not in naming.known_settings(first)]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
     varying = {key: value for key, value in settings.items() if key in first.varying}
     cells = measurements.find(row["experiment"], **varying)
-    if len(cells) > 1 and row["metric"].startswith("activation"):  # of the network that the source shows: its best
-        return best(cells, measurements, "test_accuracy_best_epoch")
     if len(cells) > 1:
         raise UserError(f"{where}: names {len(cells)} cells of {row['experiment']}; add settings to the column cell")
     return cells[0] if cells else None
@@ -122,12 +138,10 @@ def _ratio(
     """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     unit = _cell(study, first, 0, measurements)
-    ours, base = (measurements.values(one, "train_seconds") for one in (cell, unit or cell))
-    seeds = sorted(set(ours.index) & set(base.index))
     note = "ratio to the first; " + row["note"]
     row = {**row, "metric": "train_seconds_ratio"}
-    ratios = estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
-    return Comparison(row, cell, stated / float(first["value"]), estimate=ratios, note=note)
+    ratio = measurements.ratio(cell, unit or cell, "train_seconds")
+    return Comparison(row, cell, stated / float(first["value"]), estimate=ratio, note=note)
 
 
 def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
@@ -190,26 +204,11 @@ def _samples(valid: bool) -> Callable[[Measurements, Cell, ReportedNumber], Meas
     return count
 
 
-def _activation(statistic: int) -> Callable[[Measurements, Cell, ReportedNumber], Measured]:
-    """Mean (0) or standard deviation (1) of a ReLU's activations, for the one seed whose weights are kept."""
-
-    def measure(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
-        activations = measurements.once((cell.folder.as_posix(), "activations"), lambda: _activations(cell))
-        layer = f"convolution{str(row['cell']['layer']).removeprefix('relu')}"
-        return estimate([activations[layer][statistic]] if activations else []), None
-
-    return measure
-
-
-def _activations(cell: Cell) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of activations by layer; empty without a kept model."""
-    import torch
-
-    from regrade.models.inspect.activations import statistics
-    from regrade.training import trained
-
-    model = trained.load(cell)
-    return {} if model is None else statistics(model.network, torch.from_numpy(model.test()[0]))
+def _activation(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+    """Mean or standard deviation of a convolution's activations at each seed's lowest loss (activation_statistics)."""
+    layer = str(row["cell"]["layer"]).replace("relu", "convolution")
+    split = cell.configuration().settings.evaluated
+    return _plain(measurements, cell, f"{split}_{row['metric']}_{layer}_at_lowest_loss"), None
 
 
 def _layer_sizes(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
@@ -251,8 +250,8 @@ _SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = 
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,
-    "activation_mean": _activation(0),
-    "activation_std": _activation(1),
+    "activation_mean": _activation,
+    "activation_std": _activation,
     "valid_samples_of_10": _samples(valid=True),
     "invalid_samples_of_10": _samples(valid=False),
 }

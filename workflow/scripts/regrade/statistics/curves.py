@@ -1,79 +1,160 @@
 """What a learning curve says in one number: the measures that claims about curves are tested by."""
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
 
 # Single evaluations are noisy: the end of a curve, or a stretch of it, is the mean over a tenth of the evaluations
 TENTH = 10
+# By name; and what each is counted in, None for what the curve itself is counted in
+MEASURES: dict[str, Callable[..., float]] = {}
+UNITS: dict[str, str | None] = {}
 
 
+def _measure(unit: str | None = None) -> Callable[[Callable[..., float]], Callable[..., float]]:
+    """Add a function of a run's history, and of what a claim gives beside, to the measures."""
+
+    def add(function: Callable[..., float]) -> Callable[..., float]:
+        MEASURES[function.__name__], UNITS[function.__name__] = function, unit
+        return function
+
+    return add
+
+
+@_measure("epochs")
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
-    """The epoch at which the curve is lowest."""
-    return float(history["epoch"].iloc[history[of].argmin()])
+    """The epoch at which the curve is lowest; NaN where it has no values."""
+    known = history.dropna(subset=[of])
+    return float(known["epoch"].iloc[known[of].argmin()]) if len(known) else math.nan
 
 
+@_measure("epochs")
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
-    """The epoch at which the curve is highest."""
-    return float(history["epoch"].iloc[history[of].argmax()])
+    """The epoch at which the curve is highest; NaN where it has no values."""
+    known = history.dropna(subset=[of])
+    return float(known["epoch"].iloc[known[of].argmax()]) if len(known) else math.nan
 
 
+@_measure()
 def rise_after_lowest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies above the lowest mean over a tenth of the evaluations."""
     means = _moving(history[of])
-    return float(means.iloc[-1] - means.min())
+    return float(_last(means) - means.min())
 
 
+@_measure()
 def fall_after_highest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies below the highest mean over a tenth of the evaluations."""
     means = _moving(history[of])
-    return float(means.max() - means.iloc[-1])
+    return float(means.max() - _last(means))
 
 
+@_measure()
 def late_gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus that of the tenth before."""
     window = _window(history)
     return float(history[of].iloc[-window:].mean() - history[of].iloc[-2 * window : -window].mean())
 
 
+@_measure()
 def gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus the first value."""
     return float(history[of].iloc[-_window(history) :].mean() - history[of].iloc[0])
 
 
+@_measure()
 def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
     """The largest fall from one evaluation to the next, later than epoch `after`; 0 where there are none."""
     late = history.loc[history["epoch"] >= after, of]
     return float(max(-late.diff().min(), 0)) if len(late) > 1 else 0.0
 
 
+@_measure()
 def fluctuation(history: pd.DataFrame, of: str) -> float:
     """Standard deviation of the changes from one evaluation to the next."""
     return float(history[of].diff().std())
 
 
+@_measure()
 def later_fall(history: pd.DataFrame, of: str, after: float) -> float:
     """How far the lowest value later than epoch `after` lies below the lowest until then; NaN without such epochs."""
     late = history["epoch"] > after
     return float(history.loc[~late, of].min() - history.loc[late, of].min())
 
 
+@_measure()
 def lowest(history: pd.DataFrame, of: str) -> float:
     """The lowest value."""
     return float(history[of].min())
 
 
+@_measure()
+def highest(history: pd.DataFrame, of: str) -> float:
+    """The highest value."""
+    return float(history[of].max())
+
+
+@_measure()
+def value_at(history: pd.DataFrame, of: str, epoch: float) -> float:
+    """The value at this epoch; NaN where there was no evaluation."""
+    return float(history.loc[history["epoch"] == epoch, of].mean())
+
+
+@_measure()
+def mean_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """The mean of the evaluations from epoch `first` to epoch `last`; NaN where there are none."""
+    return float(_between(history, of, first, last).mean())
+
+
+@_measure()
+def lowest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """The lowest value from epoch `first` to epoch `last`; NaN where there is none."""
+    return float(_between(history, of, first, last).min())
+
+
+@_measure()
+def highest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """The highest value from epoch `first` to epoch `last`; NaN where there is none."""
+    return float(_between(history, of, first, last).max())
+
+
+@_measure()
+def deviation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """Standard deviation (n - 1) of the values from epoch `first` to epoch `last`; NaN for fewer than two."""
+    return float(_between(history, of, first, last).std())
+
+
+@_measure()
+def fluctuation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """As `fluctuation`, from epoch `first` to epoch `last`; NaN for fewer than three evaluations."""
+    return float(_between(history, of, first, last).diff().std())
+
+
+@_measure()
 def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
     """One curve minus another after the last epoch."""
     return float(history[of].iloc[-1] - history[against].iloc[-1])
 
 
+@_measure("epochs")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
     """The first epoch at which the curve is at `value` or above; where it never is, the last: a lower bound."""
     reached = history.loc[history[of] >= value, "epoch"]
     return float(reached.iloc[0] if len(reached) else history["epoch"].iloc[-1])
 
 
+@_measure("epochs")
+def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float) -> float:
+    """The last epoch at which the curve is no further than `within` from `value`; 0 where it never is.
+
+    With the accuracy of chance as `value`: how long a run stays at chance.
+    """
+    near = history.loc[(history[of] - value).abs() <= within, "epoch"]
+    return float(near.iloc[-1]) if len(near) else 0.0
+
+
+@_measure("correlation")
 def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     """Spearman's correlation of two curves over the evaluations."""
     # Imported here: it takes half a second, and hardly any study asks for it
@@ -82,24 +163,8 @@ def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     return float(stats.spearmanr(history[of], history[against]).statistic)
 
 
-MEASURES: dict[str, Callable[..., float]] = {
-    measure.__name__: measure
-    for measure in (
-        epoch_of_lowest,
-        epoch_of_highest,
-        rise_after_lowest,
-        fall_after_highest,
-        late_gain,
-        gain,
-        largest_drop,
-        fluctuation,
-        later_fall,
-        lowest,
-        last_gap,
-        epochs_until,
-        rank_correlation,
-    )
-}
+def _between(history: pd.DataFrame, of: str, first: float, last: float) -> pd.Series:
+    return history.loc[history["epoch"].between(first, last), of]
 
 
 def _window(history: pd.DataFrame) -> int:
@@ -108,3 +173,8 @@ def _window(history: pd.DataFrame) -> int:
 
 def _moving(values: pd.Series) -> pd.Series:
     return values.rolling(max(len(values) // TENTH, 1)).mean().dropna()
+
+
+def _last(means: pd.Series) -> float:
+    """The last mean; NaN where there is none, since the run diverged at once."""
+    return means.iloc[-1] if len(means) else math.nan

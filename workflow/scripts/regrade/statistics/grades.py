@@ -6,14 +6,17 @@ from collections.abc import Callable
 import pandas as pd
 
 from regrade.cells.cell import Cell
+from regrade.cells.layout import label
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 # For texts and counts, which do not vary from run to run
 SAME, DIFFERS = "same", "differs"
-TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN = "too few seeds", "not at full protocol", "not run"
-GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, TOO_FEW_SEEDS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+TOO_FEW_SEEDS, OTHER_SETTINGS = "too few seeds", "other settings"
+NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
+UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, *UNJUDGED)
 COLUMNS = (
     *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "mean", "seeds"),
     *("low", "high", "predicted_low", "predicted_high", "grade", "note"),
@@ -40,7 +43,7 @@ def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict[str, object]:
         "reported": ("≥ " if one.at_least else "") + _text(one.stated),
         "mean": one.text,
         "seeds": 0,
-        "note": one.note,
+        "note": "; ".join(filter(None, (_ours(one), one.note))),
     }
     if one.cell and one.measured and one.estimate:
         low, high = _possible(one, one.estimate.interval())
@@ -54,11 +57,18 @@ def _text(stated: float | str) -> str:
     return stated if isinstance(stated, str) else f"{stated:.6g}"
 
 
+def _ours(one: Comparison) -> str:
+    """The settings in which our cell is not the reported one."""
+    return f"ours has {label(one.other_settings)}" if one.other_settings else ""
+
+
 def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
     if one.cell is None or not one.measured:
         return NOT_RUN
     if reduced(one.cell):
         return NOT_AT_FULL_PROTOCOL
+    if one.other_settings:
+        return OTHER_SETTINGS
     if one.estimate is None or isinstance(one.stated, str):
         return SAME if one.text == one.stated else DIFFERS
     if "parameters" in one.row["metric"]:

@@ -31,6 +31,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     at_less = functools.partial(reduced, params)
     judged = verdicts.judge(study, measurements, compared, at_less)
     numbers = grades.table(compared, at_less)
+    stated = claims.read(study)
     peeking = repeatability.peeking(measurements.runs)
     return Grading(
         numbers,
@@ -51,7 +52,8 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
                 }
                 for one in repeatability.repeated(compared, measurements)
             ],
-            "discrepancies": claims.read(study).discrepancies,
+            "departures": stated.departures,
+            "discrepancies": stated.discrepancies,
         },
     )
 
@@ -69,6 +71,8 @@ def _claim(one: Judged) -> dict[str, object]:
     return {
         "id": one.claim.id,
         "claim": one.claim.claim,
+        "origin": one.claim.origin,
+        "place": one.claim.place,
         "kind": ", ".join(dict.fromkeys(test.kind for test in one.claim.tests)),
         "verdict": one.verdict,
         "p": one.p,

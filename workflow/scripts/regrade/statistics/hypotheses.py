@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
@@ -10,12 +10,15 @@ import numpy as np
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.config import reported
 from regrade.config.claims import (
+    SELECTED,
     Best,
     Claim,
     Compare,
     Equivalent,
     Order,
+    Ratio,
     Reference,
     Stated,
     Test,
@@ -25,9 +28,11 @@ from regrade.config.claims import (
 )
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
+from regrade.statistics import naming
 from regrade.statistics.comparison import Comparison, best
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.measurements import Measurements
+from regrade.statistics.measurements import Measurements, includes
+from regrade.statistics.units import unit
 
 # Equal values of fewer seeds say nothing about the spread
 LEAST_SEEDS = 3
@@ -108,11 +113,9 @@ class Hypotheses:
         tests = self.claim.tests
         return [part for test in tests for each in self.combinations(test) for part in self._parts(test, each)]
 
-    @staticmethod
-    def combinations(test: Test) -> Iterator[dict[str, Value]]:
+    def combinations(self, test: Test) -> Iterator[dict[str, Value]]:
         """Every combination of the values in `each`: the test is made once for each."""
-        for values in itertools.product(*test.each.values()):
-            yield dict(zip(test.each, values, strict=True))
+        return naming.combinations(test, self.measurements.find(test.experiment))
 
     @singledispatchmethod
     def _parts(self, test: Test, each: dict[str, Value]) -> list[Statement]:
@@ -124,6 +127,15 @@ class Hypotheses:
         return [
             self._difference(test, test.cell | each, test.than | each, *bounds.get(test.kind, (-math.inf, test.margin)))
         ]
+
+    @_parts.register
+    def _(self, test: Ratio, each: dict[str, Value]) -> list[Statement]:
+        first, second = self._one(test, test.cell | each), self._one(test, test.than | each)
+        if first is None or second is None:
+            return [self._missing(test, (test.than if first else test.cell) | each)]
+        ratio = self.measurements.ratio(first, second, test.metric)
+        text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
+        return [_statement(text, "×", [first, second], ratio, *_bounds(test))]
 
     @_parts.register
     def _(self, test: Order, each: dict[str, Value]) -> list[Statement]:
@@ -166,10 +178,8 @@ class Hypotheses:
 
     @_parts.register
     def _(self, test: Threshold, each: dict[str, Value]) -> list[Statement]:
-        low = -math.inf if test.at_least is None else test.at_least
-        high = math.inf if test.at_most is None else test.at_most
         return [
-            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], low, high)
+            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], *_bounds(test))
             for cell in self.several(test, test.cells | each)
         ] or [self._missing(test, test.cells | each)]
 
@@ -191,7 +201,8 @@ class Hypotheses:
                 selectors = {key: one.row["cell"][key] for key in NAMED_SELECTORS if key in one.row["cell"]}
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
                 low, high = one.stated - test.margin, one.stated + test.margin
-                parts.append(_statement(text, _unit(test), [one.cell], one.estimate, low, high))
+                estimate = None if one.other_settings else one.estimate
+                parts.append(_statement(text, unit(test.metric), [one.cell], estimate, low, high))
         return parts or [self._missing(test, test.cells | each)]
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
@@ -208,10 +219,10 @@ class Hypotheses:
         cells = [cell for cell, _ in weights]
         trained = all(len(self.measurements.values(cell, test.metric)) for cell in cells)
         estimate = self.measurements.contrast(weights, test.metric) if trained else None
-        return _statement(text, _unit(test), cells, estimate, low, high)
+        return _statement(text, unit(test.metric), cells, estimate, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
-        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
+        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", unit(test.metric), [])
 
     def _number(self, cell: Cell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
@@ -224,6 +235,8 @@ class Hypotheses:
         cells = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
         if not cells:
             return None
+        if reference.get("winner") == SELECTED:
+            return self._selected(test, cells)
         if reference.get("winner"):
             return best(
                 cells, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
@@ -231,6 +244,16 @@ class Hypotheses:
         if len(cells) > 1:
             raise UserError(f"{self._where}: {label(reference)} names {len(cells)} cells; add settings")
         return cells[0]
+
+    def _selected(self, test: Test, candidates: list[Cell]) -> Cell | None:
+        """The cell among the candidates whose settings the test's experiment took over."""
+        select = candidates[0].template.experiments[test.experiment].select
+        if select is None:
+            raise UserError(f"{self._where}: {test.experiment} selects nothing; say winner: true")
+        if select.winner == "measured":
+            return best(candidates, self.measurements, select.by)
+        settings = candidates[0].valued(reported.winner(self.study, select.source, select.by))
+        return next((cell for cell in candidates if includes(cell.varying, settings)), None)
 
     def several(
         self,
@@ -240,7 +263,7 @@ class Hypotheses:
         at_most: dict[str, float] | None = None,
     ) -> list[Cell]:
         """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
-        settings = {key: value for key, value in reference.items() if key != "experiment"}
+        settings = naming.settings(reference)
         experiment = str(reference.get("experiment", test.experiment))
         of_experiment = self.measurements.find(experiment)
         if not of_experiment:
@@ -254,6 +277,11 @@ class Hypotheses:
             if all(self._number(cell, key) >= bound for key, bound in (at_least or {}).items())
             and all(self._number(cell, key) <= bound for key, bound in (at_most or {}).items())
         ]
+
+
+def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
+    low = -math.inf if test.at_least is None else test.at_least
+    return low, math.inf if test.at_most is None else test.at_most
 
 
 def _statement(
@@ -279,16 +307,3 @@ def _name(test: Test) -> str:
         return metric.replace("_", " ")
     rest = [f"{key} {value}" for key, value in metric.items() if key not in ("measure", "of")]
     return " ".join([f"{metric['measure']} of {metric.get('of', '')}".replace("_", " ").strip(), *rest])
-
-
-def _unit(test: Test) -> str:
-    """What the metric is counted in."""
-    name = test.metric if isinstance(test.metric, str) else f"{test.metric['measure']} {test.metric.get('of', '')}"
-    units: dict[str, Callable[[str], bool]] = {
-        "epochs": lambda text: "epoch_of" in text or text in ("best_epoch", "epochs_to_converge"),
-        "correlation": lambda text: "correlation" in text,
-        "seconds": lambda text: "seconds" in text,
-        "nats": lambda text: "loss" in text,
-        "share": lambda text: "accuracy" in text or "valid" in text,
-    }
-    return next((unit for unit, fits in units.items() if fits(name)), "")

@@ -22,6 +22,9 @@ FINISHED = ("done", "diverged")
 # The column of predictions.parquet that an accuracy is the mean of
 _PREDICTED = {"best_epoch": "best", "cross_fitted": "cross_fitted", "last_epoch": "last"}
 
+# A weighted sum that is smaller, relative to its terms, is 0
+ROUNDING = 1e-14
+
 # A metric: a column of the collected runs, or a measure of a curve with its arguments
 Metric = str | dict[str, Value]
 T = TypeVar("T")
@@ -36,8 +39,15 @@ class Measurements:
     curves: pd.DataFrame
 
     def find(self, experiment: str, **settings: Value) -> list[Cell]:
-        """The cells of an experiment whose varying settings include these; none where params.yaml asks for none."""
-        return [cell for cell in self.cells if cell.experiment == experiment and includes(cell.varying, settings)]
+        """The cells of an experiment whose varying settings include these; none where params.yaml asks for none.
+
+        A setting may have a word in place of its value, if the experiment has names for values.
+        """
+        return [
+            cell
+            for cell in self.cells
+            if cell.experiment == experiment and includes(cell.varying, cell.valued(settings))
+        ]
 
     @cached_property
     def _runs(self) -> dict[str, pd.DataFrame]:
@@ -105,10 +115,10 @@ class Measurements:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
         values = [self.values(cell, metric) for cell, _ in weights]
         seeds = sorted(set.intersection(*(set(one.index) for one in values)))
-        total = sum(
-            (weight * one.loc[seeds].to_numpy() for (_, weight), one in zip(weights, values, strict=True)),
-            np.zeros(len(seeds)),
-        )
+        terms = np.array([weight * one.loc[seeds].to_numpy() for (_, weight), one in zip(weights, values, strict=True)])
+        total = terms.sum(axis=0)
+        # Equal values, weighted, may leave a rounding error: no effect, however well the seeds agree on it
+        total[np.abs(total) <= ROUNDING * np.abs(terms).sum(axis=0)] = 0
         samples: list[tuple[Correct, NDArray[np.float64]]] = []
         for cell, weight in weights:
             correct = self.correct(cell, metric) if len(seeds) else None
@@ -121,6 +131,15 @@ class Measurements:
             else:
                 samples[at] = (samples[at][0], samples[at][1] + weighted)
         return estimate(total, [sample for _, sample in samples])
+
+    def ratio(self, first: Cell, second: Cell, metric: Metric) -> Estimate:
+        """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.
+
+        Test rows are not counted as a sample, so it is not for accuracies.
+        """
+        ours, base = self.values(first, metric), self.values(second, metric)
+        seeds = sorted(set(ours.index) & set(base.index[base != 0]))
+        return estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A value that a setting may have, but that no cell has at present, is not a mista
 """
 
 import inspect
-import itertools
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Annotated, get_args
@@ -16,7 +15,7 @@ from regrade.cells.cell import Cell
 from regrade.cells.expansion import references
 from regrade.cells.layout import label
 from regrade.config import claims, layer_specs, reported
-from regrade.config.claims import Best, Compare, Equivalent, Order, Reference, Stated, Test, Trend
+from regrade.config.claims import SELECTED, Best, Compare, Equivalent, Order, Ratio, Reference, Stated, Test, Trend
 from regrade.config.messages import first_mistake, hint
 from regrade.config.params import Params
 from regrade.config.reported import ReportedNumber
@@ -24,7 +23,8 @@ from regrade.config.settings import Settings
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.datasets import registry
-from regrade.statistics import accuracy, curves
+from regrade.statistics import accuracy, curves, naming
+from regrade.statistics.measurements import includes
 
 # Columns of a history beside those of the evaluated split, and those of a language model
 TRAINED = ("epoch", "train_loss", "train_accuracy", "seconds")
@@ -113,18 +113,24 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
             )
     else:
         names.metric(own, test.metric)
-    for single, reference in _named(test):
+    if isinstance(test, Ratio) and "accuracy" in _of(test.metric):
+        raise names.wrong("ratio is for what test rows have no part in, as seconds and epochs; compare by greater")
+    of_experiment = names.cells(test.experiment)
+    for key, values in test.each.items():
+        if values == "all":
+            _check_varies(names, of_experiment, key)
+    for single, reference in _named(test, of_experiment):
         every = names.cells(reference.get("experiment", test.experiment))
-        if not isinstance(winner := reference.get("winner", False), bool):
-            raise names.wrong(f"winner: {winner!r} is neither true nor false")
+        winner = reference.get("winner", False)
+        _check_winner(names, own, every[0].experiment, winner)
         if not isinstance(test, Stated):
             names.metric(every[0], test.metric)
-        settings = _settings(reference)
-        for key, value in settings.items():
+        settings = naming.settings(reference)
+        for key, value in every[0].valued(settings).items():
             _check_varies(names, every, key)
             names.value(every[0], key, value)
         if single and not winner:
-            count = sum(settings.items() <= cell.varying.items() for cell in every)
+            count = sum(includes(cell.varying, cell.valued(settings)) for cell in every)
             if count > 1:
                 raise names.wrong(f"{label(settings)} names {count} cells of {every[0].experiment}; add settings")
     for bounds in ("at_least", "at_most"):
@@ -138,12 +144,27 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
                 raise names.wrong(f"over: {key} is not always positive, so it has no logarithm; say scale: linear")
 
 
-def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
+def _of(metric: str | dict[str, Value]) -> str:
+    """The name of the number, or of the curve that is measured; the epoch of something is no such something."""
+    if isinstance(metric, str):
+        return metric
+    return "" if "epoch" in str(metric["measure"]) else str(metric.get("of"))
+
+
+def _check_winner(names: _Names, own: Cell, experiment: str, winner: Value) -> None:
+    if winner != SELECTED and not isinstance(winner, bool):
+        raise names.wrong(f"winner: {winner!r} is none of true, false and {SELECTED}")
+    select = own.template.experiments[own.experiment].select
+    if winner == SELECTED and (select is None or select.source != experiment):
+        raise names.wrong(f"winner: {own.experiment} selects nothing from {experiment}; say true or correct experiment")
+
+
+def _named(test: Test, cells: list[Cell]) -> Iterator[tuple[bool, Reference]]:
     """What a test refers to, for all values of `each`, and whether that must be a single cell."""
     singles: list[Reference] = []
     groups: list[Reference] = []
     match test:
-        case Compare():
+        case Compare() | Ratio():
             singles = [test.cell, test.than]
         case Order():
             singles = test.cells
@@ -153,16 +174,11 @@ def _named(test: Test) -> Iterator[tuple[bool, Reference]]:
             singles, groups = [one for one in (test.cell, test.than) if one is not None], [test.cells]
         case _:
             groups = [test.cells]
-    for values in itertools.product(*test.each.values()):
-        each = dict(zip(test.each, values, strict=True))
+    for each in naming.combinations(test, cells):
         for reference in singles:
             yield True, reference | each
         for reference in groups:
             yield False, reference | each
-
-
-def _settings(reference: Reference) -> Reference:
-    return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
 
 
 def _check_varies(names: _Names, every: list[Cell], key: str) -> None:
@@ -187,17 +203,14 @@ class _Line(_Names):
         """UserError for a line that cannot name a cell, or whose cell has no such number."""
         every, metric = self.cells(row["experiment"]), row["metric"]
         cell = every[0]
-        for key, value in row["cell"].items():
-            if key in reported.SELECTORS:
-                continue
-            if key not in cell.varying and cell.settings.get(key) is None:
-                raise self.wrong(
-                    f"{cell.experiment} has no setting {key!r}{hint(key, cell.settings)}; correct the column cell"
-                )
+        settings, known = cell.valued(naming.of_row(row)), naming.known_settings(cell)
+        for key, value in settings.items():
+            if key not in known:
+                raise self.wrong(f"{cell.experiment} has no setting {key!r}{hint(key, known)}; correct the column cell")
             self.value(cell, key, value)
-        varying = {key: value for key, value in row["cell"].items() if key in cell.varying}
-        count = sum(varying.items() <= one.varying.items() for one in every)
-        if count > 1 and not metric.startswith("activation"):
+        varying = {key: value for key, value in settings.items() if key in cell.varying}
+        count = sum(includes(one.varying, varying) for one in every)
+        if count > 1:
             raise self.wrong(f"names {count} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
@@ -226,6 +239,8 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
         place = str(selectors.get("layer", "")).removeprefix("relu")
         if not place.isdigit() or not 1 <= int(place) <= kinds.count("convolution"):
             return "say of which convolution, as in layer=relu1 in the column cell"
+        if not settings.activation_statistics:
+            return f"{cell.experiment} records none; set activation_statistics: true in params.yaml"
     if metric == "trainable_parameters" and "layer" in selectors:
         layer = str(selectors["layer"])
         if reported.LAYERS.get(layer, layer) not in _LAYERS:
@@ -236,9 +251,18 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
 def _history(cell: Cell, split: str) -> tuple[str, ...]:
     """The columns of the cell's histories, if it evaluated this split."""
     norm = ("gradient_norm",) if cell.settings.get("gradient_norm") else ()
+    means = ("loss_batch_mean", "accuracy_batch_mean") if cell.settings.get("batch_means") else ()
     if registry.task(cell.data.dataset) == "language":
         return *TRAINED, *norm, f"{split}_loss", f"{split}_accuracy", *WRITTEN
-    return *TRAINED, *norm, *(f"{split}_{name}" for name in EVALUATED)
+    return *TRAINED, *norm, *(f"{split}_{name}" for name in (*EVALUATED, *means, *_activations(cell)))
+
+
+def _activations(cell: Cell) -> tuple[str, ...]:
+    """The numbers of activations in the cell's histories."""
+    if not cell.settings.get("activation_statistics"):
+        return ()
+    convolutions = sum(layer.kind == "convolution" for layer in cell.configuration().network)
+    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in ("mean", "std"))
 
 
 def _metrics(cell: Cell, split: str) -> frozenset[str]:

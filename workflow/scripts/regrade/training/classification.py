@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from regrade.training import batches
+from regrade.training.batch_means import batch_mean, mean_and_deviation, mean_over
 from regrade.training.losses import classes, losses
 from regrade.training.state import RunState
 from regrade.training.trainer import Trainer
@@ -29,8 +30,10 @@ class ClassificationTrainer(Trainer):
         if data.evaluation_lengths is not None and self.settings.batch_tokens is not None:
             self.evaluated = batches.similar(data.evaluation_lengths, self.settings.batch_tokens)
         else:
-            starts = range(0, rows, EVALUATION_ROWS)
-            self.evaluated = [(slice(start, start + EVALUATION_ROWS), None) for start in starts]
+            size = EVALUATION_ROWS
+            if self.settings.activation_statistics and self.settings.batch_size is not None:
+                size = self.settings.batch_size
+            self.evaluated = [(slice(start, start + size), None) for start in range(0, rows, size)]
 
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
         """The training rows in fresh order, or new ones."""
@@ -46,15 +49,21 @@ class ClassificationTrainer(Trainer):
         return batches.shuffled(data.train_inputs, data.train_targets, shuffles, settings.batch_size, pieces)
 
     def evaluate(self) -> dict[str, torch.Tensor]:
-        """Loss, accuracy, correct even and odd rows, F1 where there are two classes. Keeps the best predictions."""
+        """Loss, accuracy, correct even and odd rows, F1 where there are two classes, and what settings ask for.
+
+        Keeps the best predictions.
+        """
         inputs, targets = self.data.evaluation_inputs, self.data.evaluation_targets
         rows, runs, split = len(targets), len(self.states), self.settings.evaluated
         loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
         predicted = torch.empty_like(self.predictions[0])
+        losses_of_rows: list[torch.Tensor] = []
+        activations: list[dict[str, torch.Tensor]] = []
         for chosen, width in self.evaluated:
             x = inputs[chosen] if width is None else inputs[chosen, :width]
-            outputs = self.learner.outputs(x.expand(runs, *x.shape))
-            loss += losses(outputs, targets[chosen].expand(runs, -1), self.settings.loss).sum(1)
+            outputs = self._outputs(x.expand(runs, *x.shape), activations)
+            losses_of_rows.append(losses(outputs, targets[chosen].expand(runs, -1), self.settings.loss))
+            loss += losses_of_rows[-1].sum(1)
             predicted[:, chosen] = classes(outputs)
         correct = predicted == targets
         counts = torch.stack([correct.sum(1), (correct & self.even).sum(1), (correct & ~self.even).sum(1)])
@@ -68,7 +77,21 @@ class ClassificationTrainer(Trainer):
             positives = (predicted == 1).sum(1) + (targets == 1).sum()
             numbers["f1"] = 2 * (correct & (targets == 1)).sum(1) / positives.clamp(min=1)
         numbers |= {"correct_even": counts[1], "correct_odd": counts[2]}
+        if self.settings.batch_means and self.settings.batch_size is not None:
+            of_rows = {"loss": torch.cat(losses_of_rows, dim=1), "accuracy": correct}
+            size = self.settings.batch_size
+            numbers |= {f"{name}_batch_mean": batch_mean(values, size) for name, values in of_rows.items()}
+        numbers |= _activation_statistics(activations)
         return {f"{split}_{name}": values for name, values in numbers.items()}
+
+    def _outputs(self, inputs: torch.Tensor, activations: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        """The network's outputs; where asked for, the statistics of its convolutions (2, runs) go to `activations`."""
+        if not self.settings.activation_statistics:
+            return self.learner.outputs(inputs)
+        layers = self.learner.layer_outputs(inputs)
+        convolutions = [name for name in layers if name.startswith("convolution")]
+        activations.append({name: mean_and_deviation(layers[name]) for name in convolutions})
+        return list(layers.values())[-1]
 
     def kept(self, run: int) -> dict[str, torch.Tensor]:
         """The predictions."""
@@ -87,3 +110,12 @@ class ClassificationTrainer(Trainer):
             max(odd for _, odd in halves),
         ]
         self.most_correct[:, run] = torch.tensor(most)
+
+
+def _activation_statistics(of_batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Mean and standard deviation of each convolution, (runs,) each, means over the batches; none without batches."""
+    numbers: dict[str, torch.Tensor] = {}
+    for name in of_batches[0] if of_batches else ():
+        mean, deviation = mean_over([batch[name] for batch in of_batches])
+        numbers |= {f"activation_mean_{name}": mean, f"activation_std_{name}": deviation}
+    return numbers

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from regrade.datasets.text.reading import END, FIRST_WORD, START
-from regrade.languages.language import long_prefix
+from regrade.languages.prompts import long_prefix, prompts
 from regrade.training import batches
 from regrade.training.losses import classes, losses
 from regrade.training.sampling import continued
@@ -17,16 +17,18 @@ from regrade.training.trainer import Trainer
 class LanguageTrainer(Trainer):
     """One run of a language model; its batches are of texts of equal length, so runs cannot be stacked."""
 
-    PURPOSES = (*Trainer.PURPOSES, "prompts", "samples")
+    PURPOSES = (*Trainer.PURPOSES, "samples")
 
     def begin(self) -> None:
-        """The batches of evaluation, and the prompts that are longer than any training text.
+        """The batches of evaluation, and the prompts: the same in all epochs, and the short ones in all runs.
 
         ValueError for a network that cannot write texts token by token.
         """
         for layer in self.configuration.network:
             if layer.kind == "recurrent" and layer.cell != "lstm":
                 raise ValueError(f"texts are continued by an LSTM only, not by {layer.cell}")
+            if layer.kind == "recurrent" and layer.recurrent_activation == "hard_sigmoid":
+                raise ValueError("texts are continued by an LSTM with the usual sigmoid only")
         data, tokens = self.data, self.settings.batch_tokens
         # Texts of a formal language are always read whole
         assert data.language and tokens and data.train_lengths is not None and data.evaluation_lengths is not None
@@ -37,6 +39,7 @@ class LanguageTrainer(Trainer):
         self.asked = self.configuration.data.reading
         longest = int(self.train_lengths.max())
         random = np.random.default_rng([self.states[0].seed, longest])
+        self.prompts = self._prompts()
         self.long_prompts = [long_prefix(self.language, longest, random) for _ in range(self.asked["long_prompts"])]
 
     def epoch(self, pieces: int) -> Iterator[Iterator[batches.Block]]:
@@ -58,9 +61,8 @@ class LanguageTrainer(Trainer):
             count += targets.numel()
         split = self.settings.evaluated
         numbers = {f"{split}_loss": loss / count, f"{split}_accuracy": correct / count}
-        prompts = [prompt for prompt in self._prompts() for _ in range(self.asked["samples"])]
         for kind, given in (
-            ("prompted", prompts),
+            ("prompted", [prompt for prompt in self.prompts for _ in range(self.asked["samples"])]),
             ("free", [""] * self.asked["free_samples"]),
             ("long", self.long_prompts),
         ):
@@ -68,14 +70,16 @@ class LanguageTrainer(Trainer):
         return {name: value.reshape(1).cpu() for name, value in numbers.items()}
 
     def _prompts(self) -> list[str]:
-        """Training texts cut at a random place, at least one symbol long."""
-        (stream,) = self.streams["prompts"]
-        prompts = []
-        for row in torch.randint(len(self.train_lengths), (self.asked["prompts"],), generator=stream).tolist():
-            symbols = self.data.train_inputs[row, 1 : int(self.train_lengths[row]) - 1].tolist()
-            cut = int(torch.randint(1, len(symbols) + 1, (), generator=stream))
-            prompts.append("".join(self.symbols[token] for token in symbols[:cut]))
-        return prompts
+        """Beginnings of training texts, drawn by the seed that drew the texts."""
+        asked, random = self.asked, np.random.default_rng(self.configuration.data.options["draw_seed"])
+        rows, lengths = self.data.train_inputs.cpu().numpy(), self.train_lengths.tolist()
+        texts = [
+            "".join(self.symbols[token] for token in row[1 : length - 1].tolist())
+            for row, length in zip(rows, lengths, strict=True)
+        ]
+        return prompts(
+            self.language, texts, asked["prompts"], asked["shortest_prompt"], asked["longest_prompt"], random
+        )
 
     def _valid_share(self, kind: str, prompts: list[str]) -> float:
         """Continue the prompts and keep the texts with their verdicts; the share that is valid."""

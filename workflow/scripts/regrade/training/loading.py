@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -42,6 +43,21 @@ class Rows:
         return inputs.to(where), torch.from_numpy(self.targets).to(where), lengths
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Texts of a split, not read yet: their words' ranks, and targets."""
+
+    ranks: Ragged
+    targets: np.ndarray
+
+    def part(self, rows: slice) -> "Texts":
+        """Some of the texts."""
+        return Texts(self.ranks[rows], self.targets[rows])
+
+
+Split = TypeVar("Split", Rows, Texts)
+
+
 def load(configuration: Configuration, where: torch.device) -> Data:
     """The rows that a configuration uses, on the device. UserError when there are fewer."""
     settings, identity = configuration.settings, configuration.data
@@ -56,16 +72,12 @@ def load(configuration: Configuration, where: torch.device) -> Data:
     if not held:
         read["test"] = (settings.test_rows, settings.test_rows_cap)
     if identity.reading:
-        texts = {split: prepared.load_texts(identity.folder, split, *rows) for split, rows in read.items()}
+        texts = {split: Texts(*prepared.load_texts(identity.folder, split, *rows)) for split, rows in read.items()}
         how = Reading(**{key: identity.reading[key] for key in Reading.model_fields})
-        splits, size = _tokens(texts, how, size)
+        train, evaluated, size = _tokens(*_train_and_evaluated(texts, held), how, size)
     else:
-        splits = {split: Rows(*prepared.load(identity.folder, split, *rows)) for split, rows in read.items()}
-    if held:
-        train, evaluated = _held_out(splits["train"], held)
-    else:
-        evaluated = splits["test"]
-        train = evaluated.part(slice(0)) if draw else splits["train"]
+        numbers = {split: Rows(*prepared.load(identity.folder, split, *rows)) for split, rows in read.items()}
+        train, evaluated = _train_and_evaluated(numbers, held)
     # A CPU's convolutions want the channels last; for anything else they would have to be reordered
     convolved = any(layer.kind == "convolution" for layer in configuration.network)
     order = torch.channels_last if convolved else torch.contiguous_format
@@ -85,33 +97,36 @@ def _drawing(identity: DataIdentity) -> Callable[[int, torch.Generator], Block] 
     return lambda rows, generator: draw(rows, length, generator)
 
 
-def _held_out(train: Rows, rows: int) -> tuple[Rows, Rows]:
-    """All but the last rows, and these."""
-    if rows >= len(train.targets):
-        raise UserError(
-            f"params.yaml: validation_rows is {rows}, but there are {len(train.targets)} training rows; hold out fewer"
-        )
-    return train.part(slice(-rows)), train.part(slice(-rows, None))
+def _train_and_evaluated(splits: dict[str, Split], held: int) -> tuple[Split, Split]:
+    """What is trained and what is evaluated on: where rows are held out, the last of the training split are these."""
+    if held:
+        train = splits["train"]
+        kept = prepared.trained_on(len(train.targets), held)
+        return train.part(kept), train.part(slice(kept.stop, None))
+    evaluated = splits["test"]
+    return splits.get("train") or evaluated.part(slice(0)), evaluated
 
 
-def _tokens(splits: dict[str, tuple[Ragged, np.ndarray]], how: Reading, words: int) -> tuple[dict[str, Rows], int]:
-    """Rows of ids from word ranks and targets, by split, and how many ids there are.
+def _tokens(train: Texts, evaluated: Texts, how: Reading, words: int) -> tuple[Rows, Rows, int]:
+    """Rows of ids from word ranks, and how many ids there are.
 
-    Rows are padded in front to one length, or at the end and with their lengths where whole texts are read.
+    Rows are padded in front to one length, or at the end and with their lengths where whole texts are read. The
+    training texts alone decide which sequences of words are tokens.
     """
-    texts = {split: reading.last(reading.ids(ranks, how), how.max_length) for split, (ranks, _) in splits.items()}
+    splits = (train, evaluated)
+    texts = [reading.last(reading.ids(split.ranks, how), how.max_length) for split in splits]
     size, longest = reading.vocabulary_size(how, words), how.max_length
     if how.ngrams > 1:
-        ngrams = Ngrams(texts["train"], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
-        texts, size = {split: ngrams.appended(text) for split, text in texts.items()}, size + ngrams.size
-        longest = max(int(text.lengths.max()) for text in texts.values())
-    rows = {}
-    for split, (_, targets) in splits.items():
+        ngrams = Ngrams(texts[0], how.ngrams, how.ngram_min_count, reading.FIRST_WORD, size)
+        texts, size = [ngrams.appended(text) for text in texts], size + ngrams.size
+        longest = max(int(text.lengths.max()) for text in texts)
+    rows = []
+    for text, split in zip(texts, splits, strict=True):
         if longest is None:
-            rows[split] = Rows(reading.filled(texts[split]), targets, texts[split].lengths)
+            rows.append(Rows(reading.filled(text), split.targets, text.lengths))
         else:
-            rows[split] = Rows(reading.padded(texts[split], longest), targets)
-    return rows, size
+            rows.append(Rows(reading.padded(text, longest), split.targets))
+    return rows[0], rows[1], size
 
 
 def _word_vectors(identity: DataIdentity, ids: int) -> torch.Tensor | None:

@@ -1,8 +1,9 @@
-"""Optimizers by the conventions of Keras and of PyTorch. All act element by element, so stacked runs do not meet.
+"""Optimizers by the conventions of three releases of Keras and of PyTorch.
 
-They are not PyTorch's classes: to make one of those imports PyTorch's compiler, which takes a second of every job. What
-they are made of is private to PyTorch. On one CPU core, against public operations tensor by tensor, its foreach
-functions take 1.3 to 4 times less time for a step of a small network, and the fused Adam 12 to 33 times less.
+All act element by element, so stacked runs do not meet. They are not PyTorch's classes: to make one of those imports
+PyTorch's compiler, which takes a second of every job. What they are made of is private to PyTorch. On one CPU core,
+against public operations tensor by tensor, its foreach functions take 1.3 to 4 times less time for a step of a small
+network, and the fused Adam 12 to 33 times less.
 """
 
 from abc import ABC, abstractmethod
@@ -85,7 +86,7 @@ class Sgd(Blockwise):
 
 
 class RmsProp(Blockwise):
-    """RMSprop (Hinton 2012); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
+    """RMSprop (Hinton 2012); epsilon under the root, as in Keras 3, or beside it, as in all others."""
 
     def __init__(
         self, parameters: Iterable[torch.nn.Parameter], lr: float, rho: float, epsilon: float, under_root: bool
@@ -102,7 +103,7 @@ class RmsProp(Blockwise):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015); epsilon beside the root, which is the corrected one in PyTorch, not in Keras 3.
+    """Adam (Kingma and Ba 2015); epsilon beside the root, which is the corrected one in PyTorch, not in Keras.
 
     By PyTorch's fused kernel, one pass over everything. It gets each run's part of a parameter by itself, since it
     rounds an element by its position.
@@ -163,7 +164,7 @@ def _runs(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
 
 
 class Adagrad(Blockwise):
-    """Adagrad (Duchi et al. 2011); epsilon under the root, as in Keras 3, or beside it, as in PyTorch."""
+    """Adagrad (Duchi et al. 2011); epsilon under the root, as in Keras 3, or beside it, as in all others."""
 
     def __init__(
         self, parameters: Iterable[torch.nn.Parameter], lr: float, start: float, epsilon: float, under_root: bool
@@ -189,23 +190,35 @@ def _roots(squares: Tensors, epsilon: float, under_root: bool) -> tuple[torch.Te
     return roots
 
 
+# The defaults of each. keras: Keras 3. tensorflow_2_3: tf.keras of TensorFlow 2.3, whose RMSprop has epsilon beside the
+# root as long as it has no momentum. keras_2_0: Keras 2.0.8
+CONSTANTS = {
+    "rmsprop": {
+        "keras": {"rho": 0.9, "epsilon": 1e-7, "under_root": True},
+        "tensorflow_2_3": {"rho": 0.9, "epsilon": 1e-7, "under_root": False},
+        "keras_2_0": {"rho": 0.9, "epsilon": 1e-8, "under_root": False},
+        "torch": {"rho": 0.99, "epsilon": 1e-8, "under_root": False},
+    },
+    "adam": {
+        "keras": {"epsilon": 1e-7, "corrected": False},
+        "tensorflow_2_3": {"epsilon": 1e-7, "corrected": False},
+        "keras_2_0": {"epsilon": 1e-8, "corrected": False},
+        "torch": {"epsilon": 1e-8, "corrected": True},
+    },
+    "adagrad": {
+        "keras": {"start": 0.1, "epsilon": 1e-7, "under_root": True},
+        "tensorflow_2_3": {"start": 0.1, "epsilon": 1e-7, "under_root": False},
+        "keras_2_0": {"start": 0.0, "epsilon": 1e-8, "under_root": False},
+        "torch": {"start": 0.0, "epsilon": 1e-10, "under_root": False},
+    },
+}
+CLASSES = {"rmsprop": RmsProp, "adam": Adam, "adagrad": Adagrad}
+
+
 def make(
     name: str, conventions: str, parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float
 ) -> Optimizer:
-    """The optimizer `name` (sgd, rmsprop, adam, adagrad) with the constants of keras or torch; `momentum` is of sgd."""
-    match name, conventions:
-        case "sgd", _:
-            return Sgd(parameters, lr, momentum)
-        case "rmsprop", "keras":
-            return RmsProp(parameters, lr, rho=0.9, epsilon=1e-7, under_root=True)
-        case "rmsprop", "torch":
-            return RmsProp(parameters, lr, rho=0.99, epsilon=1e-8, under_root=False)
-        case "adam", "keras":
-            return Adam(parameters, lr, epsilon=1e-7, corrected=False)
-        case "adam", "torch":
-            return Adam(parameters, lr, epsilon=1e-8, corrected=True)
-        case "adagrad", "keras":
-            return Adagrad(parameters, lr, start=0.1, epsilon=1e-7, under_root=True)
-        case "adagrad", "torch":
-            return Adagrad(parameters, lr, start=0.0, epsilon=1e-10, under_root=False)
-    raise ValueError(f"no optimizer {name} by the conventions of {conventions}")
+    """The optimizer `name` (sgd, rmsprop, adam, adagrad) with the constants of `conventions`; `momentum` is of sgd."""
+    if name == "sgd":
+        return Sgd(parameters, lr, momentum)
+    return CLASSES[name](parameters, lr, **CONSTANTS[name][conventions])

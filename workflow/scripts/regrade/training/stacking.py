@@ -46,7 +46,7 @@ def _same_alone(configuration: "Configuration") -> bool:
     """
     if not process.products_are_reproducible() or torch.get_num_threads() > 1:
         return False
-    activations = {getattr(layer, "activation", "linear") for layer in configuration.network}
+    activations = {getattr(layer, "activation", None) for layer in configuration.network}
     kinds = {layer.kind for layer in configuration.network}
     single = any(layer.kind == "recurrent" and layer.units == 1 for layer in configuration.network)
     return not (activations & ROUNDED_BY_POSITION or "batch_normalization" in kinds or single)
@@ -55,10 +55,13 @@ def _same_alone(configuration: "Configuration") -> bool:
 def _is_faster(configuration: "Configuration") -> bool:
     """Whether stacking small networks saves time on a CPU (docs/performance.md).
 
-    One convolution of images already fills the caches, and an LSTM over vectors is run by run in any case. All others
-    gain, most of all those with many small steps.
+    One convolution of images already fills the caches, and the library's LSTM over vectors is run by run in any case.
+    All others gain, most of all those with many small steps.
     """
     over_characters = any(layer.kind == "tokens" and layer.level == "char" for layer in configuration.network)
-    lstm = any(layer.kind == "recurrent" and layer.cell == "lstm" for layer in configuration.network)
+    lstm = any(
+        layer.kind == "recurrent" and layer.cell == "lstm" and layer.recurrent_activation != "hard_sigmoid"
+        for layer in configuration.network
+    )
     convolution = any(layer.kind == "convolution" for layer in configuration.network)
     return not convolution and (over_characters or not lstm)

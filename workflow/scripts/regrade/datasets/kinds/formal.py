@@ -31,9 +31,14 @@ class FormalReading(reading.Reading):
     end_token: Literal[True] = True
     max_length: None = None
     vocab_size: None = None
+    drop_unseen_words: Literal[False] = False
     ngrams: Literal[1] = 1
     prompts: Many
-    """Training texts, cut at a random place, that are continued."""
+    """Beginnings of training texts that are continued, of as many lengths as there can be."""
+    shortest_prompt: Many
+    """Symbols of the shortest of them."""
+    longest_prompt: Many
+    """Symbols of the longest of them; the lengths between grow by equal ratios."""
     samples: Many
     """Continuations of each prompt."""
     free_samples: Many

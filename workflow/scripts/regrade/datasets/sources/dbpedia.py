@@ -14,7 +14,7 @@ from regrade.core.errors import UserError
 from regrade.datasets.form import Form
 from regrade.datasets.prepared import Prepared
 from regrade.datasets.standins import encyclopedia
-from regrade.datasets.text import labelled_texts, tokens
+from regrade.datasets.text import labelled_texts, starter_tokens, tokens
 from regrade.datasets.text.labelled_texts import Row
 
 TRAIN, TEST = "train_medium.csv", "test_medium.csv"
@@ -28,13 +28,20 @@ DRAW = "DBpedia-14, a sample of our own drawn from the publisher's archive: its 
 STAND_IN = "generated stand-in (encyclopedia-like sentences), not DBpedia-14"
 
 
+# Ways to make tokens of texts: as the course's starter code does, or plainly
+WAYS = {"starter": starter_tokens, "plain": tokens}
+
+
 class Options(DatasetOptions):
-    """Whether texts are rows of characters or of words, and how many of them."""
+    """How texts become rows of tokens."""
 
     level: Literal["char", "word"]
     """Whether tokens are characters (`char`) or words (`word`)."""
     max_length: PositiveInt = 100
     """Tokens read of each text, from the front."""
+    tokens: Literal["starter", "plain"] = "starter"
+    """How a text becomes tokens: as in the course's starter code (`starter`), or with all its characters and
+    punctuation (`plain`)."""
 
 
 def form(options: Options) -> Form:
@@ -62,11 +69,9 @@ def stand_in(options: Options) -> Prepared:
 
 
 def _prepared(train: list[Row], test: list[Row], source: str, options: Options) -> Prepared:
-    vocabulary = tokens.vocabulary([row.content for row in train], options.level, source)
-    inputs = [
-        tokens.encode([row.content for row in rows], options.level, vocabulary, options.max_length)
-        for rows in (train, test)
-    ]
+    way, contents = WAYS[options.tokens], [[row.content for row in rows] for rows in (train, test)]
+    vocabulary, split = way.vocabulary(*contents, options.level, source), way.SPLIT[options.level]
+    inputs = [tokens.encode([split(text) for text in texts], vocabulary, options.max_length) for texts in contents]
     targets = [np.array([row.label for row in rows], dtype=np.int64) for rows in (train, test)]
     return Prepared(
         train_inputs=inputs[0],

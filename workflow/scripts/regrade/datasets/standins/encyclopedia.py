@@ -1,4 +1,4 @@
-"""Made-up first sentences of encyclopedia articles: what stands in for DBpedia-14 without a network."""
+"""Made-up first paragraphs of encyclopedia articles: what stands in for DBpedia-14 without a network."""
 
 import random
 

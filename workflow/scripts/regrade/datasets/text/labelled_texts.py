@@ -1,4 +1,4 @@
-"""Rows of CSV files with a class number, a title and a text."""
+"""Rows of CSV files with a class number, a text and perhaps a title."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ MEND = "correct the file at its address in params.yaml, and its sha256 there"
 
 
 class Row(NamedTuple):
-    """An example: its class number, counted from 1, and its texts without white space around them."""
+    """An example: its class number, counted from 1, its title ("" where there is none), and its content as it is."""
 
     label: int
     title: str
@@ -20,15 +20,21 @@ class Row(NamedTuple):
 
 
 def read(lines: Iterable[bytes], classes: int, where: str) -> list[Row]:
-    """The rows of a CSV file without a header, in its order: columns class (1 to `classes`), title, content; UTF-8.
+    """The rows of a CSV file without a header, in its order, UTF-8.
 
-    UserError, naming `where` and the line, for a row that is not like that or has no content, and for an empty file.
+    Columns are class (1 to `classes`) and content, or class, title and content, in all rows alike. UserError, naming
+    `where` and the line, for a row that is not like that or has no content, and for an empty file.
     """
     table = csv.reader(_decoded(lines, where), strict=True)
-    rows = []
+    rows: list[Row] = []
+    columns = None
     try:
         for fields in table:
-            rows.append(_row(fields, classes, f"{where}, line {table.line_num}"))
+            line = f"{where}, line {table.line_num}"
+            columns = columns or len(fields)
+            if len(fields) != columns:
+                raise UserError(f"{line}: {len(fields)} columns where the first row has {columns}; {MEND}")
+            rows.append(_row(fields, classes, line))
     except csv.Error as error:
         raise UserError(f"{where}, line {table.line_num}: not a row of a CSV file ({error}); {MEND}") from None
     if not rows:
@@ -52,11 +58,13 @@ def _decoded(lines: Iterable[bytes], where: str) -> Iterator[str]:
 
 
 def _row(fields: list[str], classes: int, where: str) -> Row:
-    if len(fields) != 3:
-        raise UserError(f"{where}: {len(fields)} columns instead of class, title and content; {MEND}")
-    label, title, content = (field.strip() for field in fields)
+    if len(fields) not in (2, 3):
+        raise UserError(
+            f"{where}: {len(fields)} columns instead of class and content, or class, title and content; {MEND}"
+        )
+    label, title, content = fields[0].strip(), "".join(fields[1:-1]).strip(), fields[-1]
     if not (label.isdecimal() and 1 <= int(label) <= classes):
         raise UserError(f"{where}: {label[:40]!r} is no class from 1 to {classes}; {MEND}")
-    if not content:
+    if not content.strip():
         raise UserError(f"{where}: the content is empty; {MEND}")
     return Row(int(label), title, content)

@@ -32,10 +32,11 @@ class Ragged:
         for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.values[start:end]
 
-    def first(self, rows: int) -> "Ragged":
-        """The first `rows` rows; all where there are fewer."""
-        offsets = self.offsets[: rows + 1]
-        return Ragged(self.values[: offsets[-1]], offsets)
+    def __getitem__(self, rows: slice) -> "Ragged":
+        """Some of the rows, one after the other."""
+        start, stop, _ = rows.indices(len(self))
+        offsets = self.offsets[start : max(start, stop) + 1]
+        return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     @property
     def lengths(self) -> np.ndarray:

@@ -22,6 +22,8 @@ class Reading(DatasetOptions):
     """Tokens read of each review, from the end; all if absent."""
     end_token: bool = False
     """Whether reviews end with a token of their own."""
+    drop_unseen_words: bool = False
+    """Whether words that no training review has are left out, as by Keras' loader, rather than read as unknown."""
     ngrams: Annotated[int, Field(ge=1, le=3)] = 1
     """Longest sequence of words that is a token, too, from 1 to 3; these tokens come after a review's words."""
     ngram_min_count: PositiveInt = 1
@@ -35,11 +37,14 @@ def vocabulary_size(reading: Reading, words_known: int) -> int:
 
 
 def ids(ranks: Ragged, reading: Reading) -> Ragged:
-    """Token ids of reviews given as word ranks (0 = most frequent, -1 = unknown); `max_length` is left to `padded`.
+    """Token ids of reviews given as word ranks (0 = most frequent, -1 = unseen in training).
 
     A review begins with START and ends with END if the reading wants that. The word of rank r has the id r + 4; words
-    whose id would not be below `vocab_size` are UNKNOWN.
+    whose id would not be below `vocab_size` are UNKNOWN, and so are unseen ones unless they are dropped. `max_length`
+    is left to `padded`.
     """
+    if reading.drop_unseen_words:
+        ranks = _seen(ranks)
     added = 1 + reading.end_token
     offsets = ranks.offsets + added * np.arange(len(ranks.offsets))
     known = ranks.values >= 0
@@ -53,6 +58,13 @@ def ids(ranks: Ragged, reading: Reading) -> Ragged:
         values[offsets[1:] - 1] = END
     values[is_word] = np.where(known, ranks.values + FIRST_WORD, UNKNOWN)
     return Ragged(values, offsets)
+
+
+def _seen(ranks: Ragged) -> Ragged:
+    """The reviews without the words that no training review has."""
+    seen = ranks.values >= 0
+    seen_before = np.concatenate([[0], np.cumsum(seen)])
+    return Ragged(ranks.values[seen], seen_before[ranks.offsets])
 
 
 def last(tokens: Ragged, max_length: int | None) -> Ragged:

@@ -18,6 +18,8 @@ SEED = 0
 # Largest size of an element of a vector that was not fitted: that of Keras' freshly made embeddings
 UNFITTED = 0.05
 NAME = "vectors"
+# The settings of a cell that say which rows it trains on: its word vectors are fitted on no others
+ROWS = ("train_rows", "train_rows_cap", "validation_rows")
 
 
 class WordVectors(DatasetOptions):
@@ -42,16 +44,25 @@ class Fitted:
     source: str
 
 
-def fit(folder: Path, options: WordVectors) -> Fitted:
+def fit(
+    folder: Path,
+    options: WordVectors,
+    train_rows: int | None = None,
+    train_rows_cap: int | None = None,
+    validation_rows: int = 0,
+) -> Fitted:
     """Vectors of the words of a prepared dataset with ragged inputs, from its training texts and those without labels.
 
-    Test texts play no part. Words that are too rare get small random vectors by a fixed seed. The same input gives the
-    same vectors to the bit. UserError on damage, and when all words are too rare.
+    The training texts are those that a cell with the same `train_rows`, `train_rows_cap` and `validation_rows` trains
+    on: texts that are held out play no part, and neither do test texts. Words that are too rare get small random
+    vectors by a fixed seed. The same input gives the same vectors to the bit. UserError on damage, when all words are
+    too rare, and when all rows are held out.
     """
     # Slow to import, and needed here only
     from gensim.models import Word2Vec
 
-    labelled, _ = prepared.load_texts(folder, "train")
+    labelled, _ = prepared.load_texts(folder, "train", train_rows, train_rows_cap)
+    labelled = labelled[prepared.trained_on(len(labelled), validation_rows)]
     unlabelled = prepared.load_unlabelled(folder)
     texts = _Texts([labelled] if unlabelled is None else [labelled, unlabelled])
     card = prepared.card(folder)

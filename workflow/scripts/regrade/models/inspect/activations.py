@@ -1,4 +1,4 @@
-"""What the layers of one trained network answer to many images: their strongest activations and their statistics.
+"""What the layers of one trained network answer to many images: their strongest activations.
 
 Networks here have one run and are in evaluation. Images (examples, channels, height, width) are as the network takes
 them, before any rescaling of its own.
@@ -59,22 +59,3 @@ def strongest(network: Network, images: torch.Tensor, name: str, top: int) -> St
     order = values.argsort(dim=1, descending=True, stable=True)[:, :top]
     places, width = places.gather(1, order), layers[-1].output_shape[2]
     return Strongest(values.gather(1, order), order, torch.stack([places // width, places % width], 2))
-
-
-@torch.no_grad()
-def statistics(network: Network, images: torch.Tensor) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of all activations of each layer that has an activation function, after it.
-
-    Over all images, maps and positions; the standard deviation divides by their number. Summed in float64.
-    """
-    names = [name.removesuffix(ACTIVATION) for name in network.layers if name.endswith(ACTIVATION)]
-    sums = {name: torch.zeros(2, dtype=torch.float64) for name in names}
-    counts = dict.fromkeys(names, 0)
-    for batch in images.split(BATCH):
-        outputs = network.outputs(batch[None])
-        for name in names:
-            values = outputs[name].double()
-            sums[name] += torch.stack([values.sum(), values.square().sum()])
-            counts[name] += values.numel()
-    moments = {name: (sums[name] / counts[name]).tolist() for name in names}
-    return {name: (mean, max(square - mean**2, 0) ** 0.5) for name, (mean, square) in moments.items()}

@@ -9,7 +9,7 @@ layer's activations all but one are set to zero, and the layers are passed in re
 - filtering applies the transposed kernels: y = K x becomes x = Kᵀ y, a convolution with the kernels flipped.
 
 The paper leaves three things open. Biases are left out, as constants are. What overlapping squares put onto one pixel
-is summed, as the transpose of pooling does it. Batch normalisation and rescaling, linear outside training, are
+is summed, as the transpose of pooling does it. Normalisation, rescaling and gray-scale, linear outside training, are
 transposed like filters, so rescaling is not undone: it divides once more, which only changes the picture's unit.
 """
 
@@ -17,7 +17,8 @@ import torch
 from torch.nn import functional
 
 from regrade.models.convolutional import Convolution, MaxPooling
-from regrade.models.dense import Dropout, Rescale
+from regrade.models.dense import Dropout
+from regrade.models.inputs import BITS, LUMA, Grayscale, Normalize, Rescale
 from regrade.models.inspect.activations import layers_through
 from regrade.models.layer import ACTIVATIONS, Activation, Layer
 from regrade.models.network import Network
@@ -66,6 +67,10 @@ def _back(layer: Layer, below: torch.Tensor, signal: torch.Tensor) -> torch.Tens
             return signal * (layer.scale[0] / (layer.variance[0] + layer.epsilon).sqrt())[:, None, None]
         case Rescale():
             return signal / layer.divisor
+        case Normalize():
+            return signal / layer.deviation
+        case Grayscale():
+            return torch.cat([signal * (weight / 2**BITS) for weight in LUMA], dim=1)
         case Dropout():
             return signal
     raise ValueError(f"{type(layer).__name__} has no place in a deconvnet")

@@ -10,7 +10,7 @@ from regrade.models.embedding import pick
 from regrade.models.layer import Context, Layer, State
 from regrade.models.recurrent.gru import GruResetAfter, GruResetBefore
 from regrade.models.recurrent.lstm import Lstm
-from regrade.models.recurrent.steps import Project
+from regrade.models.recurrent.steps import CLIP, RELU, SIGMOID, TANH, Project
 from regrade.models.recurrent.vanilla import Vanilla
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+# The hard sigmoid, slope · x + offset between 0 and 1, as Keras had it before TensorFlow 2 (Keras 3 has another slope)
+HARD_SLOPE, HARD_OFFSET = 0.2, 0.5
 # PyTorch's CPU kernels work on blocks of this many numbers and treat the rest of a tensor by other code, which rounds
 # differently. With the examples filled up to a multiple of it, no run's numbers fall into such a rest.
 BLOCK = 32
@@ -30,10 +32,11 @@ class Recurrent(Layer):
         super().__init__()
         steps, inputs = shape
         self.spec, self.stackable = spec, context.stackable
+        self.hard = spec.recurrent_activation == "hard_sigmoid"
         self.output_shape = (spec.units,) if spec.output == "last" else (steps, spec.units)
         width = GATES[spec.cell] * spec.units
         # A second bias, inside the recurrent product: PyTorch always has it, Keras only where the reset acts after it
-        self.two_biases = context.conventions == "torch" or (spec.cell == "gru" and spec.reset_after)
+        self.two_biases = not context.as_keras or (spec.cell == "gru" and spec.reset_after)
         for number in range(1, spec.layers + 1):
             for name, values in self._initial(context, inputs, width).items():
                 self.register_parameter(f"{name}{number}", torch.nn.Parameter(values))
@@ -58,7 +61,7 @@ class Recurrent(Layer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, steps, features), or ids (runs, examples, steps) → (runs, examples, [steps,] units)."""
         vectors = x.is_floating_point()
-        if self.spec.cell == "lstm" and vectors:
+        if self.spec.cell == "lstm" and not self.hard and vectors:
             every_state, _ = self._library_lstm(x)
             return every_state if self.spec.output == "states" else every_state[:, :, -1]
         examples = x.shape[1]
@@ -69,6 +72,8 @@ class Recurrent(Layer):
             # A second feature of zeros: a product with a dimension of 1 may be rounded differently (models/products.py)
             inputs = functional.pad(inputs, [0, 0, 0, 1])
         steps = {"gru": GruResetBefore, "lstm": Lstm, "rnn": Vanilla}[self.spec.cell]
+        gates = CLIP if self.hard else SIGMOID
+        squash = gates if self.spec.cell != "rnn" else RELU if self.spec.nonlinearity == "relu" else TANH
         for number in range(1, self.spec.layers + 1):
             kernel, recurrent, bias, second = self._layer(number)
             inside: list[torch.Tensor] = []
@@ -77,13 +82,15 @@ class Recurrent(Layer):
                 steps, (second, of_new) = GruResetAfter, second.split([2 * self.spec.units, self.spec.units], dim=1)
                 second, inside = functional.pad(second, [0, 0, 0, self.spec.units]), [of_new]
             bias = bias if second is None else bias + second
+            if self.hard:
+                kernel, recurrent, bias = self._hard(kernel, recurrent, bias)
             if vectors or number > 1:
                 filled = functional.pad(kernel, [0, inputs.shape[2] - kernel.shape[2]])
                 projected = Project.apply(inputs, filled, bias)
             else:
                 projected = _look_up(inputs, kernel, bias)
             every = self.spec.output == "states" or number < self.spec.layers
-            inputs = steps.apply(projected, recurrent, every, *inside)
+            inputs = steps.apply(projected, recurrent, every, squash, *inside)
         states = inputs[..., :examples]
         return states.permute(1, 3, 0, 2) if self.spec.output == "states" else states.transpose(1, 2)
 
@@ -93,13 +100,25 @@ class Recurrent(Layer):
         second = getattr(self, f"recurrent_bias{number}")[:, :, None] if self.two_biases else None
         return kernel.transpose(1, 2), recurrent.transpose(1, 2), getattr(self, f"bias{number}")[:, :, None], second
 
+    def _hard(self, kernel: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The same with the hard sigmoid's slope and offset in the rows of the gates: all that is left is to clip.
+
+        So nothing is done for it at each step. Rows of the cell's own tanh stay as they are.
+        """
+        slope, offset = bias.new_full(bias.shape[1:], HARD_SLOPE), bias.new_full(bias.shape[1:], HARD_OFFSET)
+        own = slice(2 * self.spec.units, 3 * self.spec.units)  # third of the gates in Keras' order, of LSTM and GRU
+        slope[own], offset[own] = 1, 0
+        return kernel * slope, recurrent * slope, bias * slope + offset
+
     def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
         """The states at every step of x (runs, rows, steps, features), and what the next call goes on from.
 
-        `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM.
+        `state`: what the last call gave; None at the beginning. ValueError for other cells than the LSTM with sigmoids.
         """
         if self.spec.cell != "lstm":
             raise ValueError(f"texts are continued by an LSTM only, not by {self.spec.cell}")
+        if self.hard:
+            raise ValueError("texts are continued by an LSTM with the usual sigmoid only")
         return self._library_lstm(x, state)
 
     def _library_lstm(self, x: torch.Tensor, before: State | None = None) -> tuple[torch.Tensor, State]:

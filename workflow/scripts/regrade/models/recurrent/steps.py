@@ -1,27 +1,36 @@
 """What the cells share: the input products of all steps, the ways along the steps, the sums over them.
 
-The examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs,
-width, examples), `recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. All give the
-states after `every` step, (steps, runs, units, examples), or that after the last. `states` has steps + 1 entries, the
-first of zeros. In the backward passes, `state` is the gradient of the state after the step at hand, and `outside`
-what reaches the state before it other than through this step, None for nothing.
+The examples come last, so that a gate's slice is one block of memory. `projected` is (steps, runs, width, examples),
+`recurrent` (runs, width, units), `bias` (runs, width, 1); width is gates · units. `squash` is the function of the
+gates, or of the vanilla cell. All give the states after `every` step, (steps, runs, units, examples), or that after
+the last. `states` has steps + 1 entries, the first of zeros. In the backward passes, `state` is the gradient of the
+state after the step at hand, and `outside` what reaches the state before it other than through this step, None for
+nothing.
 
 A whole sequence does not fit into the cache, and fetching a step's part of it takes as long as many products. So
 gates are computed in the place of `projected`, and their gradients in the place of the gates, which nobody reads
 after that; and all that is done with a step is done while it is at hand.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
 import torch
 
 
+class Squashing(NamedTuple):
+    """A function of a cell. `apply_`: in place. `through`: gradient, output, grad_input → gradient · slope there."""
+
+    apply_: Callable[[torch.Tensor], torch.Tensor]
+    through: Callable[..., torch.Tensor]
+
+
 class Context(Protocol):
-    """What PyTorch gives to the passes of a function."""
+    """What the passes of a function have in common: what PyTorch gives them, and the function of the cell."""
 
     saved_tensors: tuple[torch.Tensor, ...]
     needs_input_grad: tuple[bool, ...]
+    squash: Squashing
 
     def save_for_backward(self, *tensors: torch.Tensor) -> None:
         """Keep tensors for the backward pass."""
@@ -63,6 +72,21 @@ def backwards(
 # into a given tensor, and two public operations take 1.5 to 1.9 times as long on one CPU core
 through_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
 through_tanh = torch.ops.aten.tanh_backward.grad_input
+
+
+def _through_relu(gradient: torch.Tensor, output: torch.Tensor, grad_input: torch.Tensor) -> torch.Tensor:
+    return torch.ops.aten.threshold_backward.grad_input(gradient, output, 0, grad_input=grad_input)
+
+
+def _through_clip(gradient: torch.Tensor, output: torch.Tensor, grad_input: torch.Tensor) -> torch.Tensor:
+    return torch.ops.aten.hardtanh_backward.grad_input(gradient, output, 0, 1, grad_input=grad_input)
+
+
+SIGMOID = Squashing(torch.Tensor.sigmoid_, through_sigmoid)
+TANH = Squashing(torch.Tensor.tanh_, through_tanh)
+RELU = Squashing(torch.Tensor.relu_, _through_relu)
+# A hard sigmoid of what its slope and offset are applied to already (see `Recurrent`)
+CLIP = Squashing(lambda x: x.clamp_(0, 1), _through_clip)
 
 
 # Sums over the steps are taken so that a run's result does not depend on how many runs there are: PyTorch's sum over a

@@ -54,11 +54,12 @@ def fields(model: type[BaseModel]) -> Fields:
 def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Those of the fields that a class declares; of `DatasetOptions`, pydantic does not keep them."""
     (tree,) = ast.parse(inspect.getsource(model)).body
-    return {
-        field.target.id: text.value.value
-        for field, text in itertools.pairwise(tree.body)
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
-    }
+    texts = {}
+    for field, text in itertools.pairwise(getattr(tree, "body", ())):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(description))):
+                texts[name] = description
+    return texts
 
 
 def _has_one_value(field: FieldInfo) -> bool:
@@ -75,7 +76,7 @@ def _groups(of: str, groups: Iterable[tuple[str, type[BaseModel], Fields]]) -> s
     """A table of several mappings, each with its name, what it is, and its keys."""
     rows = []
     for name, model, keys in groups:
-        rows += [(name, "", "", inspect.getdoc(model).split("\n\n")[0]), *(("", *row) for row in _rows(keys))]
+        rows += [(name, "", "", (inspect.getdoc(model) or "").split("\n\n")[0]), *(("", *row) for row in _rows(keys))]
     return _table((of, "key", "default", ""), rows)
 
 
@@ -109,7 +110,7 @@ def _layers() -> str:
 
 def _claims() -> str:
     kinds = get_args(get_args(claims.Test)[0])
-    (base,) = {kind.__base__ for kind in kinds}
+    base = next(model for model in kinds[0].__mro__ if all(issubclass(kind, model) for kind in kinds))
     groups = [("all kinds", base, fields(base))]
     for kind in kinds:
         own = {key: value for key, value in fields(kind).items() if key not in base.model_fields}

@@ -12,7 +12,6 @@ from matplotlib.typing import LineStyleType
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
-from regrade.config.types import is_number
 from regrade.reporting import downsample
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
@@ -103,10 +102,9 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -
 def _stated(evidence: Evidence, cell: Cell, metric: str, split: str) -> list[tuple[float, float]]:
     """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
     return [
-        (epoch, float(row["value"]))
+        (float(row["cell"]["epoch"]), float(row["value"]))
         for row in evidence.reported
-        if (row["experiment"], row["metric"]) == (cell.experiment, f"{split}_{metric}")
-        and is_number(epoch := row["cell"].get("epoch"))
+        if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
     ]
 
 

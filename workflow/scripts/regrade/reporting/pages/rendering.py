@@ -6,8 +6,12 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from regrade.cells.layout import label
+from regrade.config.claims import Origin
 from regrade.reporting import CELLS, TEMPLATES, number_format
 from regrade.reporting.figures import style
+
+# The origins of claims for a reader
+ORIGINS: dict[Origin, str] = {"stated": "stated", "table": "read off", "ours": "ours"}
 
 
 def environment(*folders: Path) -> Environment:
@@ -19,7 +23,8 @@ def environment(*folders: Path) -> Environment:
     templates.filters |= {
         name: getattr(number_format, name) for name in ("formatted", "short", "interval", "p_value", "size")
     }
-    templates.globals |= {"label": label, "colours": {"cells": style.COLOURS, "splits": style.SPLITS}}
+    colours = {"cells": style.COLOURS, "splits": style.SPLITS}
+    templates.globals |= {"label": label, "origins": ORIGINS, "colours": colours}
     return templates
 
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from regrade.config.claims import ORIGINS
 from regrade.core.files import write_text
 from regrade.reporting import CELLS, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded
 from regrade.reporting.evidence import Evidence
@@ -27,7 +28,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
         for part in parts:
             (folder / part).mkdir()
         body = study_page.body(evidence, folder)
-        if repeated := noise(verdicts.noise.get("repeated", [])):
+        if repeated := noise(verdicts.beside.get("repeated", [])):
             files.write(repeated, folder / FIGURES, "figure-noise")
         trained = histories.write(evidence, folder / HISTORIES)
         cells.write(evidence, verdicts, trained, folder / CELLS)
@@ -55,5 +56,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
 def write_front(studies: list[Evidence], target: Path) -> None:
     """Write the front page over all studies, whose pages are beside it."""
     rows = [(evidence, evidence.facts(), graded.read(target.parent / evidence.name)) for evidence in studies]
+    every = graded.Verdicts([claim for *_, found in rows for claim in found.claims], [], {})
+    by_origin = {origin: every.by(origin).by_verdict for origin in ORIGINS}
     total = sum(path.stat().st_size for path in target.parent.rglob("*") if path.is_file() and path != target)
-    write_text(target, render("front.html.j2", "", studies=rows, total=total))
+    write_text(target, render("front.html.j2", "", studies=rows, by_origin=by_origin, total=total))

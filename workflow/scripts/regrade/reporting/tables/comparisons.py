@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from regrade.cells.cell import Cell
+from regrade.cells.layout import label
 from regrade.reporting import template_functions
 from regrade.reporting.evidence import ACCURACIES, Evidence
 from regrade.reporting.number_format import formatted, four, short
@@ -163,7 +164,9 @@ def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.D
     for names, cell, best in rows:
         metric = ACCURACIES[0]
         reported = evidence.highest_stated(cell.experiment, metric) if best else evidence.stated(cell, metric)
-        about = {"status": evidence.status(cell)[0], "folder": cell.folder.as_posix()}
+        other = {} if best else evidence.other_settings(cell, metric)
+        status = f"other settings: {label(other)}" if other else evidence.status(cell)[0]
+        about = {"status": status, "folder": cell.folder.as_posix()}
         compared.append(names | {"reported": reported} | evidence.measured(cell) | about)
     return pd.DataFrame(compared, columns=[*(rows[0][0] if rows else ()), *COLUMNS])
 

@@ -83,6 +83,12 @@ class Learner:
         self.network.eval()
         return self.network(inputs)
 
+    @torch.no_grad()
+    def layer_outputs(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The output of each layer by name, after its activation, the network's own last; as `outputs` otherwise."""
+        self.network.eval()
+        return self.network.outputs(inputs)
+
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All that training goes on from, each with the runs first: parameters, buffers, the optimizer's averages.
 

@@ -1,0 +1,113 @@
+"""Measures of curves, on curves made by hand; and the units of all that is measured."""
+
+import inspect
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from regrade.config import reported
+from regrade.statistics import references
+from regrade.statistics.curves import MEASURES
+from regrade.statistics.units import unit
+from support.expanded import expanded
+
+# Ten evaluations, so that a tenth of them is one
+CURVE = pd.DataFrame(
+    {
+        "epoch": [2.0 * n for n in range(1, 11)],
+        "train_loss": [9.0, 7, 5, 4, 6, 3, 3.5, 5, 4, 4.5],
+        "test_accuracy": [0.1, 0.12, 0.1, 0.3, 0.5, 0.9, 0.7, 0.8, 0.6, 0.75],
+    }
+)
+LOSS, ACCURACY = {"of": "train_loss"}, {"of": "test_accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("epoch_of_lowest", LOSS, 12),
+        ("epoch_of_highest", LOSS, 2),
+        ("rise_after_lowest", LOSS, 1.5),
+        ("fall_after_highest", ACCURACY, 0.15),
+        ("late_gain", LOSS, 0.5),
+        ("gain", ACCURACY, 0.65),
+        ("largest_drop", ACCURACY | {"after": 2}, 0.2),
+        ("largest_drop", ACCURACY | {"after": 20}, 0),
+        ("later_fall", LOSS | {"after": 8}, 1),
+        ("later_fall", LOSS | {"after": 20}, math.nan),
+        ("lowest", LOSS, 3),
+        ("highest", LOSS, 9),
+        ("last_gap", LOSS | {"against": "test_accuracy"}, 3.75),
+        ("epochs_until", ACCURACY | {"value": 0.5}, 10),
+        ("epochs_until", ACCURACY | {"value": 0.95}, 20),
+        ("value_at", LOSS | {"epoch": 6}, 5),
+        ("value_at", LOSS | {"epoch": 7}, math.nan),
+        # Both ends count
+        ("mean_between", LOSS | {"first": 4, "last": 8}, 16 / 3),
+        ("lowest_between", LOSS | {"first": 2, "last": 10}, 4),
+        ("lowest_between", LOSS | {"first": 14, "last": 100}, 3.5),
+        ("highest_between", LOSS | {"first": 5, "last": 20}, 6),
+        ("highest_between", LOSS | {"first": 21, "last": 30}, math.nan),
+        ("deviation_between", LOSS | {"first": 2, "last": 6}, 2),
+        ("deviation_between", LOSS | {"first": 2, "last": 3}, math.nan),
+        ("fluctuation", LOSS, np.std(np.diff(CURVE["train_loss"]), ddof=1)),
+        ("fluctuation_between", LOSS | {"first": 2, "last": 6}, 0),
+        ("fluctuation_between", LOSS | {"first": 6, "last": 10}, np.std([-1, 2], ddof=1)),
+        ("fluctuation_between", LOSS | {"first": 6, "last": 8}, math.nan),
+        ("last_epoch_near", ACCURACY | {"value": 0.1, "within": 0.05}, 6),
+        ("last_epoch_near", ACCURACY | {"value": 0.2, "within": 0.05}, 0),
+        ("rank_correlation", LOSS | {"against": "train_loss"}, 1),
+    ],
+)
+def test_measures_of_a_curve_by_hand(name: str, arguments: dict, expected: float):
+    assert MEASURES[name](CURVE, **arguments) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_run_that_diverged_at_once_has_no_measures():
+    nothing = CURVE.assign(train_loss=math.nan)
+    for name in ("epoch_of_lowest", "epoch_of_highest", "lowest", "highest", "rise_after_lowest", "gain"):
+        assert math.isnan(MEASURES[name](nothing, of="train_loss")), name
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ({"measure": "epochs_until", "of": "test_accuracy", "value": 0.6}, "epochs"),
+        ({"measure": "epoch_of_lowest", "of": "test_loss"}, "epochs"),
+        ({"measure": "lowest", "of": "test_accuracy"}, "share"),
+        ({"measure": "last_gap", "of": "train_loss", "against": "test_loss"}, "nats"),
+        ({"measure": "rank_correlation", "of": "train_loss", "against": "epoch"}, "correlation"),
+        ({"measure": "highest", "of": "gradient_norm"}, ""),
+        ("test_accuracy_best_epoch", "share"),
+        ("test_loss_batch_mean_best", "nats"),
+        ("test_activation_mean_convolution1_at_lowest_loss", ""),
+        ("activation_std", ""),
+        ("best_epoch", "epochs"),
+        ("epochs_to_converge", "epochs"),
+        ("epochs", "epochs"),
+        ("steps_to_converge", "steps"),
+        ("train_seconds", "seconds"),
+        ("valid_free_last_epoch", "share"),
+        ("invalid_samples_of_10", "texts of ten"),
+        ("trainable_parameters", "parameters"),
+    ],
+)
+def test_units(metric: str | dict, expected: str):
+    assert unit(metric) == expected
+
+
+def test_every_metric_and_every_measure_has_a_unit():
+    every = expanded(scale="demo")
+    splits = ("test", "validation")
+    histories = {name for cell in every for split in splits for name in references._history(cell, split)}
+    metrics = {name for cell in every for split in splits for name in references._metrics(cell, split)}
+    named = histories | metrics | references.OF_RUNS | set(reported.SPECIAL)
+    assert {"gradient_norm", "valid_long", "test_activation_std_convolution2", "peeking"} <= named
+    for name in named:
+        unit(name)
+    for name, measure in MEASURES.items():
+        assert measure.__doc__ and next(iter(inspect.signature(measure).parameters)) == "history"
+        assert unit({"measure": name, "of": "train_loss"}) in ("nats", "epochs", "correlation"), name
+    with pytest.raises(KeyError, match="misspelt"):
+        unit("misspelt")

@@ -1,0 +1,272 @@
+"""Every reported number and every claim of the five studies is about something that is there, and says so if not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.config import claims, params, reported
+from regrade.config.claims import ORIGINS, Claim
+from regrade.core.errors import UserError
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.pages import study_page
+from regrade.statistics import comparison, grades, naming, references, verdicts
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis
+from regrade.statistics.measurements import Measurements
+from support.expanded import experiment
+from support.project import ROOT
+
+PAPER = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
+CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
+STUDIES = tuple(PAPER["studies"])
+HEADER = "source,experiment,cell,metric,value,note\n"
+
+
+@pytest.fixture(scope="module")
+def untrained() -> dict[str, Evidence]:
+    """All studies of params.yaml, with nothing trained."""
+    parameters = params.parse(PAPER)
+    every = expansion.expand(parameters)
+    found = {}
+    for study in STUDIES:
+        mine = [cell for cell in every if cell.study == study]
+        about = {"status": "missing", "error": None}
+        rows = [{"folder": cell.folder.as_posix(), "experiment": cell.experiment} | about for cell in mine]
+        curves = pd.DataFrame({"experiment": [], "cell": []})
+        found[study] = Evidence(mine, pd.DataFrame(rows), curves, study, parameters)
+    return found
+
+
+def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrained: dict[str, Evidence]):
+    for study, measurements in untrained.items():
+        first = {cell.experiment: cell for cell in reversed(measurements.cells)}
+        few = Measurements(list(first.values()), measurements.runs, measurements.curves)
+        compared = comparison.comparisons(study, few)
+        assert any(one.cell is None for one in compared)
+        judged = verdicts.judge(study, few, compared, lambda cell: False)
+        assert {one.verdict for one in judged} == {"not run"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(untrained: dict, study: str):
+    measurements = untrained[study]
+    # Metrics, too: a line or a test of one that its cells cannot have is refused here
+    references.check(params.parse(PAPER | {"studies": {study: PAPER["studies"][study]}}), measurements.cells)
+    compared = comparison.comparisons(study, measurements)
+    assert compared
+    assert [one.row for one in compared if one.cell is None] == []
+    assert len(grades.table(compared, lambda cell: False)) == len(compared)
+    judged = verdicts.judge(study, measurements, compared, lambda cell: False)
+    assert judged
+    for one in judged:
+        assert one.verdict == "not run"
+        assert one.parts
+        assert all(part.cells for part in one.parts), one.claim.id
+        assert one.claim.origin in ORIGINS
+        assert one.claim.place
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_test_is_made_for_values_that_cells_have(untrained: dict, study: str):
+    for claim in claims.read(study).claims:
+        for test in claim.tests:
+            of_experiment = untrained[study].find(test.experiment)
+            combinations = list(naming.combinations(test, of_experiment))
+            assert combinations
+            for each in combinations:
+                assert untrained[study].find(test.experiment, **each), (claim.id, each)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_what_shows_a_claim_is_on_the_studys_page(untrained: dict, study: str, tmp_path: Path):
+    body = study_page.body(untrained[study], tmp_path)
+    anchors = set(re.findall(r"id='([^']+)'", body))
+    for claim in claims.read(study).claims:
+        assert set(claim.figures) <= anchors, claim.id
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_says_what_it_does_otherwise(study: str):
+    assert claims.read(study).departures
+
+
+# Words for values
+
+
+def cells(change: Callable[[dict], None] = lambda config: None) -> list[Cell]:
+    config = yaml.safe_load(yaml.safe_dump(CE4042))
+    change(config)
+    return expansion.expand(params.parse(config))
+
+
+def clipped(value: float, grid: list[float]) -> Callable[[dict], None]:
+    def change(config: dict) -> None:
+        experiment(config, "b6_recurrent")["names"] = {"clip_value": {"clipped": value}}
+        experiment(config, "b6_recurrent")["grid"]["clip_value"] = grid
+
+    return change
+
+
+def nothing_trained(every: list[Cell]) -> Measurements:
+    rows = [{"folder": cell.folder.as_posix(), "status": "missing"} for cell in every]
+    return Measurements(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
+
+
+def test_a_word_means_the_value_that_params_yaml_gives_it():
+    every = cells(clipped(5, [0, 5, 7]))
+    references.check(params.parse(CE4042), every)
+    measurements = nothing_trained(every)
+    compared = comparison.comparisons("ce4042", measurements)
+    assert [one.row for one in compared if one.cell is None] == []
+    of_word = [one for one in compared if one.row["cell"].get("clip_value") == "clipped"]
+    assert len(of_word) == 12
+    assert {one.cell.varying["clip_value"] for one in of_word} == {5}
+    assert len(measurements.find("b6_recurrent", clip_value="clipped")) == 12
+
+
+def test_a_word_for_a_value_that_no_cell_has_is_refused():
+    with pytest.raises(
+        UserError, match=r"b6_recurrent\.names\.clip_value\.clipped: no cell has clip_value=3 \(its val"
+    ):
+        cells(clipped(3, [0, 2]))
+
+    def fixed(config: dict) -> None:
+        experiment(config, "b6_recurrent")["names"] = {"lr": {"usual": 0.01}}
+
+    with pytest.raises(UserError, match=r"names\.lr\.usual: no cell has lr=0.01 \(lr does not vary\)"):
+        cells(fixed)
+
+
+# What tests of claims can say
+
+
+@pytest.fixture
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Hypothesis]]:
+    """The parts of a claim of one test, checked and made, with seconds of training and losses by seed."""
+    every = cells()
+    rows = []
+    for number, cell in enumerate(every):
+        for seed in range(5):
+            about = {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "epochs": 3}
+            values = {"train_seconds": 10.0 * (number + 1) + seed, "train_loss_last_epoch": 0.1}
+            rows.append(about | values)
+    measurements = Measurements(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
+
+    def make(**test: object) -> list[Hypothesis]:
+        claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
+        (tmp_path / "ce4042").mkdir(exist_ok=True)
+        (tmp_path / "ce4042/claims.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
+        monkeypatch.setattr(claims, "STUDIES", tmp_path)
+        references.check(params.parse(CE4042), every)
+        return Hypotheses("ce4042", Claim.model_validate(claim), measurements, []).all()
+
+    return make
+
+
+B6 = {"kind": "greater", "experiment": "b6_recurrent", "metric": "train_seconds"}
+
+
+def test_a_test_may_be_made_for_all_values(parts: Callable):
+    of_all = parts(
+        **B6, cell={"layers": 2}, than={"layers": 1}, each={"clip_value": "all", "rnn_cell": ["gru"], "level": "all"}
+    )
+    assert [part.cells[0].varying["clip_value"] for part in of_all] == [0, 0, 0.2, 0.2, 2, 2]
+    with pytest.raises(UserError, match="'lr' does not vary in b6_recurrent"):
+        parts(**B6, cell={"layers": 2}, than={"layers": 1}, each={"lr": "all"})
+
+
+def test_a_ratio_is_that_of_the_seeds(parts: Callable):
+    cell, than = {"level": "word", "network": "cnn", "dropout": 0}, {"level": "char", "network": "cnn", "dropout": 0}
+    ratio = {"kind": "ratio", "experiment": "b1_b5_models", "cell": cell, "than": than}
+    (part,) = parts(**ratio, metric="train_seconds", at_least=1.05, at_most=1.5)
+    assert (part.low, part.high, part.unit, part.estimate.seeds) == (1.05, 1.5, "×", 5)
+    names = [cell.name for cell in cells()]
+    seconds = [10.0 * (names.index(cell.name) + 1) for cell in part.cells]
+    expected = sum((seconds[0] + seed) / (seconds[1] + seed) for seed in range(5)) / 5
+    assert part.estimate.value == pytest.approx(expected)
+    assert part.p_for < 0.05
+    with pytest.raises(UserError, match="give at_least, at_most or both"):
+        parts(**ratio, metric="train_seconds")
+    with pytest.raises(UserError, match="ratio is for what test rows have no part in"):
+        parts(**ratio, at_least=1)
+
+
+def test_the_selected_cell_is_the_sources_winner_or_ours(parts: Callable):
+    than = {"experiment": "a2_filters", "winner": "selected"}
+    test = {"kind": "greater", "metric": "train_seconds", "than": than}
+    (part,) = parts(**test, experiment="a3_optimizers", cell={"optimizer": "adam", "momentum": 0, "dropout": 0})
+    assert part.cells[1].varying == {"filters1": 70, "filters2": 100}
+    with pytest.raises(UserError, match="winner: a1_baseline selects nothing from a2_filters"):
+        parts(**test, experiment="a1_baseline", cell={})
+    with pytest.raises(UserError, match="winner: 'best' is none of true, false and selected"):
+        parts(**test | {"than": than | {"winner": "best"}}, experiment="a3_optimizers", cell={"optimizer": "adam"})
+
+
+def test_a_trend_over_equal_values_is_no_trend(parts: Callable):
+    trend = {"kind": "trend", "experiment": "a2_filters", "over": ["filters1", "filters2"]}
+    for part in parts(**trend, metric="train_loss_last_epoch"):
+        assert part.estimate.value == part.estimate.error == 0
+        assert not part.holds
+
+
+# Numbers of other settings
+
+
+def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ce4042").mkdir()
+    (tmp_path / "ce4042/reported.csv").write_text(
+        f"{HEADER}a,a1_baseline,,train_seconds,3,\n"
+        "b,a1_baseline,filters1=50;l2=0;epochs=1000,best_epoch,3,\n"
+        "c,a1_baseline,filters1=70;l2=0.1;epochs=1000,best_epoch,3,said so\n"
+    )
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
+    rows = [
+        {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "best_epoch": 3 + seed} for seed in (0, 1)
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    table = grades.table(compared, lambda cell: False)
+    assert table["grade"].tolist() == ["not run", "within", "other settings"]
+    assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
+    assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
+
+
+def measured_winner() -> dict:
+    study = yaml.safe_load(yaml.safe_dump(PAPER["studies"]["ce4042"]))
+    study["experiments"]["a3_optimizers"]["select"]["winner"] = "measured"
+    return study
+
+
+def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    third = [cell for cell in every if cell.experiment == "a3_optimizers"]
+    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: {"filters1": 90, "filters2": 100})
+    rows = [
+        {
+            "folder": cell.folder.as_posix(),
+            "status": "done",
+            "seed": seed,
+            "test_accuracy_best_epoch": 0.6,
+            "error": None,
+        }
+        for cell in third
+        for seed in (0, 1)
+    ]
+    monkeypatch.setattr("regrade.statistics.measurements._answers", lambda *_: None)
+    evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
+    table = grades.table(comparison.comparisons("ce4042", evidence), lambda cell: False)
+    of_third = table[table["experiment"] == "a3_optimizers"]
+    assert of_third["grade"].tolist() == ["other settings"] * 4
+    assert of_third["note"].tolist() == ["ours has filters1=90"] * 4
+    assert evidence.other_settings(third[0], "test_accuracy_best_epoch") == {"filters1": 90}
+    assert evidence.stated(third[0], "test_accuracy_best_epoch") == 0.5815

@@ -1,0 +1,44 @@
+"""How claims.yaml and reported.csv name cells and their settings."""
+
+import itertools
+from collections.abc import Iterator
+
+from regrade.cells.cell import Cell
+from regrade.cells.expansion import SET_BY_SCALES
+from regrade.config.claims import Reference, Test
+from regrade.config.reported import SELECTORS, ReportedNumber
+from regrade.config.settings import Settings
+from regrade.config.types import Value
+
+
+def settings(reference: Reference) -> dict[str, Value]:
+    """What a claim's reference says of the cells' settings."""
+    return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
+
+
+def combinations(test: Test, cells: list[Cell]) -> Iterator[dict[str, Value]]:
+    """Every combination of the values that a test is made for each of; `cells`: those of its experiment."""
+    values = {
+        key: list(dict.fromkeys(cell.varying[key] for cell in cells if key in cell.varying)) if some == "all" else some
+        for key, some in test.each.items()
+    }
+    for combination in itertools.product(*values.values()):
+        yield dict(zip(values, combination, strict=True))
+
+
+def of_row(row: ReportedNumber) -> dict[str, Value]:
+    """What a row of reported.csv says of the cell's settings."""
+    return {key: value for key, value in row["cell"].items() if key not in SELECTORS}
+
+
+def known_settings(cell: Cell) -> set[str]:
+    """The settings that a row may name: the cell's own, those it takes over from a winner, those left at a default."""
+    taken = (*cell.selection.settings, "epochs") if cell.selection else ()
+    own = (key for key, value in cell.settings.items() if value is not None)
+    return {*own, *taken, *Settings.model_fields} - SET_BY_SCALES
+
+
+def other_settings(cell: Cell, row: ReportedNumber) -> dict[str, Value]:
+    """The settings in which a trained cell is not what a row of reported.csv names, with the cell's values."""
+    ours = cell.resolved
+    return {key: ours.get(key, "none") for key, value in cell.valued(of_row(row)).items() if ours.get(key) != value}
