@@ -152,9 +152,16 @@ MISTAKES |= {
         f"{CNN}.0.dropout: cannot take bytes of shape (3, 32",
     ),
     "gray-scale of gray": (
-        "studies.comp576.networks.cnn",
-        ["grayscale", "grayscale", "flatten", {"dense": {"units": 10}}],
-        "studies.comp576.networks.cnn.1.grayscale: cannot take bytes of shape (1, 32, 32); it needs images of three channels, red, green and",
+        CNN,
+        [
+            "grayscale",
+            "grayscale",
+            *({"convolution": {"filters": filters, "kernel": 5}} for filters in ("$filters1", "$filters2")),
+            "flatten",
+            {"dropout": {"rate": "$dropout"}},
+            {"dense": {"units": 10}},
+        ],
+        f"{CNN}.1.grayscale: cannot take bytes of shape (1, 32, 32); it needs images of three channels, red, green and",
     ),
     "gates of a vanilla cell": (
         f"{STUDY}.networks.gru.1",

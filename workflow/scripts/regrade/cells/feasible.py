@@ -220,7 +220,9 @@ def _max_pooling(layer: layer_specs.MaxPoolingSpec, values: _Values, _: int) -> 
 
 
 @_output.register
-def _same(layer: layer_specs.RescaleSpec | layer_specs.DropoutSpec, values: _Values, _: int) -> _Values:
+def _same(
+    layer: layer_specs.RescaleSpec | layer_specs.NormalizeSpec | layer_specs.DropoutSpec, values: _Values, _: int
+) -> _Values:
     return _Values(values.shape)
 
 
