@@ -195,6 +195,18 @@ def test_a_ratio_is_that_of_the_seeds(parts: Callable):
         parts(**ratio, at_least=1)
 
 
+def test_cells_are_alike_from_one_on_in_the_order_of_params_yaml(parts: Callable):
+    alike = {"kind": "equivalent", "experiment": "a2_filters", "metric": "train_seconds", "margin": 1}
+    pairs = parts(**alike, first={"filters1": 70, "filters2": 40})
+    numbered = [(one, two) for one in (10, 30, 50, 70, 90) for two in (20, 40, 60, 80, 100)]
+    compared = {(cell.varying["filters1"], cell.varying["filters2"]) for part in pairs for cell in part.cells}
+    assert (len(pairs), compared) == (36, set(numbered[16:]))
+    (missing,) = parts(**alike, first={"filters1": 80, "filters2": 40})
+    assert missing.cells == []
+    with pytest.raises(UserError, match="filters1=70 names 5 cells of a2_filters"):
+        parts(**alike, first={"filters1": 70})
+
+
 def test_the_selected_cell_is_the_sources_winner_or_ours(parts: Callable):
     than = {"experiment": "a2_filters", "winner": "selected"}
     test = {"kind": "greater", "metric": "train_seconds", "than": than}

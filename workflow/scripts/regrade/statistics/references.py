@@ -171,7 +171,7 @@ def _named(test: Test, cells: list[Cell]) -> Iterator[tuple[bool, Reference]]:
         case Best():
             singles, groups = [test.cell], [test.among]
         case Equivalent():
-            singles, groups = [one for one in (test.cell, test.than) if one is not None], [test.cells]
+            singles, groups = [one for one in (test.cell, test.than, test.first) if one is not None], [test.cells]
         case _:
             groups = [test.cells]
     for each in naming.combinations(test, cells):
@@ -262,7 +262,8 @@ def _activations(cell: Cell) -> tuple[str, ...]:
     if not cell.settings.get("activation_statistics"):
         return ()
     convolutions = sum(layer.kind == "convolution" for layer in cell.configuration().network)
-    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in ("mean", "std"))
+    kinds = ("mean", "std", "blank")
+    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in kinds)
 
 
 def _metrics(cell: Cell, split: str) -> frozenset[str]:
