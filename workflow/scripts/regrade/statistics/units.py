@@ -9,7 +9,7 @@ from regrade.statistics.curves import UNITS
 _BY_NAME = {
     "*activation_*": "",
     "gradient_norm*": "",
-    "train_seconds_ratio": "",
+    "*_seconds_ratio": "",
     "*valid_samples_of_10": "texts of ten",
     "*accuracy*": "share",
     "*_f1": "share",
