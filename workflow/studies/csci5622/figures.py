@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from regrade.cells.cell import Cell
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.figures.accuracies import LEGEND, title, with_intervals
+from regrade.reporting.figures.accuracies import LEGEND, axis_title, with_intervals
 from regrade.reporting.tables import comparisons, table_format
 from regrade.reporting.template_functions import figure, table
 from regrade.statistics.intervals import mean_interval
@@ -76,7 +76,7 @@ def sweep(evidence: Evidence, experiment: str) -> Figure | None:
         axes.set_xticks(range(len(cells)), [str(cell.varying[factor]) for cell in cells])
         axes.set_xlim(-0.6, len(cells) - 0.4)
         axes.set_xlabel(factor.replace("_", " "))
-    panels[0].set_ylabel(title(centre))
+    panels[0].set_ylabel(axis_title(centre))
     return made
 
 

@@ -38,7 +38,7 @@ def best_accuracies(evidence: Evidence, experiment: str, names: list[str] | None
     if not cells or "mean" not in data or data["mean"].isna().all():
         return None
     if names:
-        return _bars(data, names, title(cells[0]))
+        return _bars(data, names, axis_title(cells[0]))
     keys = list(cells[0].varying)
     return _panels(data, cells, *keys) if len(keys) == 2 else _dots(data, cells)
 
@@ -48,12 +48,12 @@ def _stated(evidence: Evidence, cell: Cell) -> dict[str, list[float]]:
     return {"reported": [] if value is None else [value]}
 
 
-def title(cell: Cell) -> str:
+def axis_title(cell: Cell) -> str:
     """What an axis with best accuracies of cells like this one is called."""
     return f"{cell.configuration().settings.evaluated} accuracy, best epoch"
 
 
-def _bars(data: pd.DataFrame, names: Sequence[str], of_axis: str) -> Figure:
+def _bars(data: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     texts = [textwrap.fill(style.clipped(name, 3 * CHARACTERS_IN_A_LINE), CHARACTERS_IN_A_LINE) for name in names]
     lines = max(text.count("\n") + 1 for text in texts)
     width = max(300, BAR * len(data))
@@ -63,7 +63,7 @@ def _bars(data: pd.DataFrame, names: Sequence[str], of_axis: str) -> Figure:
     axes.bar(np.arange(len(data)), data["mean"], width=0.3, color=style.REPRODUCED, alpha=0.45)
     with_intervals(axes, data, marker=None)
     axes.set_xticks(range(len(data)), texts)
-    axes.set_ylabel(of_axis)
+    axes.set_ylabel(title)
     return drawing
 
 
@@ -73,7 +73,7 @@ def _dots(data: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
     drawing, (axes,) = style.grid(width=width, bottom=16 + style.text_width(texts), legend=LEGEND)
     with_intervals(axes, data)
     axes.set_xticks(range(len(data)), texts, rotation=90)
-    axes.set_ylabel(title(cells[0]))
+    axes.set_ylabel(axis_title(cells[0]))
     return drawing
 
 
@@ -98,7 +98,7 @@ def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str
         axes.set_xlim(-0.5, len(texts) - 0.5)
         axes.set_xlabel(along.replace("_", " "))
     for axes in every[::columns]:
-        axes.set_ylabel(title(cells[0]))
+        axes.set_ylabel(axis_title(cells[0]))
     return drawing
 
 
