@@ -140,9 +140,11 @@ def _ratio(
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     ours = _seconds(measurements, cell, row)
     base = _seconds(measurements, _cell(study, first, 0, measurements) or cell, first)
-    note = "ratio to the first; " + row["note"]
+    note = "; ".join(filter(None, ("ratio to the first", row["note"])))
     row = {**row, "metric": f"{row['metric']}_ratio"}
-    ratio = estimate((ours / base).dropna().to_numpy())
+    ratios = (ours / base).dropna().to_numpy()
+    # Seeds that were trained together share one measurement of time, which says nothing of its spread
+    ratio = estimate(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
     return Comparison(row, cell, stated / float(first["value"]), estimate=ratio, note=note)
 
 
