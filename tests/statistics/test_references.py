@@ -251,6 +251,37 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
     assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
+):
+    (tmp_path / "ce4042").mkdir()
+    lines = "a,a1_baseline,epoch=1,epoch_seconds,40,\nb,a1_baseline,epoch=3,epoch_seconds,20,a note\n"
+    (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
+    history = pd.DataFrame(
+        [
+            {"seed": seed, "epoch": epoch, "seconds": 8 / epoch + (0 if together else seed)}
+            for seed in (0, 1)
+            for epoch in (1, 2, 3, 4)
+        ]
+    )
+    monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
+    rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    _, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    table = grades.table([third], lambda cell: False)
+    assert third.estimate
+    assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
+    assert table["reported"].tolist() == ["0.5"]
+    assert table["note"].tolist() == ["ratio to the first; a note"]
+    assert table["grade"].tolist() == ["too few seeds" if together else "within"]
+
+
 def measured_winner() -> dict:
     study = yaml.safe_load(yaml.safe_dump(PAPER["studies"]["ce4042"]))
     study["experiments"]["a3_optimizers"]["select"]["winner"] = "measured"

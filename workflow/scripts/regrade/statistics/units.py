@@ -10,7 +10,7 @@ _BY_NAME = {
     "*activation_blank_*": "maps",
     "*activation_*": "",
     "gradient_norm*": "",
-    "train_seconds_ratio": "",
+    "*_seconds_ratio": "",
     "*valid_samples_of_10": "texts of ten",
     "*accuracy*": "share",
     "*_f1": "share",
