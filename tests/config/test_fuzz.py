@@ -265,7 +265,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
                 runs.append(about | accuracy.summarise(history, 50, split))
                 histories.append(history.assign(experiment=cell.experiment, cell=cell.name))
             if cell.selection:
-                write_json(folder / cell.selection.path, {"settings": dict.fromkeys(cell.selection.settings, 1)})
+                write_json(
+                    folder / cell.selection.path, {"settings": dict.fromkeys((*cell.selection.settings, "epochs"), 1)}
+                )
             if registry.task(cell.data.dataset) == "language":
                 (folder / cell.folder).mkdir(parents=True)
                 written = {"seed": [0], "epoch": [1.0], "kind": ["prompted"], "prompt": ["s"], "first_error": [None]}
