@@ -1,6 +1,9 @@
-"""Parameter counts of the networks in params.yaml, against Keras and against what the sources state."""
+"""Parameter counts of the networks in params.yaml, against Keras, PyTorch and what the sources state."""
+
+from collections.abc import Iterable
 
 import keras
+import torch
 from regrade.cells.cell import Cell
 from regrade.config import reported
 from regrade.models.network import Network
@@ -62,6 +65,28 @@ def test_parameter_counts_of_every_cell_equal_keras():
         made = Network(cell.configuration().network, shape, context([0], "keras", vocabulary_size=ids))
         count = sum(parameter[0].numel() for parameter in made.parameters())
         assert count == expected(cell), cell.folder
+
+
+def test_parameter_counts_of_every_cell_equal_pytorch():
+    """Every network of comp576 in PyTorch's own modules, as the code that it is taken from has them."""
+    nn = torch.nn
+
+    def modules(settings: dict) -> list[torch.nn.Module]:
+        if settings["dataset"] == "cifar10":
+            convolutions = [nn.Conv2d(1, 32, 5, padding=2), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5, padding=1)]
+            return [*convolutions, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(7 * 7 * 64, 1024), nn.Linear(1024, 10)]
+        kind, units = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[settings["rnn_cell"]], settings["hidden_size"]
+        return [kind(28, units, num_layers=2, batch_first=True), nn.Linear(units, 10)]
+
+    def count(parts: Iterable[torch.nn.Module]) -> int:
+        return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
+    every = [cell for cell in expanded() if cell.study == "comp576"]
+    assert {cell.experiment for cell in every} == {"cnn_tuning", "rnn_tuning"}
+    for cell in every:
+        shape = (3, 32, 32) if cell.settings["dataset"] == "cifar10" else (1, 28, 28)
+        made = Network(cell.configuration().network, shape, context([0], classes=10))
+        assert count([made]) == count(modules(cell.settings)), cell.folder
 
 
 def test_counts_that_the_sources_state():

@@ -63,11 +63,15 @@ class Evidence(Measurements):
         return max(self.find(experiment), key=lambda cell: means[cell.name], default=None)
 
     def _rows(self, cell: Cell, metric: str) -> list[ReportedNumber]:
-        """The lines of reported.csv that state a number for a cell."""
+        """The lines of reported.csv that state a number for a cell.
+
+        A mean over rows is shown beside the mean over batches (see the setting batch_means) where the source states that.
+        """
+        metrics = (metric, metric.replace("test_accuracy_", "test_accuracy_batch_mean_"))
         return [
             row
             for row in self.reported
-            if row["experiment"] == cell.experiment and row["metric"] == metric and _names(row, cell)
+            if row["experiment"] == cell.experiment and row["metric"] in metrics and _names(row, cell)
         ]
 
     def stated_values(self, cell: Cell, metric: str) -> list[float]:
