@@ -154,7 +154,12 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Me
 
 def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """The mean of the test accuracy over the evaluations up to one epoch."""
-    stretch = {"measure": "mean_between", "of": "test_accuracy", "first": 0, "last": row["cell"]["epoch"]}
+    stretch: dict[str, Value] = {
+        "measure": "mean_between",
+        "of": "test_accuracy",
+        "first": 0,
+        "last": row["cell"]["epoch"],
+    }
     return measurements.contrast([(cell, 1.0)], stretch), None
 
 
