@@ -282,6 +282,34 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     assert table["grade"].tolist() == ["too few seeds" if together else "within"]
 
 
+def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    metrics = ("test_accuracy_min", "train_accuracy_min", "train_accuracy_max")
+    lines = [f"a,p1_cifar_mlp,,{metric},0.5,\n" for metric in metrics]
+    (tmp_path / "cs324/reported.csv").write_text(
+        HEADER + "".join(lines) + "a,p1_cifar_mlp,epoch=20,test_accuracy_mean,0.5,\n"
+    )
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    run = {"folder": cell.folder.as_posix(), "status": "done", "seed": 0, "train_accuracy_best_epoch": 0.7}
+    curves = pd.DataFrame({"epoch": [10, 20, 30], "test_accuracy": [0.3, 0.2, 0.9], "train_accuracy": [0.4, 0.7, 0.6]})
+    curves = curves.assign(seed=0, experiment=cell.experiment, cell=cell.name)
+    compared = comparison.comparisons("cs324", Measurements(every, pd.DataFrame([run]), curves))
+    assert [one.estimate.value for one in compared] == pytest.approx([0.2, 0.4, 0.7, 0.25])
+
+
+def test_a_mean_needs_the_epoch_at_which_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,test_accuracy_mean,0.5,\n")
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
+    with pytest.raises(UserError, match="test_accuracy_mean: say of which epoch"):
+        references.check(parameters, expansion.expand(parameters))
+
+
 def measured_winner() -> dict:
     study = yaml.safe_load(yaml.safe_dump(PAPER["studies"]["ce4042"]))
     study["experiments"]["a3_optimizers"]["select"]["winner"] = "measured"

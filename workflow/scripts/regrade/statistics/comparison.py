@@ -123,8 +123,8 @@ def best(cells: list[Cell], measurements: Measurements, metric: str, goal: str =
 
 
 def _plain(measurements: Measurements, cell: Cell, metric: str) -> Estimate:
-    if metric == "test_accuracy_min":
-        return measurements.contrast([(cell, 1.0)], {"measure": "lowest", "of": "test_accuracy"})
+    if metric in reported.LOWEST:
+        return measurements.contrast([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
     return measurements.contrast([(cell, 1.0)], metric)
 
 
@@ -162,6 +162,17 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Me
     return estimate(
         curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]].to_numpy() if len(curve) else []
     ), None
+
+
+def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+    """The mean of the test accuracy over the evaluations up to one epoch."""
+    stretch: dict[str, Value] = {
+        "measure": "mean_between",
+        "of": "test_accuracy",
+        "first": 0,
+        "last": row["cell"]["epoch"],
+    }
+    return measurements.contrast([(cell, 1.0)], stretch), None
 
 
 def _steps(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
@@ -259,6 +270,7 @@ _TEXTS: dict[str, Callable[[Measurements, Cell, ReportedNumber], str]] = {
 }
 _SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = {
     **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
+    reported.MEAN_UNTIL: _mean_until,
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,
