@@ -93,7 +93,7 @@ def test_each_network_takes_over_the_sizes_of_its_own_best():
                 # Better than all at the end, but an evaluation in between counts
                 correct = {0: [10, 10, 29], 1: [10, 10, 28]}
             finish(cell, correct)
-    final = of("q1_final", every)
+    final = of("q1_winners", every)
     assert [cell.varying for cell in final] == [{"network": network} for network in candidates]
     for cell in final:
         network = cell.varying["network"]
@@ -125,7 +125,7 @@ def test_each_network_may_choose_among_others_than_its_neighbours():
         experiment(config, "q1_tuning")["cells"].pop(0)
 
     before, after = (
-        {cell.varying["network"]: cell for cell in of("q1_final", expanded(how))} for how in (dict, change)
+        {cell.varying["network"]: cell for cell in of("q1_winners", expanded(how))} for how in (dict, change)
     )
     assert before["mlp"].folder != after["mlp"].folder
     assert [len(cell.selection.candidates) for cell in after.values()] == [4, 5, 5]
@@ -139,24 +139,24 @@ def test_a_cell_without_candidates_is_refused():
         tuning["cells"] = [cell for cell in tuning["cells"] if cell["network"] != "rnn"]
 
     with pytest.raises(
-        UserError, match=r"vudl\.experiments\.q1_final\.select\.same: q1_tuning has no cell with network=rnn"
+        UserError, match=r"vudl\.experiments\.q1_winners\.select\.same: q1_tuning has no cell with network=rnn"
     ):
         expanded(change)
 
 
 def test_an_unknown_setting_in_same_is_refused_by_name():
     def change(config: dict) -> None:
-        experiment(config, "q1_final")["select"]["same"] = ["netwerk"]
+        experiment(config, "q1_winners")["select"]["same"] = ["netwerk"]
 
-    with pytest.raises(UserError, match=r"q1_final\.select\.same: q1_tuning has no setting 'netwerk'"):
+    with pytest.raises(UserError, match=r"q1_winners\.select\.same: q1_tuning has no setting 'netwerk'"):
         expanded(change)
 
 
 def test_a_reported_winner_is_that_of_the_whole_experiment():
     def change(config: dict) -> None:
-        select = experiment(config, "q1_final")["select"]
+        select = experiment(config, "q1_winners")["select"]
         select["winner"] = "reported"
         del select["epochs"]
 
-    with pytest.raises(UserError, match=r"q1_final\.select: same needs winner: measured"):
+    with pytest.raises(UserError, match=r"q1_winners\.select: same needs winner: measured"):
         expanded(change)

@@ -1,9 +1,11 @@
 """What a report shows of language models: losses beside their floor, what the networks wrote, the automaton."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet as pq
+import torch
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,16 +13,21 @@ from matplotlib.patches import FancyArrowPatch
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.core.integrity import checked
-from regrade.datasets import registry
+from regrade.datasets import prepared, registry
+from regrade.datasets.text import reading
+from regrade.datasets.text.reading import Reading
 from regrade.languages.automaton import CLOSED, START, Ndfa
 from regrade.languages.language import Language
 from regrade.reporting import template_functions
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
+from regrade.reporting.figures.curves import curves
 from regrade.reporting.number_format import four
 from regrade.reporting.study_code import measurements
 from regrade.reporting.tables.table_format import Shown, with_interval
 from regrade.statistics.intervals import mean_interval
+from regrade.training import batches
+from regrade.training.trained import verify_data
 
 KINDS = ("prompted", "free", "long")
 # Of the automaton: pixels from row to row, and a column's width in rows
@@ -164,6 +171,57 @@ def _edge(axes: Axes, symbol: str, start: tuple[float, float], end: tuple[float,
     axes.annotate(symbol, middle, (0, 3), textcoords="offset points", ha="center", fontweight="bold", fontsize=9)
 
 
+@template_functions.figure
+def f1_of_negatives(evidence: Evidence, cell: Cell | None) -> Figure | None:
+    """F1 of the negative reviews by epoch, as `curves` draws it."""
+    history = evidence.curves
+    if "validation_f1" not in history:
+        return None
+    f1 = of_other_class(history["validation_f1"], history["validation_accuracy"])
+    changed = replace(evidence, curves=history.assign(validation_f1_of_negatives=f1))
+    return curves(changed, cell, "f1_of_negatives", splits=["validation"])
+
+
+def of_other_class(f1: pd.Series, accuracy: pd.Series) -> pd.Series:
+    """F1 of one of two classes, from that of the other and the accuracy.
+
+    F1 = 2 r / (2 r + w), where r is the share of all rows that are of the class and right, and w = 1 - accuracy the
+    share of those that are wrong. For the other class r is accuracy - r. Where no row is wrong, both are 1.
+    """
+    wrong = 1 - accuracy
+    right = accuracy - (f1 * wrong / (2 * (1 - f1))).where(wrong > 0, 0)
+    return 2 * right / (2 * right + wrong)
+
+
+def shown_padding(padding: pd.DataFrame) -> Shown:
+    """`padding` for a reader."""
+    return Shown(padding.assign(padding=[f"{100 * share:.1f} %" for share in padding["padding"]]))
+
+
+@template_functions.table(shown_padding)
+def padding(evidence: Evidence, cell: Cell | None, most_tokens: Sequence[int]) -> pd.DataFrame:
+    """The share of padding in the batches of a cell's training reviews, for batches of at most so many tokens.
+
+    Batches are of reviews of similar length. No rows before the cell is trained, or where its data are elsewhere.
+    UserError when the data are damaged.
+    """
+    if not cell or not len(evidence.of(cell)) or not (cell.data.folder / prepared.CARD).exists():
+        return pd.DataFrame()
+    verify_data(cell.data)
+    settings, how = (
+        cell.configuration().settings,
+        Reading(**{key: cell.data.reading[key] for key in Reading.model_fields}),
+    )
+    texts, labels = prepared.load_texts(cell.data.folder, "train", settings.train_rows, settings.train_rows_cap)
+    trained_on = texts[prepared.trained_on(len(labels), settings.validation_rows)]
+    lengths = torch.from_numpy(reading.ids(trained_on, how).lengths)
+    rows = []
+    for most in most_tokens:
+        read = sum(len(chosen) * width for chosen, width in batches.similar(lengths, most))
+        rows.append((f"{most:,}", 1 - int(lengths.sum()) / read))
+    return pd.DataFrame(rows, columns=["tokens of a batch", "padding"])
+
+
 def shown_parity(parity: pd.DataFrame) -> Shown:
     """`elman_parity` for a reader, as it is: nothing in it is of a cell."""
     return Shown(parity)
@@ -171,9 +229,10 @@ def shown_parity(parity: pd.DataFrame) -> Shown:
 
 @template_functions.table(shown_parity)
 def elman_parity(evidence: Evidence) -> pd.DataFrame:
-    """How far the Elman layer written out is from PyTorch's, and how much slower, as measure.py of this study found."""
+    """How far the Elman layer written out is from PyTorch's, and how much slower; see measure.py of this study."""
     measured = measurements(evidence.name)
     rows = [(name, f"{value:.2g}") for name, value in measured.get("differences", {}).items()]
     if measured:
+        rows.append(("outputs, against the layer of the experiments", f"{measured['from_default']:.2g}"))
         rows.append(("time, by hand over library", f"{measured['time_ratio']:.2f} ×"))
     return pd.DataFrame(rows, columns=["compared", "largest difference"])
