@@ -63,7 +63,7 @@ class Evidence(Measurements):
     def _rows(self, cell: Cell, metric: str) -> list[ReportedNumber]:
         """The lines of reported.csv that state a number for a cell.
 
-        A mean over rows is shown beside the mean over batches (see the setting batch_means) where the source states that.
+        Of an accuracy, those that are means over batches (see the setting batch_means) count as well.
         """
         metrics = (metric, metric.replace("test_accuracy_", "test_accuracy_batch_mean_"))
         return [
