@@ -73,16 +73,17 @@ def test_caps_of_an_unknown_scale_are_refused_by_name():
 def test_options_of_a_dataset_are_those_of_its_cells_unless_they_say_otherwise():
     def change(config: dict) -> None:
         config["datasets"]["moons"]["options"]["rows"] = 70
-        initial = experiment(config, "p1_initial")
-        initial["grid"], initial["settings"]["noise"] = {"dataset": ["moons"]}, 0.2
+        other = experiment(config, "p1_classification")
+        other["settings"] = {"noise": 0.2}
+        other["grid"] = {"dataset": ["moons"], "backend": ["torch"], "initial": ["pytorch"]}
 
     def options(every: list[Cell], name: str) -> list[dict]:
         return [cell.data.options for cell in of(name, every) if cell.varying["dataset"] == "moons"]
 
-    assert options(expanded(), "p1_toy") == [{"rows": 5000, "draw": 1, "noise": 0.07}] * 2
+    assert options(expanded(), "p1_toy") == [{"rows": 5000, "draw": 1, "noise": 0.07}] * 4
     changed = expanded(change)
-    assert options(changed, "p1_toy") == [{"rows": 70, "draw": 1, "noise": 0.07}] * 2
-    assert options(changed, "p1_initial") == [{"rows": 70, "draw": 1, "noise": 0.2}]
+    assert options(changed, "p1_toy") == [{"rows": 70, "draw": 1, "noise": 0.07}] * 4
+    assert options(changed, "p1_classification") == [{"rows": 70, "draw": 1, "noise": 0.2}]
 
 
 def test_an_unknown_option_is_refused_by_name():

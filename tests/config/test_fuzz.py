@@ -30,7 +30,7 @@ from regrade.core.files import write_json
 from regrade.datasets import registry
 from regrade.datasets.text import word_vectors
 from regrade.runtime.logs import explain
-from regrade.statistics import accuracy, grading, measurements, references
+from regrade.statistics import accuracy, comparison, grading, measurements, references
 from regrade.statistics.measurements import Measurements
 from regrade.training import job
 from regrade.training.loading import load
@@ -265,9 +265,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
                 runs.append(about | accuracy.summarise(history, 50, split))
                 histories.append(history.assign(experiment=cell.experiment, cell=cell.name))
             if cell.selection:
-                write_json(
-                    folder / cell.selection.path, {"settings": dict.fromkeys((*cell.selection.settings, "epochs"), 1)}
-                )
+                winner = cell.selection.candidates[0].settings
+                settings = {key: winner[key] for key in cell.selection.settings} | {"epochs": 1}
+                write_json(folder / cell.selection.path, {"settings": settings})
             if registry.task(cell.data.dataset) == "language":
                 (folder / cell.folder).mkdir(parents=True)
                 written = {"seed": [0], "epoch": [1.0], "kind": ["prompted"], "prompt": ["s"], "first_error": [None]}
@@ -282,6 +282,7 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """What planning and grading do with a study of which a file has this content."""
     folder, found = measured
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(comparison, "_activations", lambda cell: {})
     monkeypatch.setattr(measurements, "_answers", lambda *_: None)
     for module in (reported, claims):
         monkeypatch.setattr(module, "STUDIES", folder / "studies")

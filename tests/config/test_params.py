@@ -200,9 +200,9 @@ MISTAKES |= {
         "p1_cifar_mlp.settings.batch_tokens: only texts that are read whole",
     ),
     "numpy with other layers": (
-        "studies.cs324.networks.mlp.0",
+        "studies.cs324.networks.mlp_pytorch.0",
         "flatten",
-        "networks.mlp.0: the numpy backend has dense layers",
+        "networks.mlp_pytorch.0: the numpy backend has dense layers",
     ),
     "chosen by what is not evaluated": (
         "studies.csci5622.experiments.q3_best.select.by",

@@ -1,6 +1,9 @@
-"""Parameter counts of the networks in params.yaml, against Keras and against what the sources state."""
+"""Parameter counts of the networks in params.yaml, against Keras, PyTorch and what the sources state."""
+
+from collections.abc import Iterable
 
 import keras
+import torch
 from regrade.cells.cell import Cell
 from regrade.config import reported
 from regrade.models.network import Network
@@ -64,6 +67,28 @@ def test_parameter_counts_of_every_cell_equal_keras():
         assert count == expected(cell), cell.folder
 
 
+def test_parameter_counts_of_every_cell_equal_pytorch():
+    """Every network of comp576 in PyTorch's own modules, as the code that it is taken from has them."""
+    nn = torch.nn
+
+    def modules(settings: dict) -> list[torch.nn.Module]:
+        if settings["dataset"] == "cifar10":
+            convolutions = [nn.Conv2d(1, 32, 5, padding=2), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5, padding=1)]
+            return [*convolutions, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(7 * 7 * 64, 1024), nn.Linear(1024, 10)]
+        kind, units = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[settings["rnn_cell"]], settings["hidden_size"]
+        return [kind(28, units, num_layers=2, batch_first=True), nn.Linear(units, 10)]
+
+    def count(parts: Iterable[torch.nn.Module]) -> int:
+        return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
+    every = [cell for cell in expanded() if cell.study == "comp576"]
+    assert {cell.experiment for cell in every} == {"cnn_tuning", "rnn_tuning"}
+    for cell in every:
+        shape = (3, 32, 32) if cell.settings["dataset"] == "cifar10" else (1, 28, 28)
+        made = Network(cell.configuration().network, shape, context([0], classes=10))
+        assert count([made]) == count(modules(cell.settings)), cell.folder
+
+
 def test_counts_that_the_sources_state():
     """Of the networks in params.yaml, at the scale that caps nothing, as the listings of csci5622 have them."""
     shapes = {"mnist": (1, 28, 28)}
@@ -76,17 +101,17 @@ def test_counts_that_the_sources_state():
         (cell,) = [
             cell
             for cell in every
-            if cell.experiment == row["experiment"] and row["cell"].items() <= cell.varying.items()
+            if cell.experiment == row["experiment"] and row["cell"].items() <= cell.settings.items()
         ]
         settings = cell.settings
         shape = shapes.get(settings["dataset"]) or (settings["max_length"],)
         about = {"classes": classes[settings["dataset"]], "vocabulary_size": settings.get("vocab_size")}
         made = Network(cell.configuration().network, shape, context([0], "keras", **about))
-        part = made.get_submodule(layers[layer]) if layer else made
+        part = made.get_submodule(layers.get(layer, layer)) if layer else made
         assert sum(parameter.numel() for parameter in part.parameters()) == int(row["value"]), row
     assert [int(row["value"]) for row in stated] == [
-        4_619_842,
-        1_087_106,
+        *(4_619_842, 832, 4_609_000, 10_010),
+        *(1_087_106, 832, 51_264, 1_025_000, 10_010),
         *(1_280_000, 49_408, 65),
         *(2_560_000, 98_688, 129),
     ]

@@ -144,6 +144,11 @@ def test_nothing_to_draw_is_none():
     assert repeated.noise([]) is None
 
 
+def test_evaluations_in_between_can_be_left_out():
+    (axes,) = drawn(1, FALLING[:25], every=10).axes
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[10, 20, 25]] * 2
+
+
 def test_lines_are_told_apart_without_colour_and_things_keep_their_colour():
     (axes,) = drawn(1, FALLING).axes
     looks = {line.get_linestyle(): line.get_color() for line in axes.lines}

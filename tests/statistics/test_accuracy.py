@@ -43,6 +43,7 @@ def test_activations_are_those_of_the_epoch_of_the_lowest_loss():
     found = summarise(HISTORY.assign(**ACTIVATIONS), 10, "test")
     assert found["test_activation_mean_convolution1_at_lowest_loss"] == 0.2
     assert found["test_activation_std_convolution1_at_lowest_loss"] == 2
+    assert found["test_activation_mean_convolution1_last_epoch"] == 0.3
     # A run whose loss was never a number
     at_once = HISTORY.assign(**ACTIVATIONS, test_loss=math.nan).iloc[:1]
     assert summarise(at_once, 10, "test")["test_activation_mean_convolution1_at_lowest_loss"] == 0.1

@@ -82,6 +82,7 @@ def test_a_run_that_diverged_at_once_has_no_measures():
         ("test_accuracy_best_epoch", "share"),
         ("test_loss_batch_mean_best", "nats"),
         ("test_activation_mean_convolution1_at_lowest_loss", ""),
+        ("test_activation_blank_convolution1_last_epoch", "maps"),
         ("activation_std", ""),
         ("best_epoch", "epochs"),
         ("epochs_to_converge", "epochs"),

@@ -195,6 +195,18 @@ def test_a_ratio_is_that_of_the_seeds(parts: Callable):
         parts(**ratio, at_least=1)
 
 
+def test_cells_are_alike_from_one_on_in_the_order_of_params_yaml(parts: Callable):
+    alike = {"kind": "equivalent", "experiment": "a2_filters", "metric": "train_seconds", "margin": 1}
+    pairs = parts(**alike, first={"filters1": 70, "filters2": 40})
+    numbered = [(one, two) for one in (10, 30, 50, 70, 90) for two in (20, 40, 60, 80, 100)]
+    compared = {(cell.varying["filters1"], cell.varying["filters2"]) for part in pairs for cell in part.cells}
+    assert (len(pairs), compared) == (36, set(numbered[16:]))
+    (missing,) = parts(**alike, first={"filters1": 80, "filters2": 40})
+    assert missing.cells == []
+    with pytest.raises(UserError, match="filters1=70 names 5 cells of a2_filters"):
+        parts(**alike, first={"filters1": 70})
+
+
 def test_the_selected_cell_is_the_sources_winner_or_ours(parts: Callable):
     than = {"experiment": "a2_filters", "winner": "selected"}
     test = {"kind": "greater", "metric": "train_seconds", "than": than}
@@ -237,6 +249,65 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
     assert table["grade"].tolist() == ["not run", "within", "other settings"]
     assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
     assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
+):
+    (tmp_path / "ce4042").mkdir()
+    lines = "a,a1_baseline,epoch=1,epoch_seconds,40,\nb,a1_baseline,epoch=3,epoch_seconds,20,a note\n"
+    (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
+    history = pd.DataFrame(
+        [
+            {"seed": seed, "epoch": epoch, "seconds": 8 / epoch + (0 if together else seed)}
+            for seed in (0, 1)
+            for epoch in (1, 2, 3, 4)
+        ]
+    )
+    monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
+    rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    _, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    table = grades.table([third], lambda cell: False)
+    assert third.estimate
+    assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
+    assert table["reported"].tolist() == ["0.5"]
+    assert table["note"].tolist() == ["ratio to the first; a note"]
+    assert table["grade"].tolist() == ["too few seeds" if together else "within"]
+
+
+def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    metrics = ("test_accuracy_min", "train_accuracy_min", "train_accuracy_max")
+    lines = [f"a,p1_cifar_mlp,,{metric},0.5,\n" for metric in metrics]
+    (tmp_path / "cs324/reported.csv").write_text(
+        HEADER + "".join(lines) + "a,p1_cifar_mlp,epoch=20,test_accuracy_mean,0.5,\n"
+    )
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    run = {"folder": cell.folder.as_posix(), "status": "done", "seed": 0, "train_accuracy_best_epoch": 0.7}
+    curves = pd.DataFrame({"epoch": [10, 20, 30], "test_accuracy": [0.3, 0.2, 0.9], "train_accuracy": [0.4, 0.7, 0.6]})
+    curves = curves.assign(seed=0, experiment=cell.experiment, cell=cell.name)
+    compared = comparison.comparisons("cs324", Measurements(every, pd.DataFrame([run]), curves))
+    assert [one.estimate.value for one in compared] == pytest.approx([0.2, 0.4, 0.7, 0.25])
+
+
+def test_a_mean_needs_the_epoch_at_which_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,test_accuracy_mean,0.5,\n")
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
+    with pytest.raises(UserError, match="test_accuracy_mean: say of which epoch"):
+        references.check(parameters, expansion.expand(parameters))
 
 
 def measured_winner() -> dict:

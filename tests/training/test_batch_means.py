@@ -69,10 +69,14 @@ def test_activations_are_recorded_before_pooling():
         parts = [values.detach().numpy()[batch] for batch in BATCHES]
         assert row[f"test_activation_mean_{name}"] == pytest.approx(np.mean([part.mean() for part in parts]))
         assert row[f"test_activation_std_{name}"] == pytest.approx(np.mean([part.std(ddof=1) for part in parts]))
+        blank = (values.detach().numpy() == 0).all(axis=(2, 3)).sum(1)
+        assert row[f"test_activation_blank_{name}"] == pytest.approx(
+            np.mean([blank[batch].mean() for batch in BATCHES])
+        )
     # What else is recorded does not change with it
     (other,) = advanced(configuration(CNN, batch_size=SIZE), [RunState(0)], data, 1)
     (without,) = timeless(other)
-    assert len(row) == len(without) + 5
+    assert len(row) == len(without) + 7
     assert all(row[name] == pytest.approx(value, rel=1e-12) for name, value in without.items())
 
 

@@ -16,7 +16,7 @@ from regrade.training.state import RunState
 from regrade.training.store import Store
 from regrade.training.trainer import Data
 from support import runs
-from support.project import Project
+from support.project import SMALL, Project, merged
 from support.runs import CPU, timeless, watched
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -243,7 +243,6 @@ def test_every_row_is_seen_once_per_epoch(data: Data):
 def test_same_results_through_the_front_door(project: Project, finished: Project):
     """One seed alone, in another working copy, gives the history it has among two."""
     import pandas as pd
-    from conftest import SMALL, merged
 
     overlay = merged(SMALL, {"seeds": [1], "keep_models": [1]})
     listed = project.regrade("cells", overlay=overlay).stdout.split()

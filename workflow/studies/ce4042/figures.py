@@ -1,11 +1,11 @@
-"""What a trained CNN makes of one image: the feature maps of its convolutions and poolings."""
+"""What a trained CNN makes of one image: the feature maps of its convolutions and poolings; and what is trained."""
 
 import torch
 from matplotlib.figure import Figure
 from regrade.cells.cell import Cell
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures.pictures import channels_last, levels, mosaic, panels
-from regrade.reporting.template_functions import figure
+from regrade.reporting.template_functions import figure, value
 from regrade.training import trained
 
 COLUMNS, MAP_PIXELS, IMAGE_PIXELS = 16, 36, 96
@@ -32,3 +32,9 @@ def feature_maps(evidence: Evidence, cell: Cell | None, image: int) -> Figure | 
             picture = mosaic(levels(maps, 0, maps.max()), COLUMNS, MAP_PIXELS)
             pictures.append((f"{name.replace('_', ' ')} ({shape})", picture))
     return panels(pictures)
+
+
+@value
+def any_trained(evidence: Evidence, experiment: str) -> bool:
+    """Whether a cell of the experiment has results."""
+    return evidence.any_trained(experiment)

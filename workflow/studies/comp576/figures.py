@@ -33,7 +33,7 @@ IMAGE_PIXELS, SCALE_PIXELS = 220, 90
 def filters(evidence: Evidence, cell: Cell | None) -> Figure | None:
     """The kernels of the first convolution as images, each from its smallest to its largest weight.
 
-    In colour where the images are. None without a kept model.
+    In colour where the convolution sees colours. None without a kept model.
     """
     model = trained.load(cell) if cell else None
     if model is None:

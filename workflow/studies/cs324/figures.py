@@ -11,7 +11,7 @@ from regrade.datasets import prepared
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.tables import table_format
-from regrade.reporting.template_functions import figure, table
+from regrade.reporting.template_functions import figure, table, value
 from regrade.statistics import collect
 
 # As many points as can be told apart
@@ -48,6 +48,13 @@ def _look(number: int) -> dict:
         "alpha": 0.6,
         "markeredgewidth": 0,
     }
+
+
+@value
+def converged(evidence: Evidence, cells: Sequence[Cell]) -> str:
+    """How many of the runs of these cells have converged, as in `3 of 10 runs`."""
+    epochs = [evidence.of(cell).get("epochs_to_converge", pd.Series(dtype=float)) for cell in cells]
+    return f"{sum(one.notna().sum() for one in epochs)} of {sum(map(len, epochs))} runs"
 
 
 def shown_pairs(pairs: pd.DataFrame) -> table_format.Shown:

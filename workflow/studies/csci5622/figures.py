@@ -10,14 +10,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from regrade.cells.cell import Cell
-from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
-from regrade.reporting.figures.accuracies import LEGEND, TITLE, with_intervals
-from regrade.reporting.tables import table_format
+from regrade.reporting.figures.accuracies import LEGEND, axis_title, with_intervals
+from regrade.reporting.tables import comparisons, table_format
 from regrade.reporting.template_functions import figure, table
 from regrade.statistics.intervals import mean_interval
 
 PANEL = 150
+# What the source quotes of its sweep
+ACCURACY = "test_accuracy_best_epoch"
 
 
 @figure
@@ -60,21 +62,21 @@ def sweep(evidence: Evidence, experiment: str) -> Figure | None:
     if not factors or not evidence.any_trained(experiment):
         return None
     centre = evidence.find(experiment, **_centre(evidence, experiment))[0]
-    repeats = evidence.stated_values(centre, ACCURACIES[0])
+    repeats = evidence.stated_values(centre, ACCURACY)
     band = Patch(color="black", alpha=0.13, label="spread of the source's repetitions")
     handles = [*LEGEND, band] if repeats else LEGEND
     made, panels = style.grid(len(factors), len(factors), PANEL, share=True, legend=handles)
     for axes, factor in zip(panels, factors, strict=True):
         others = {key: value for key, value in centre.varying.items() if key != factor}
         cells = sorted(evidence.find(experiment, **others), key=lambda cell: cell.varying[factor])
-        rows = [evidence.measured(cell) | {"reported": evidence.stated_values(cell, ACCURACIES[0])} for cell in cells]
+        rows = [evidence.measured(cell) | {"reported": evidence.stated_values(cell, ACCURACY)} for cell in cells]
         if repeats:
             axes.axhspan(min(repeats), max(repeats), color="black", alpha=0.13, linewidth=0)
         with_intervals(axes, pd.DataFrame(rows, columns=["mean", "low", "high", "reported"]))
         axes.set_xticks(range(len(cells)), [str(cell.varying[factor]) for cell in cells])
         axes.set_xlim(-0.6, len(cells) - 0.4)
         axes.set_xlabel(factor.replace("_", " "))
-    panels[0].set_ylabel(TITLE)
+    panels[0].set_ylabel(axis_title(centre))
     return made
 
 
@@ -106,3 +108,25 @@ def parameters(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, s
         counted = of_layers.get(layer) if layer else sum(of_layers.values()) or None
         counts.append({"": text, "reported": reported, "counted": counted, "folder": cell.folder.as_posix()})
     return pd.DataFrame(counts)
+
+
+@table(comparisons.shown_times)
+def seconds_per_epoch(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
+    """Mean seconds of an epoch, its evaluation included, of chosen cells (text, cell); their ratios to the first."""
+    seconds = pd.DataFrame(
+        {"cell": text, **_seconds(evidence, cell), "folder": cell.folder.as_posix()} for text, cell in rows if cell
+    )
+    for column in ("reported_seconds", "seconds") if len(seconds) else ():
+        seconds[f"{column.removesuffix('seconds')}ratio"] = seconds[column] / seconds[column].iloc[0]
+    return seconds
+
+
+def _seconds(evidence: Evidence, cell: Cell) -> dict[str, float]:
+    stated = [
+        float(row["value"])
+        for row in evidence.reported
+        if (row["experiment"], row["metric"]) == (cell.experiment, "epoch_seconds")
+    ]
+    runs = evidence.of(cell)
+    ours = (runs["train_seconds"] / runs["epochs"]).mean() if len(runs) else np.nan
+    return {"reported_seconds": np.mean(stated) if stated else np.nan, "seconds": ours}

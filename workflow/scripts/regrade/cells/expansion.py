@@ -24,7 +24,7 @@ SET_BY_SCALES = {"train_rows_cap", "test_rows_cap"}
 # Names that mean something else in claims.yaml, in reported.csv, or as columns of a report's tables
 NOT_SETTINGS = {
     *("experiment", "winner", "layer", "epoch", "prompt", "run", "reported", "mean", "low", "high", "seeds"),
-    *("test_accuracy_cross_fitted", "test_accuracy_last_epoch", "peeking", "best_epoch", "status", "folder"),
+    *("cross_fitted", "last_epoch", "peeking", "best_epoch", "status", "folder"),
     *("study", "cell", "seed", "error", "varying"),
 }
 

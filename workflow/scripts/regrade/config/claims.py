@@ -128,6 +128,8 @@ class Equivalent(_Test):
     """The cell that it is compared with."""
     cells: Reference = Field({})
     """Instead of `cell` and `than`: settings of the cells of which every two are compared."""
+    first: Reference | None = None
+    """The first of these cells, in the order of `params.yaml`; those before it are left out."""
     at_least: dict[Name, Real] = Field({})
     """Lowest values by setting; cells below are left out."""
     margin: Positive

@@ -13,18 +13,24 @@ from regrade.core.yaml_files import number
 COLUMNS = ("source", "experiment", "cell", "metric", "value", "note")
 # What a line may say about a cell beside its settings: which part of its results it means
 SELECTORS = ("layer", "epoch", "prompt", "run")
-# Metrics that are not columns of the collected runs: those whose values are texts, those of one epoch, all others
+# Metrics that are not columns of the collected runs: those whose values are texts, those that need an epoch, the others
 TEXTS = ("layer_sizes", "selected")
-BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+# The mean over the evaluations up to an epoch; the others are the values at one
+MEAN_UNTIL = "test_accuracy_mean"
+BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", MEAN_UNTIL)
+LOWEST = ("train_accuracy_min", "test_accuracy_min")
+# Times, which are compared as ratios: of all epochs; of one, with its evaluation
+SECONDS = ("train_seconds", "epoch_seconds")
 SPECIAL = (
-    *(*TEXTS, *BY_EPOCH, "test_accuracy_min", "steps_to_converge", "steps_above_chance", "trainable_parameters"),
+    *(*TEXTS, *BY_EPOCH, *LOWEST, "steps_to_converge", "steps_above_chance", "trainable_parameters", "epoch_seconds"),
     *("activation_mean", "activation_std", "valid_samples_of_10", "invalid_samples_of_10"),
 )
 ALIASES = {
     "test_accuracy_last_step": "test_accuracy_last_epoch",
     "test_accuracy_max": "test_accuracy_best_epoch",
+    "train_accuracy_max": "train_accuracy_best_epoch",
 }
-# What a line may call a layer that has another name here
+# What a line may call a layer that has another name here. A number says which one, as in dense2; without it, all count
 LAYERS = {"lstm": "recurrent", "gru": "recurrent"}
 STUDIES = Path(__file__).resolve().parents[3] / "studies"
 
@@ -108,6 +114,11 @@ def _cell(text: str, where: str) -> dict[str, Value]:
             raise UserError(f"{where}: {part!r} in the column cell is neither a number nor a plain text; correct it")
         cell[key] = parsed
     return cell
+
+
+def kind_of(layer: str) -> str:
+    """The kind of a layer that may have a number: dense of dense2."""
+    return layer.rstrip("0123456789")
 
 
 def winner(study: str, experiment: str, metric: str) -> dict[str, Value]:

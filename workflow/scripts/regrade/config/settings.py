@@ -56,8 +56,8 @@ class Settings(Section):
     """
     activation_statistics: bool = False
     """Whether evaluations of a classifier also record the mean and the standard deviation (divided by n - 1) of each
-    convolution's output, after its activation and before any pooling: of each batch of `batch_size` rows, averaged over
-    the batches.
+    convolution's output, after its activation and before any pooling, and how many of its maps are blank (zero
+    everywhere) in a row: of each batch of `batch_size` rows, averaged over the batches.
     """
     batch_size: Count | None = None
     """Rows of a batch. Give either this or `batch_tokens`."""

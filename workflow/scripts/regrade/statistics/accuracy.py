@@ -54,12 +54,14 @@ def _of_batches(history: pd.DataFrame, split: str) -> dict[str, float]:
 
 
 def _of_activations(history: pd.DataFrame, split: str) -> dict[str, float]:
-    """Statistics of activations where the loss on `split` is lowest; none where activation_statistics is off."""
+    """Statistics of activations, last and where the loss on `split` is lowest; none without activation_statistics."""
     columns = [name for name in map(str, history.columns) if name.startswith(f"{split}_activation_")]
     if not columns:
         return {}
     best = history.iloc[history[f"{split}_loss"].fillna(math.inf).to_numpy().argmin()]
-    return {f"{name}_at_lowest_loss": best[name] for name in columns}
+    last = history.iloc[-1]
+    numbers = {f"{name}_last_epoch": last[name] for name in columns}
+    return numbers | {f"{name}_at_lowest_loss": best[name] for name in columns}
 
 
 def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:

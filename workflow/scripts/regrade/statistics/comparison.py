@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from regrade.cells.cell import Cell
@@ -15,7 +16,7 @@ from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
 from regrade.datasets import registry
-from regrade.statistics import naming
+from regrade.statistics import collect, naming
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
 from regrade.statistics.measurements import Measurements
 
@@ -91,7 +92,7 @@ def _measured(
         raise UserError(f"{reported.path(study)}, line {number}: the value {value!r} is not a number") from None
     if not trained:
         return Comparison(row, cell, stated, at_least, note=note)
-    if metric == "train_seconds":
+    if metric in reported.SECONDS:
         return _ratio(study, lines, row, cell, stated, measurements)
     special = _SPECIAL.get(metric)
     ours, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
@@ -122,8 +123,8 @@ def best(cells: list[Cell], measurements: Measurements, metric: str, goal: str =
 
 
 def _plain(measurements: Measurements, cell: Cell, metric: str) -> Estimate:
-    if metric == "test_accuracy_min":
-        return measurements.contrast([(cell, 1.0)], {"measure": "lowest", "of": "test_accuracy"})
+    if metric in reported.LOWEST:
+        return measurements.contrast([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
     return measurements.contrast([(cell, 1.0)], metric)
 
 
@@ -137,11 +138,22 @@ def _ratio(
 ) -> Comparison:
     """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
-    unit = _cell(study, first, 0, measurements)
-    note = "ratio to the first; " + row["note"]
-    row = {**row, "metric": "train_seconds_ratio"}
-    ratio = measurements.ratio(cell, unit or cell, "train_seconds")
+    ours = _seconds(measurements, cell, row)
+    base = _seconds(measurements, _cell(study, first, 0, measurements) or cell, first)
+    note = "; ".join(filter(None, ("ratio to the first", row["note"])))
+    row = {**row, "metric": f"{row['metric']}_ratio"}
+    ratios = (ours / base).dropna().to_numpy()
+    # Seeds that were trained together share one measurement of time, which says nothing of its spread
+    ratio = estimate(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
     return Comparison(row, cell, stated / float(first["value"]), estimate=ratio, note=note)
+
+
+def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd.Series[float]":
+    """By seed, the seconds of all epochs, or of the one that the line names."""
+    if row["metric"] == "train_seconds" or not len(measurements.of(cell)):
+        return measurements.values(cell, "train_seconds")
+    _, history = collect.read(cell.folder)  # the collected curves have no seconds
+    return history[history["epoch"] == row["cell"]["epoch"]].set_index("seed")["seconds"]
 
 
 def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
@@ -150,6 +162,17 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Me
     return estimate(
         curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]].to_numpy() if len(curve) else []
     ), None
+
+
+def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+    """The mean of the test accuracy over the evaluations up to one epoch."""
+    stretch: dict[str, Value] = {
+        "measure": "mean_between",
+        "of": "test_accuracy",
+        "first": 0,
+        "last": row["cell"]["epoch"],
+    }
+    return measurements.contrast([(cell, 1.0)], stretch), None
 
 
 def _steps(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
@@ -170,7 +193,7 @@ def _steps_above_chance(measurements: Measurements, cell: Cell, row: ReportedNum
 
 
 def _parameters(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
-    """Trainable parameters, of the network or of its layers of one kind."""
+    """Trainable parameters: of the network, of one layer, or of all layers of one kind."""
     runs = measurements.of(cell)
     if "layer" not in row["cell"]:
         return estimate(runs["parameters"].to_numpy()), None
@@ -178,7 +201,7 @@ def _parameters(measurements: Measurements, cell: Cell, row: ReportedNumber) -> 
     kind = reported.LAYERS.get(layer, layer)
     counts = [_layers(text) for text in runs["parameters_by_layer"]]
     return estimate(
-        [sum(count for name, count in one.items() if name.rstrip("0123456789") == kind) for one in counts]
+        [sum(count for name, count in one.items() if kind in (name, reported.kind_of(name))) for one in counts]
     ), None
 
 
@@ -247,6 +270,7 @@ _TEXTS: dict[str, Callable[[Measurements, Cell, ReportedNumber], str]] = {
 }
 _SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = {
     **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
+    reported.MEAN_UNTIL: _mean_until,
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,

@@ -188,6 +188,9 @@ class Hypotheses:
         if test.cell is not None and test.than is not None:
             return [self._difference(test, test.cell | each, test.than | each, -test.margin, test.margin)]
         cells = self.several(test, test.cells | each, test.at_least)
+        if test.first is not None:
+            start = self._one(test, test.first | each)
+            cells = cells[cells.index(start) :] if start in cells else []
         return [
             self._between(test, first, second, -test.margin, test.margin)
             for first, second in itertools.combinations(cells, 2)

@@ -40,5 +40,7 @@ def known_settings(cell: Cell) -> set[str]:
 
 def other_settings(cell: Cell, row: ReportedNumber) -> dict[str, Value]:
     """The settings in which a trained cell is not what a row of reported.csv names, with the cell's values."""
-    ours = cell.resolved
-    return {key: ours.get(key, "none") for key, value in cell.valued(of_row(row)).items() if ours.get(key) != value}
+    # Those that vary are the row's, or the row would name another cell
+    stated = {key: value for key, value in cell.valued(of_row(row)).items() if key not in cell.varying}
+    ours = cell.resolved if stated else {}
+    return {key: ours.get(key, "none") for key, value in stated.items() if ours.get(key) != value}

@@ -171,7 +171,7 @@ def _named(test: Test, cells: list[Cell]) -> Iterator[tuple[bool, Reference]]:
         case Best():
             singles, groups = [test.cell], [test.among]
         case Equivalent():
-            singles, groups = [one for one in (test.cell, test.than) if one is not None], [test.cells]
+            singles, groups = [one for one in (test.cell, test.than, test.first) if one is not None], [test.cells]
         case _:
             groups = [test.cells]
     for each in naming.combinations(test, cells):
@@ -223,9 +223,9 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
     configuration, selectors = cell.configuration(), row["cell"]
     settings, kinds = configuration.settings, [layer.kind for layer in configuration.network]
     language = registry.task(cell.data.dataset) == "language"
-    if metric in reported.BY_EPOCH and not is_number(selectors.get("epoch")):
+    if metric in (*reported.BY_EPOCH, "epoch_seconds") and not is_number(selectors.get("epoch")):
         return "say of which epoch, as in epoch=3 in the column cell"
-    if metric == "train_seconds" and float(row["value"].removeprefix(">=")) <= 0:
+    if metric in reported.SECONDS and float(row["value"].removeprefix(">=")) <= 0:
         return "must be positive"
     if metric in ("steps_to_converge", "steps_above_chance") and not (settings.train_rows and settings.batch_size):
         return f"{cell.experiment} has no train_rows, by which steps would be counted"
@@ -242,7 +242,7 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
         if not settings.activation_statistics:
             return f"{cell.experiment} records none; set activation_statistics: true in params.yaml"
     if metric == "trainable_parameters" and "layer" in selectors:
-        layer = str(selectors["layer"])
+        layer = reported.kind_of(str(selectors["layer"]))
         if reported.LAYERS.get(layer, layer) not in _LAYERS:
             return f"there is no layer {selectors['layer']!r}{hint(layer, _LAYERS)}"
     return None
@@ -262,7 +262,8 @@ def _activations(cell: Cell) -> tuple[str, ...]:
     if not cell.settings.get("activation_statistics"):
         return ()
     convolutions = sum(layer.kind == "convolution" for layer in cell.configuration().network)
-    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in ("mean", "std"))
+    kinds = ("mean", "std", "blank")
+    return tuple(f"activation_{kind}_convolution{n}" for n in range(1, convolutions + 1) for kind in kinds)
 
 
 def _metrics(cell: Cell, split: str) -> frozenset[str]:

@@ -7,9 +7,10 @@ from regrade.statistics.curves import UNITS
 
 # By name, the first pattern that fits. A loss is a mean cross-entropy in natural units; norms and activations have none
 _BY_NAME = {
+    "*activation_blank_*": "maps",
     "*activation_*": "",
     "gradient_norm*": "",
-    "train_seconds_ratio": "",
+    "*_seconds_ratio": "",
     "*valid_samples_of_10": "texts of ten",
     "*accuracy*": "share",
     "*_f1": "share",

@@ -22,6 +22,11 @@ def mean_and_deviation(values: torch.Tensor) -> torch.Tensor:
     return torch.stack([mean, (squares / (own.shape[1] - 1)).sqrt()])
 
 
+def blank_maps(values: torch.Tensor) -> torch.Tensor:
+    """How many maps of a row are zero everywhere, the mean over rows: (runs, rows, maps, …) → (runs,) float64."""
+    return (values == 0).flatten(3).all(3).sum(2).double().mean(1)
+
+
 def mean_over(batches: list[torch.Tensor]) -> torch.Tensor:
     """The mean of what each batch has, numbers of one shape (…, runs)."""
     # Beside each other: over a dimension that is not the last, the order of the sum depends on how many runs there are

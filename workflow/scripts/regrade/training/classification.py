@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from regrade.training import batches
-from regrade.training.batch_means import batch_mean, mean_and_deviation, mean_over
+from regrade.training.batch_means import batch_mean, blank_maps, mean_and_deviation, mean_over
 from regrade.training.losses import classes, losses
 from regrade.training.state import RunState
 from regrade.training.trainer import Trainer
 
 PREDICTIONS = ("last", "best", "best_even", "best_odd")
 EVALUATION_ROWS = 500
+# What is recorded of a convolution's output, if that is asked for
+STATISTICS = ("mean", "std", "blank")
 
 
 class ClassificationTrainer(Trainer):
@@ -89,8 +91,10 @@ class ClassificationTrainer(Trainer):
         if not self.settings.activation_statistics:
             return self.learner.outputs(inputs)
         layers = self.learner.layer_outputs(inputs)
-        convolutions = [name for name in layers if name.startswith("convolution")]
-        activations.append({name: mean_and_deviation(layers[name]) for name in convolutions})
+        convolutions = {name: output for name, output in layers.items() if name.startswith("convolution")}
+        activations.append(
+            {name: torch.stack([*mean_and_deviation(maps), blank_maps(maps)]) for name, maps in convolutions.items()}
+        )
         return list(layers.values())[-1]
 
     def kept(self, run: int) -> dict[str, torch.Tensor]:
@@ -113,9 +117,9 @@ class ClassificationTrainer(Trainer):
 
 
 def _activation_statistics(of_batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Mean and standard deviation of each convolution, (runs,) each, means over the batches; none without batches."""
+    """Mean, standard deviation and blank maps of each convolution, (runs,) each, averaged over batches; if any."""
     numbers: dict[str, torch.Tensor] = {}
     for name in of_batches[0] if of_batches else ():
-        mean, deviation = mean_over([batch[name] for batch in of_batches])
-        numbers |= {f"activation_mean_{name}": mean, f"activation_std_{name}": deviation}
+        of_layer = mean_over([batch[name] for batch in of_batches])
+        numbers |= {f"activation_{kind}_{name}": own for kind, own in zip(STATISTICS, of_layer, strict=True)}
     return numbers

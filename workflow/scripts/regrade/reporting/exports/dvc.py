@@ -9,9 +9,8 @@ from regrade.cells.cell import Cell
 from regrade.cells.layout import AND, label
 from regrade.core.files import write_json, write_text
 from regrade.reporting import METRICS, PLOTTED_CELLS, PLOTTED_CURVES, graded
-from regrade.reporting.evidence import Evidence
+from regrade.reporting.evidence import Evidence, accuracy_metrics
 
-KINDS = ("best_epoch", "cross_fitted", "last_epoch")
 # An HTML page has to hold the curves of all cells
 MOST_POINTS = 100
 
@@ -33,7 +32,7 @@ def accuracies(evidence: Evidence) -> dict[str, dict[str, dict[str, float]]]:
     by_experiment: dict[str, dict[str, dict[str, float]]] = {}
     for cell in evidence.cells:
         runs = evidence.of(cell)
-        values = {name: runs[name].mean() for name in _accuracies(cell) if name in runs}
+        values = {name: runs[name].mean() for name in accuracy_metrics(cell) if name in runs}
         finite = {name: round(float(value), 6) for name, value in values.items() if np.isfinite(value)}
         by_experiment.setdefault(cell.experiment, {})[_name(cell)] = finite
     return by_experiment
@@ -47,7 +46,7 @@ def means(evidence: Evidence) -> pd.DataFrame:
     rows = []
     for cell in evidence.cells:
         runs = evidence.of(cell)
-        name = next((name for name in _accuracies(cell) if name in runs and runs[name].notna().any()), None)
+        name = next((name for name in accuracy_metrics(cell) if name in runs and runs[name].notna().any()), None)
         if name:
             estimate = evidence.contrast([(cell, 1.0)], name)
             # With few seeds, t reaches beyond what an accuracy can be
@@ -75,10 +74,6 @@ def curves(evidence: Evidence) -> pd.DataFrame:
             parts.append(points.assign(experiment=cell.experiment, cell=_name(cell)))
     columns = ["experiment", "cell", "epoch", "accuracy"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _accuracies(cell: Cell) -> list[str]:
-    return [f"{_split(cell)}_accuracy_{kind}" for kind in KINDS]
 
 
 def _split(cell: Cell) -> str:

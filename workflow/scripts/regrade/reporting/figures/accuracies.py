@@ -13,11 +13,10 @@ from matplotlib.patches import Patch
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
-from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.figures import style
 from regrade.reporting.template_functions import figure
 
-TITLE = "test accuracy, best epoch"
 PANELS_IN_A_ROW = 6
 BAR, PANEL = 110, 110
 # Of a bar's name, and of a cell's whose name is written upright
@@ -39,17 +38,22 @@ def best_accuracies(evidence: Evidence, experiment: str, names: list[str] | None
     if not cells or "mean" not in data or data["mean"].isna().all():
         return None
     if names:
-        return _bars(data, names)
+        return _bars(data, names, axis_title(cells[0]))
     keys = list(cells[0].varying)
-    return _panels(data, cells, *keys) if len(keys) == 2 else _dots(data, [label(cell.varying) for cell in cells])
+    return _panels(data, cells, *keys) if len(keys) == 2 else _dots(data, cells)
 
 
 def _stated(evidence: Evidence, cell: Cell) -> dict[str, list[float]]:
-    value = evidence.stated(cell, ACCURACIES[0])
+    value = evidence.stated(cell, accuracy_metrics(cell)[0])
     return {"reported": [] if value is None else [value]}
 
 
-def _bars(data: pd.DataFrame, names: Sequence[str]) -> Figure:
+def axis_title(cell: Cell) -> str:
+    """What an axis with best accuracies of cells like this one is called."""
+    return f"{cell.configuration().settings.evaluated} accuracy, best epoch"
+
+
+def _bars(data: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     texts = [textwrap.fill(style.clipped(name, 3 * CHARACTERS_IN_A_LINE), CHARACTERS_IN_A_LINE) for name in names]
     lines = max(text.count("\n") + 1 for text in texts)
     width = max(300, BAR * len(data))
@@ -59,17 +63,17 @@ def _bars(data: pd.DataFrame, names: Sequence[str]) -> Figure:
     axes.bar(np.arange(len(data)), data["mean"], width=0.3, color=style.REPRODUCED, alpha=0.45)
     with_intervals(axes, data, marker=None)
     axes.set_xticks(range(len(data)), texts)
-    axes.set_ylabel(TITLE)
+    axes.set_ylabel(title)
     return drawing
 
 
-def _dots(data: pd.DataFrame, names: Sequence[str]) -> Figure:
-    texts = [style.clipped(name, MOST_CHARACTERS) for name in names]
+def _dots(data: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
+    texts = [style.clipped(label(cell.varying), MOST_CHARACTERS) for cell in cells]
     width = max(style.WIDTH, 26 * len(data))
     drawing, (axes,) = style.grid(width=width, bottom=16 + style.text_width(texts), legend=LEGEND)
     with_intervals(axes, data)
     axes.set_xticks(range(len(data)), texts, rotation=90)
-    axes.set_ylabel(TITLE)
+    axes.set_ylabel(axis_title(cells[0]))
     return drawing
 
 
@@ -94,7 +98,7 @@ def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str
         axes.set_xlim(-0.5, len(texts) - 0.5)
         axes.set_xlabel(along.replace("_", " "))
     for axes in every[::columns]:
-        axes.set_ylabel(TITLE)
+        axes.set_ylabel(axis_title(cells[0]))
     return drawing
 
 

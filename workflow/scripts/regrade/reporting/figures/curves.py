@@ -34,12 +34,14 @@ def curves(
     splits: Sequence[str] = ("train", "test"),
     unit: str = "epoch",
     floor: float | None = None,
+    every: int = 1,
 ) -> Figure | None:
     """`metric` (loss, accuracy, …) by epoch: mean over the seeds, band from smallest to largest. None without data.
 
     One cell: a colour per split. Several cells: a colour and a marker per cell, called by `names`. Beside test, train
     is dashed. What the source states epoch by epoch is drawn as diamonds. `unit`: epoch, or step for what counts steps
     of the optimizer. A metric of no split has the split "". `floor`: a lower bound of the metric, drawn dotted.
+    `every`: draws only epochs that are multiples of it, and the last.
     """
     cells = cells if isinstance(cells, list) else [cells] if cells else []
     names = [style.clipped(name, MOST_CHARACTERS) for name in names or [label(cell.varying) for cell in cells]]
@@ -47,7 +49,7 @@ def curves(
     drawn: list[tuple[int, str, pd.DataFrame]] = [
         (number, split, table.set_axis(table.index * scale))
         for number, cell in enumerate(cells)
-        for split, table in _means(evidence, cell, metric, splits).items()
+        for split, table in _means(evidence, cell, metric, splits, every).items()
     ]
     if not drawn:
         return None
@@ -64,8 +66,8 @@ def curves(
     if floor is not None:
         handles.append(Line2D([], [], color="black", linestyle=":", label="floor"))
     drawing, (axes,) = style.grid(top=18, legend=handles)
-    every = [table.index for *_, table in drawn] + [[epoch for epoch, _ in points] for *_, points in stated]
-    epochs = np.unique(np.concatenate(every))
+    shown = [table.index for *_, table in drawn] + [[epoch for epoch, _ in points] for *_, points in stated]
+    epochs = np.unique(np.concatenate(shown))
     for number, split, table in drawn:
         _draw(axes, table, number, len(cells), split, splits, few=len(epochs) <= FEW)
     for number, split, points in stated:
@@ -86,11 +88,12 @@ def curves(
     return drawing
 
 
-def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str], every: int) -> dict[str, pd.DataFrame]:
     """By split: mean, smallest and largest value over the seeds by epoch, fewer epochs if there are many."""
     rows = evidence.curve(cell)
     if not len(rows):
         return {}
+    rows = rows[(rows["epoch"] % every == 0) | (rows["epoch"] == rows["epoch"].max())]
     rows = rows[rows["epoch"].isin(downsample.kept(rows["epoch"]))]
     by_epoch = rows.groupby("epoch")
     return {

@@ -8,7 +8,7 @@ import pandas as pd
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
 from regrade.reporting import template_functions
-from regrade.reporting.evidence import ACCURACIES, Evidence
+from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.number_format import formatted, four, short
 from regrade.reporting.tables.table_format import Shown, with_headings
 from regrade.statistics.intervals import mean_interval
@@ -20,8 +20,8 @@ COLUMNS = (
     "low",
     "high",
     "seeds",
-    "test_accuracy_cross_fitted",
-    "test_accuracy_last_epoch",
+    "cross_fitted",
+    "last_epoch",
     "peeking",
     "best_epoch",
     "status",
@@ -40,8 +40,8 @@ def shown_comparison(comparison: pd.DataFrame) -> Shown:
         "Reproduced": comparison["mean"].map(four),
         "95 % interval": ["–" if low == "–" else f"{low} to {high}" for low, high in intervals],
         "Seeds": comparison["seeds"],
-        "Cross-fitted": comparison["test_accuracy_cross_fitted"].map(four),
-        "Last epoch": comparison["test_accuracy_last_epoch"].map(four),
+        "Cross-fitted": comparison["cross_fitted"].map(four),
+        "Last epoch": comparison["last_epoch"].map(four),
         "Peeking": comparison["peeking"].map(four),
         "At epoch": [formatted(epoch, ".1f") for epoch in comparison["best_epoch"]],
         "Status": comparison["status"],
@@ -162,7 +162,7 @@ def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.D
     """
     compared = []
     for names, cell, best in rows:
-        metric = ACCURACIES[0]
+        metric = accuracy_metrics(cell)[0]
         reported = evidence.highest_stated(cell.experiment, metric) if best else evidence.stated(cell, metric)
         other = {} if best else evidence.other_settings(cell, metric)
         status = f"other settings: {label(other)}" if other else evidence.status(cell)[0]
