@@ -24,7 +24,7 @@ from support.project import ROOT
 
 
 def cells(settings: list[dict]) -> list[SimpleNamespace]:
-    rows = SimpleNamespace(settings=SimpleNamespace(train_rows=50_000, batch_size=32))
+    rows = SimpleNamespace(settings=SimpleNamespace(train_rows=50_000, batch_size=32, evaluated="test"))
     return [
         SimpleNamespace(varying=one, experiment="sizes", name=str(i), configuration=lambda: rows)
         for i, one in enumerate(settings)

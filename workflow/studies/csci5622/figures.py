@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from regrade.cells.cell import Cell
+from regrade.config.reported import EPOCH_SECONDS
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.accuracies import LEGEND, axis_title, with_intervals
@@ -125,7 +126,7 @@ def _seconds(evidence: Evidence, cell: Cell) -> dict[str, float]:
     stated = [
         float(row["value"])
         for row in evidence.reported
-        if (row["experiment"], row["metric"]) == (cell.experiment, "epoch_seconds")
+        if (row["experiment"], row["metric"]) == (cell.experiment, EPOCH_SECONDS)
     ]
     runs = evidence.of(cell)
     ours = (runs["train_seconds"] / runs["epochs"]).mean() if len(runs) else np.nan

@@ -20,9 +20,10 @@ MEAN_UNTIL = "test_accuracy_mean"
 BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", MEAN_UNTIL)
 LOWEST = ("train_accuracy_min", "test_accuracy_min")
 # Times, which are compared as ratios: of all epochs; of one, with its evaluation
-SECONDS = ("train_seconds", "epoch_seconds")
+EPOCH_SECONDS = "epoch_seconds"
+SECONDS = ("train_seconds", EPOCH_SECONDS)
 SPECIAL = (
-    *(*TEXTS, *BY_EPOCH, *LOWEST, "steps_to_converge", "steps_above_chance", "trainable_parameters", "epoch_seconds"),
+    *(*TEXTS, *BY_EPOCH, *LOWEST, EPOCH_SECONDS, "steps_to_converge", "steps_above_chance", "trainable_parameters"),
     *("activation_mean", "activation_std", "valid_samples_of_10", "invalid_samples_of_10"),
 )
 ALIASES = {

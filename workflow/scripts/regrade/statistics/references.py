@@ -223,7 +223,7 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
     configuration, selectors = cell.configuration(), row["cell"]
     settings, kinds = configuration.settings, [layer.kind for layer in configuration.network]
     language = registry.task(cell.data.dataset) == "language"
-    if metric in (*reported.BY_EPOCH, "epoch_seconds") and not is_number(selectors.get("epoch")):
+    if metric in (*reported.BY_EPOCH, reported.EPOCH_SECONDS) and not is_number(selectors.get("epoch")):
         return "say of which epoch, as in epoch=3 in the column cell"
     if metric in reported.SECONDS and float(row["value"].removeprefix(">=")) <= 0:
         return "must be positive"
