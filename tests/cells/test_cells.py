@@ -118,7 +118,7 @@ def test_an_overlay_leaves_the_order_of_params_yaml(project: Project):
 
 def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project):
     listed = project.regrade("cells").stdout
-    assert listed.count("missing   results/ce4042/") == 8
+    assert listed.count("missing   results/ce4042/") == 9
     named = project.folder / listed.split()[1]
     strangers = [
         project.folder / "results/ce4042/a1_baseline/0123abcd",

@@ -91,8 +91,8 @@ def test_the_validator_notices_what_is_wrong(finished: Project, cache: Path, tmp
     for name in ("CITATION.cff", "LICENSE", "params.yaml", "Snakefile", "workflow", "reports"):
         (tmp_path / name).symlink_to(finished.folder / name)
     found = "\n".join(complaints(tmp_path, cache))
-    assert found.count("A ControlAction must reference a HowToStep") == 8
-    assert found.count("does not include the Data Entity 'results/") == 9  # eight cells and the winner of a selection
+    assert found.count("A ControlAction must reference a HowToStep") == 9
+    assert found.count("does not include the Data Entity 'results/") == 10  # nine cells and the winner of a selection
 
 
 def test_every_finished_cell_has_an_action_and_every_path_exists(finished: Project):
@@ -149,7 +149,7 @@ def test_equal_results_are_described_equally_and_missing_cells_not_at_all(finish
     write()
     partial = ROCrate(results.folder)
     assert trainings(partial).keys() == every.keys() - {gone}
-    assert partial.get("#run")["error"] == "1 of 8 cells are not finished"
+    assert partial.get("#run")["error"] == "1 of 9 cells are not finished"
     assert partial.get("#run")["actionStatus"].endswith("/FailedActionStatus")
     shutil.rmtree(results.folder / "results")
     write()

@@ -15,7 +15,7 @@ os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 ROOT = Path(__file__).resolve().parents[2]
 checkout.require(ROOT / "workflow/scripts")
 
-# A small version of the whole: eight cells instead of 78, on a few rows of built-in data
+# A small version of the whole: nine cells instead of 78, on a few rows of built-in data
 SMALL = {
     "scale": "small",
     "seeds": [0, 1],
@@ -28,7 +28,10 @@ SMALL = {
                 "a2_filters": {"grid": {"filters1": [2, 3], "filters2": [4]}},
                 "a3_optimizers": {
                     "select": {"winner": "measured"},
-                    "cells": [{"optimizer": "adam", "momentum": 0, "dropout": 0}],
+                    "cells": [
+                        {"optimizer": "adam", "momentum": 0, "dropout": 0},
+                        {"optimizer": "sgd", "momentum": 0, "dropout": 0.5},
+                    ],
                 },
                 "a3_our_winner": {"cells": [{"optimizer": "sgd", "momentum": 0, "dropout": 0.5}]},
                 "b1_b5_models": {"grid": {"level": ["word"], "network": ["cnn", "gru"], "dropout": [0]}},

@@ -208,10 +208,9 @@ def padding(evidence: Evidence, cell: Cell | None, most_tokens: Sequence[int]) -
     if not cell or not len(evidence.of(cell)) or not (cell.data.folder / prepared.CARD).exists():
         return pd.DataFrame()
     verify_data(cell.data)
-    settings, how = (
-        cell.configuration().settings,
-        Reading(**{key: cell.data.reading[key] for key in Reading.model_fields}),
-    )
+    configuration = cell.configuration()
+    settings, resolved = configuration.settings, configuration.data.reading
+    how = Reading(**{key: resolved[key] for key in Reading.model_fields})
     texts, labels = prepared.load_texts(cell.data.folder, "train", settings.train_rows, settings.train_rows_cap)
     trained_on = texts[prepared.trained_on(len(labels), settings.validation_rows)]
     lengths = torch.from_numpy(reading.ids(trained_on, how).lengths)

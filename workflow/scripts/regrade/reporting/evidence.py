@@ -17,9 +17,7 @@ from regrade.datasets.identity import DataIdentity
 from regrade.statistics import collect, naming
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 
-KINDS = ("best_epoch", "cross_fitted", "last_epoch")
-# A line of reported.csv that has one of these is not about a whole cell
-PARTS = {"layer", "epoch", "prompt"}
+ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Evidence(Measurements):
         """The cell's status, and the error where it failed."""
         return self._statuses[cell.folder.as_posix()]
 
-    def best(self, experiment: str, metric: str = "test_accuracy_best_epoch") -> Cell | None:
+    def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell | None:
         """The cell with the highest mean; the first in params.yaml when none is trained, None when there is none."""
         means = {
             cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in self.find(experiment)
@@ -65,7 +63,7 @@ class Evidence(Measurements):
     def _rows(self, cell: Cell, metric: str) -> list[ReportedNumber]:
         """The lines of reported.csv that state a number for a cell.
 
-        A mean over rows is shown beside the mean over batches (setting batch_means) where the source states that one.
+        Of an accuracy, those that are means over batches (see the setting batch_means) count as well.
         """
         metrics = (metric, metric.replace("test_accuracy_", "test_accuracy_batch_mean_"))
         return [
@@ -92,10 +90,9 @@ class Evidence(Measurements):
         return sum(values) / len(values) if values else None
 
     def stated_of_layer(self, cell: Cell, layer: str, metric: str) -> float | None:
-        """The number that the source states for one layer of a cell; None where it states none."""
+        """The number that the source states for one layer; it does so for one network of an experiment only."""
         for row in self.reported:
-            about = (row["experiment"], row["cell"].get("layer"), row["metric"])
-            if about == (cell.experiment, layer, metric) and includes(cell.varying, _varying(row, cell)):
+            if (row["experiment"], row["cell"].get("layer"), row["metric"]) == (cell.experiment, layer, metric):
                 return float(row["value"])
         return None
 
@@ -113,17 +110,15 @@ class Evidence(Measurements):
     def measured(self, cell: Cell) -> dict[str, float]:
         """Seeds; mean and 95 % interval (low, high) of the best epoch's accuracy; means of the unbiased accuracies.
 
-        The accuracies are on the rows that the cell is evaluated on; the interval is over seeds and these rows.
+        The interval is over seeds and test rows.
         """
         runs = self.of(cell)
         if not len(runs):
             return {"seeds": 0}
-        best, *unbiased = accuracy_metrics(cell)
-        estimate = self.contrast([(cell, 1.0)], best)
+        estimate = self.contrast([(cell, 1.0)], ACCURACIES[0])
         low, high = estimate.interval()
         low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
-        others = {name: runs[name].mean() for name in ("peeking", "best_epoch", "train_seconds")}
-        others |= {kind: runs[name].mean() for kind, name in zip(KINDS[1:], unbiased, strict=True)}
+        others = {name: runs[name].mean() for name in (*ACCURACIES[1:], "peeking", "best_epoch", "train_seconds")}
         return {"seeds": len(runs), "mean": estimate.value, "low": low, "high": high, **others}
 
     def facts(self) -> dict:
@@ -169,12 +164,6 @@ class Evidence(Measurements):
         return cell.selection.taken_over()
 
 
-def accuracy_metrics(cell: Cell) -> list[str]:
-    """The metrics that are the cell's accuracies of KINDS, on the rows that it is evaluated on."""
-    split = cell.configuration().settings.evaluated
-    return [f"{split}_accuracy_{kind}" for kind in KINDS]
-
-
 def read(params: Params, study: str, every: list[Cell]) -> Evidence:
     """The evidence of a study, from what was collected. UserError when that is damaged; it is deleted then."""
     return Evidence([cell for cell in every if cell.study == study], *collect.tables(study), study, params)
@@ -182,12 +171,8 @@ def read(params: Params, study: str, every: list[Cell]) -> Evidence:
 
 def _names(row: ReportedNumber, cell: Cell) -> bool:
     """Whether a line of reported.csv is about the cell; it may leave out settings that follow from the others."""
-    if row["cell"].keys() & PARTS:
+    settings = naming.of_row(row)
+    if len(settings) < len(row["cell"]):  # it is about one layer or epoch, not about the cell
         return False
-    varying = _varying(row, cell)
+    varying = {key: value for key, value in cell.valued(settings).items() if key in cell.varying}
     return bool(varying) == bool(cell.varying) and includes(cell.varying, varying)
-
-
-def _varying(row: ReportedNumber, cell: Cell) -> dict[str, Value]:
-    """What a line says of the settings that vary in the cell's experiment."""
-    return {key: value for key, value in cell.valued(naming.of_row(row)).items() if key in cell.varying}
