@@ -17,7 +17,9 @@ from regrade.datasets.identity import DataIdentity
 from regrade.statistics import collect, naming
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 
-ACCURACIES = ("test_accuracy_best_epoch", "test_accuracy_cross_fitted", "test_accuracy_last_epoch")
+KINDS = ("best_epoch", "cross_fitted", "last_epoch")
+# A line of reported.csv that has one of these is not about a whole cell
+PARTS = {"layer", "epoch", "prompt"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Evidence(Measurements):
         """The cell's status, and the error where it failed."""
         return self._statuses[cell.folder.as_posix()]
 
-    def best(self, experiment: str, metric: str = ACCURACIES[0]) -> Cell | None:
+    def best(self, experiment: str, metric: str = "test_accuracy_best_epoch") -> Cell | None:
         """The cell with the highest mean; the first in params.yaml when none is trained, None when there is none."""
         means = {
             cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in self.find(experiment)
@@ -90,9 +92,10 @@ class Evidence(Measurements):
         return sum(values) / len(values) if values else None
 
     def stated_of_layer(self, cell: Cell, layer: str, metric: str) -> float | None:
-        """The number that the source states for one layer; it does so for one network of an experiment only."""
+        """The number that the source states for one layer of a cell; None where it states none."""
         for row in self.reported:
-            if (row["experiment"], row["cell"].get("layer"), row["metric"]) == (cell.experiment, layer, metric):
+            about = (row["experiment"], row["cell"].get("layer"), row["metric"])
+            if about == (cell.experiment, layer, metric) and includes(cell.varying, _varying(row, cell)):
                 return float(row["value"])
         return None
 
@@ -110,15 +113,17 @@ class Evidence(Measurements):
     def measured(self, cell: Cell) -> dict[str, float]:
         """Seeds; mean and 95 % interval (low, high) of the best epoch's accuracy; means of the unbiased accuracies.
 
-        The interval is over seeds and test rows.
+        The accuracies are on the rows that the cell is evaluated on; the interval is over seeds and these rows.
         """
         runs = self.of(cell)
         if not len(runs):
             return {"seeds": 0}
-        estimate = self.contrast([(cell, 1.0)], ACCURACIES[0])
+        best, *unbiased = accuracy_metrics(cell)
+        estimate = self.contrast([(cell, 1.0)], best)
         low, high = estimate.interval()
         low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
-        others = {name: runs[name].mean() for name in (*ACCURACIES[1:], "peeking", "best_epoch", "train_seconds")}
+        others = {name: runs[name].mean() for name in ("peeking", "best_epoch", "train_seconds")}
+        others |= {kind: runs[name].mean() for kind, name in zip(KINDS[1:], unbiased, strict=True)}
         return {"seeds": len(runs), "mean": estimate.value, "low": low, "high": high, **others}
 
     def facts(self) -> dict:
@@ -164,6 +169,12 @@ class Evidence(Measurements):
         return cell.selection.taken_over()
 
 
+def accuracy_metrics(cell: Cell) -> list[str]:
+    """The metrics that are the cell's accuracies of KINDS, on the rows that it is evaluated on."""
+    split = cell.configuration().settings.evaluated
+    return [f"{split}_accuracy_{kind}" for kind in KINDS]
+
+
 def read(params: Params, study: str, every: list[Cell]) -> Evidence:
     """The evidence of a study, from what was collected. UserError when that is damaged; it is deleted then."""
     return Evidence([cell for cell in every if cell.study == study], *collect.tables(study), study, params)
@@ -171,8 +182,12 @@ def read(params: Params, study: str, every: list[Cell]) -> Evidence:
 
 def _names(row: ReportedNumber, cell: Cell) -> bool:
     """Whether a line of reported.csv is about the cell; it may leave out settings that follow from the others."""
-    settings = naming.of_row(row)
-    if len(settings) < len(row["cell"]):  # it is about one layer or epoch, not about the cell
+    if row["cell"].keys() & PARTS:
         return False
-    varying = {key: value for key, value in cell.valued(settings).items() if key in cell.varying}
+    varying = _varying(row, cell)
     return bool(varying) == bool(cell.varying) and includes(cell.varying, varying)
+
+
+def _varying(row: ReportedNumber, cell: Cell) -> dict[str, Value]:
+    """What a line says of the settings that vary in the cell's experiment."""
+    return {key: value for key, value in cell.valued(naming.of_row(row)).items() if key in cell.varying}
