@@ -11,7 +11,7 @@ from regrade.datasets import prepared, registry
 from regrade.datasets.sources import circles, classification, moons, palindromes, tiny_toy
 from safetensors.numpy import load_file
 from sklearn.neighbors import KNeighborsClassifier
-from support.project import SMALL, Project, merged
+from support.tiny import tiny
 
 ARRAYS = ("train_inputs", "train_targets", "test_inputs", "test_targets")
 SETTINGS = {
@@ -72,20 +72,15 @@ def test_no_number_is_taken_for_granted(name: str):
         registry.identity(name, "real", {}, {}, "e")
 
 
-def test_real_and_built_in_points_need_no_files(project: Project):
-    settings = {"dataset": "moons", "rows": 20, "draw": 3, "noise": 0.1}
-    layers = [{"dense": {"units": unit}} for unit in ("$filters1", "$filters2", "classes")]
-    study = {
-        "experiments": {"a1_baseline": {"settings": settings}},
-        "networks": {"image_cnn": [*layers, {"dropout": {"rate": "$dropout"}}]},
-    }
-    overlay = merged(SMALL, {"scales": {"small": {"data": "real"}}, "studies": {"ce4042": study}})
-    folder = registry.identity("moons", "real", settings, {}, "here").folder
-    answer = project.snakemake(str(folder), overlay=overlay)
+def test_real_and_built_in_points_need_no_files(tmp_path: Path):
+    options = {"rows": 20, "draw": 3, "noise": 0.1}
+    project = tiny(tmp_path, {"scales": {"small": {"data": "real"}}, "datasets": {"moons": {"options": options}}})
+    folder = registry.identity("moons", "real", {"dataset": "moons", **options}, {}, "here").folder
+    answer = project.snakemake(str(folder), overlay={})
     assert answer.returncode == 0, answer.stdout
     card = read_json(project.folder / folder / "card.json")
     assert "files" not in card
-    assert card["options"] == {"rows": 20, "draw": 3, "noise": 0.1}
+    assert card["options"] == options
     assert sum(card["rows_per_class"]["test"]) == 4
 
 
