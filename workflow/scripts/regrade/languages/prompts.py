@@ -8,7 +8,7 @@ from regrade.languages.language import END, Language
 def prompts(
     language: Language, texts: list[str], count: int, shortest: int, longest: int, rng: np.random.Generator
 ) -> list[str]:
-    """Beginnings of `texts`, cut before the end: so many, from `shortest` to `longest` symbols by equal ratios.
+    """Beginnings of `texts`, cut before the end: `count` of them, from `shortest` to `longest` symbols by equal ratios.
 
     None is a valid text itself, and none is there twice unless all of its length are. Where no text has a beginning of
     a length, it is the next shorter one that there is.

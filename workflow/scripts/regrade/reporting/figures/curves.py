@@ -18,9 +18,9 @@ from regrade.reporting.figures import style
 from regrade.reporting.template_functions import figure, value
 from regrade.statistics import comparison
 
-# Up to so many evaluations are drawn as points
+# Curves of at most this many evaluations are drawn with points
 FEW = 20
-# Of longer curves, every so many evaluations have a marker
+# Longer curves have a marker every this many evaluations
 MARKED = 12
 MOST_CHARACTERS = 60
 
