@@ -124,7 +124,7 @@ def load_texts(
 
 
 def trained_on(rows: int, validation_rows: int) -> slice:
-    """The rows left to train on, at the front, when the last `validation_rows` are held out. UserError when none is left."""
+    """The rows left to train on when the last `validation_rows` are held out. UserError when none is left."""
     if validation_rows >= rows:
         raise UserError(
             f"params.yaml: validation_rows is {validation_rows}, but there are {rows} training rows; hold out fewer"
