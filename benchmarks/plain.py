@@ -99,7 +99,8 @@ def module(spec: LayerSpec, x: torch.Tensor, data: Data) -> nn.Module:
             return Function(lambda x: x.max(1).values)
         case "image_rows":
             return Function(lambda x: x.squeeze(1))
-        case "recurrent" if spec.recurrent_activation != "hard_sigmoid":
+        case "recurrent":
+            # PyTorch has no hard sigmoid in its gates: here they are logistic, which is what people would take instead
             options = {"nonlinearity": spec.nonlinearity} if spec.nonlinearity else {}
             recurrent = RECURRENT[spec.cell](x.shape[2], spec.units, spec.layers, batch_first=True, **options)
             return States(recurrent, last=spec.output == "last")
