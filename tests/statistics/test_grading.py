@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 from regrade.config import claims
 from regrade.core.files import read_json
+from regrade.datasets import registry
+from regrade.datasets.sources import dbpedia
 from regrade.statistics import verdicts
 from regrade.statistics.bootstrap import means, probability_of_best
 from regrade.statistics.estimate import Estimate, estimate
 from regrade.statistics.hypotheses import Hypothesis
 from scipy import stats
+from support.expanded import expanded
 from support.project import Project
 from support.simulation import LEAST_WORLDS, World, false_verdicts, study_errors
 
@@ -44,6 +47,54 @@ def test_one_more_run_lies_in_the_prediction_interval_as_often_as_it_says():
         low, high = estimate(seen[:5]).prediction(own_rows=False)
         hits += low <= seen[5] <= high
     assert hits / len(draws) == pytest.approx(0.95, abs=0.005)
+
+
+def test_one_more_run_on_rows_of_its_own_lies_in_a_wider_interval():
+    # Seeds that hardly differ, on 200 rows that were drawn once for us and once for the source
+    skill, hits = GENERATOR.normal(0.8, 0.005, (4000, 6)), {False: 0, True: 0}
+    for own in skill:
+        hardness = GENERATOR.random((2, 200))
+        correct = (hardness[0] < own[:5, None]).astype(float)
+        ours, source = estimate(correct.mean(axis=1), [correct]), (hardness[1] < own[5]).mean()
+        intervals = {own_rows: ours.prediction(own_rows) for own_rows in hits}
+        assert intervals[True][0] < intervals[False][0] <= intervals[False][1] < intervals[True][1]
+        for own_rows, (low, high) in intervals.items():
+            hits[own_rows] += low <= source <= high
+    assert hits[True] / len(skill) >= 0.95
+    assert hits[False] / len(skill) < 0.8
+
+
+def test_the_rows_of_the_source_are_ours_only_where_they_were_published():
+    every = expanded()
+    rows = {
+        (cell.experiment, cell.data.dataset): registry.own_rows(cell.data, bool(cell.settings.get("validation_rows")))
+        for cell in every
+    }
+    own = {dataset for (_, dataset), others in rows.items() if others}
+    assert own == {
+        "moons",
+        "circles",
+        "classification",
+        "palindromes",
+        "ndfa",
+        "brackets",
+        "tiny_toy",
+        "dbpedia",
+        "imdb",
+    }
+    # Of film reviews, those that are held out; of MNIST these are the source's
+    of_reviews = {experiment for (experiment, dataset), others in rows.items() if dataset == "imdb" and others}
+    assert of_reviews == {"q3_candidates", "q1_tuning"}
+
+    def coursework(config: dict) -> None:
+        files = {name: {"urls": ["file:///own"], "sha256": "1" * 64} for name in (dbpedia.TRAIN, dbpedia.TEST)}
+        config["datasets"]["dbpedia"]["files"].update(files)
+
+    assert not any(
+        registry.own_rows(cell.data, held_out=False) for cell in expanded(coursework) if cell.data.dataset == "dbpedia"
+    )
+    files = {file for name in registry.NAMES for one in registry.module(name).ALTERNATIVES for file in one}
+    assert files >= registry.DRAWN_FROM and set(registry.NAMES) >= registry.SHUFFLED
 
 
 def test_the_error_is_that_of_the_hierarchical_bootstrap():

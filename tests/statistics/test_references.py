@@ -17,6 +17,7 @@ from regrade.reporting.pages import study_page
 from regrade.statistics import comparison, grades, naming, references, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.protocol import Standing
 from support.expanded import experiment
 from support.project import ROOT
 
@@ -24,6 +25,10 @@ PAPER = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
 CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
 STUDIES = tuple(PAPER["studies"])
 HEADER = "source,experiment,cell,metric,value,note\n"
+
+
+def at_full_protocol(cell: Cell) -> Standing:
+    return Standing("full")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,7 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
         few = Measurements(list(first.values()), measurements.runs, measurements.curves)
         compared = comparison.comparisons(study, few)
         assert any(one.cell is None for one in compared)
-        judged = verdicts.judge(study, few, compared, lambda cell: False)
+        judged = verdicts.judge(study, few, compared, at_full_protocol)
         assert {one.verdict for one in judged} == {"not run"}
 
 
@@ -59,8 +64,8 @@ def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(unt
     compared = comparison.comparisons(study, measurements)
     assert compared
     assert [one.row for one in compared if one.cell is None] == []
-    assert len(grades.table(compared, lambda cell: False)) == len(compared)
-    judged = verdicts.judge(study, measurements, compared, lambda cell: False)
+    assert len(grades.table(compared, at_full_protocol)) == len(compared)
+    judged = verdicts.judge(study, measurements, compared, at_full_protocol)
     assert judged
     for one in judged:
         assert one.verdict == "not run"
@@ -245,7 +250,7 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
     ]
     curves = pd.DataFrame({"experiment": [], "cell": []})
     compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    table = grades.table(compared, lambda cell: False)
+    table = grades.table(compared, at_full_protocol)
     assert table["grade"].tolist() == ["not run", "within", "other settings"]
     assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
     assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
@@ -274,7 +279,7 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
     curves = pd.DataFrame({"experiment": [], "cell": []})
     _, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    table = grades.table([third], lambda cell: False)
+    table = grades.table([third], at_full_protocol)
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
     assert table["reported"].tolist() == ["0.5"]
@@ -334,7 +339,7 @@ def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: P
     ]
     monkeypatch.setattr("regrade.statistics.measurements._answers", lambda *_: None)
     evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
-    table = grades.table(comparison.comparisons("ce4042", evidence), lambda cell: False)
+    table = grades.table(comparison.comparisons("ce4042", evidence), at_full_protocol)
     of_third = table[table["experiment"] == "a3_optimizers"]
     assert of_third["grade"].tolist() == ["other settings"] * 4
     assert of_third["note"].tolist() == ["ours has filters1=90"] * 4

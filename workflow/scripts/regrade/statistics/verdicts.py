@@ -15,10 +15,11 @@ from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import LEVEL
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
 from regrade.statistics.measurements import Correct, Measurements
+from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
-NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
-VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+NOT_RUN = "not run"
+VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, NOT_RUN)
 
 
 class Candidate(TypedDict):
@@ -33,6 +34,7 @@ class Judged:
     """A claim with its parts and what they say.
 
     `p` is two-sided: small speaks for the claim or against it. `among`: how many claims of the study were tested.
+    `why`: what deviates from the protocol.
     """
 
     claim: Claim
@@ -42,6 +44,7 @@ class Judged:
     p: float | None = None
     p_holm: float | None = None
     among: int = 1
+    why: str = ""
 
     @property
     def hypotheses(self) -> list[Hypothesis]:
@@ -74,9 +77,9 @@ class Judged:
 
 
 def judge(
-    study: str, measurements: Measurements, comparisons: list[Comparison], reduced: Callable[[Cell], bool]
+    study: str, measurements: Measurements, comparisons: list[Comparison], standing: Callable[[Cell], Standing]
 ) -> list[Judged]:
-    """A verdict on each claim of a study. `reduced`: whether a cell was run at less than the source's protocol.
+    """A verdict on each claim of a study. `standing`: how a cell stands to the source's protocol.
 
     A claim is confirmed when all of its parts are: by the intersection-union test (Berger 1982) its p is the largest of
     theirs. It is contradicted when one part is: Bonferroni over the parts. The smaller of both, doubled, is the claim's
@@ -89,13 +92,25 @@ def judge(
     sides = [_sides(one.hypotheses) for one in tested]
     for one, (p_for, p_against), p_holm in zip(tested, sides, holm([_two_sided(side) for side in sides]), strict=True):
         one.p, one.p_holm, one.among = _two_sided((p_for, p_against)), p_holm, len(tested)
-        if any(reduced(cell) for part in one.parts for cell in part.cells):
-            one.verdict = NOT_AT_FULL_PROTOCOL
+        if (of_claim := _standing(one, standing)).name != FULL:
+            one.verdict, one.why = of_claim.name, of_claim.why
         elif p_holm > 1 - LEVEL:
             one.verdict = INCONCLUSIVE
         else:
             one.verdict = CONFIRMED if p_for <= p_against else CONTRADICTED
     return judged
+
+
+def _standing(one: Judged, standing: Callable[[Cell], Standing]) -> Standing:
+    """That of the first of the claim's cells that is run at less than the protocol, or else otherwise."""
+    metrics = [test.metric for test in one.claim.tests]
+    cells = {cell.folder: cell for part in one.parts for cell in part.cells}
+    of_cells = [standing(cell).of(*metrics) for cell in cells.values()]
+    for name in (NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL):
+        for of_cell in of_cells:
+            if of_cell.name == name:
+                return of_cell
+    return Standing(FULL)
 
 
 def alone(part: Statement) -> str:
