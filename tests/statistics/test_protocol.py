@@ -9,9 +9,12 @@ from regrade.cells import expansion
 from regrade.config import params, protocol
 from regrade.config.settings import Settings
 from regrade.core.errors import UserError
+from regrade.core.files import write_json
 from regrade.reporting.exports import protocol as shipped
 from regrade.statistics.protocol import WITHOUT_INFLUENCE, Standing, Standings
-from support.expanded import CONFIG, experiment
+from support.expanded import CONFIG, expanded, experiment, of
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 Change = Callable[[dict], object]
 
@@ -227,6 +230,15 @@ def test_a_winner_of_ours_in_the_place_of_the_sources_is_another_protocol():
     of_third = [one for (name, _), one in every.items() if name == "a3_optimizers"]
     assert {one.name for one in of_third} == {"other protocol"}
     assert all("image_cnn.1.convolution.filters: 10 instead of 70" in one.why for one in of_third)
+
+
+def test_what_is_taken_over_from_a_winner_is_the_sources_whoever_wins():
+    (best,) = of("q3_best", expanded())
+    winner = {"network": "bag", "ngrams": 3, "lr": 0.01, "batch_size": 256, "epochs": 2}
+    write_json(best.selection.path, {"settings": winner})
+    assert standings(unchanged)["q3_best", ""].name == "full"
+    changed = standings(settings("q3_best", ngram_min_count=9))["q3_best", ""]
+    assert changed.why == "ngram_min_count: 9 instead of 3"
 
 
 def test_caps_without_an_effect_take_nothing_from_the_protocol():

@@ -1,5 +1,7 @@
 """Every reported number and every claim of the five studies is about something that is there, and says so if not."""
 
+import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,8 @@ from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import comparison, grades, naming, references, vacuous, verdicts
+from regrade.statistics import accuracy, collect, comparison, grades, grading, naming, references, vacuous, verdicts
+from regrade.statistics.estimate import estimate
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.protocol import Standing
@@ -489,3 +492,46 @@ def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: P
     assert of_third["note"].tolist() == ["ours has filters1=90"] * 4
     assert evidence.other_settings(third[0], "test_accuracy_best_epoch") == {"filters1": 90}
     assert evidence.stated(third[0], "test_accuracy_best_epoch") == 0.5815
+
+
+# Runs that diverge at once
+
+
+def diverged(cell: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]:
+    """A run of a cell whose loss was no number from its first evaluation on, and its history."""
+    split = cell.configuration().settings.evaluated
+    values = {name: math.nan if "loss" in name else 0.1 for name in references._history(cell, split)}
+    values |= {f"{split}_correct_even": 1, f"{split}_correct_odd": 1} if f"{split}_correct_even" in values else {}
+    history = pd.DataFrame([values | {"epoch": 1.0, "seed": seed}])
+    about = {"folder": cell.folder.as_posix(), "experiment": cell.experiment, "cell": cell.name, "status": "diverged"}
+    run = {
+        "seed": seed,
+        "epochs": 1,
+        "parameters": 7,
+        "parameters_by_layer": '{"dense1": 90, "dense2": 310}',
+        "error": None,
+    }
+    if (template := cell.template.experiments[cell.experiment]).converged_at:
+        run["epochs_to_converge"] = accuracy.epochs_to(history, template.converged_at, split)
+    return about | run | accuracy.summarise(history, rows, split), history.assign(**about)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_runs_that_diverge_at_once_are_graded(untrained: dict, study: str, monkeypatch: pytest.MonkeyPatch):
+    evidence = untrained[study]
+    pairs = [diverged(cell, seed) for cell in evidence.cells for seed in (0, 1, 2)]
+    runs, curves = pd.DataFrame([run for run, _ in pairs]), pd.concat([history for _, history in pairs])
+    monkeypatch.setattr("regrade.statistics.measurements._answers", lambda *_: None)
+    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: self.candidates[0].settings)
+    monkeypatch.setattr(collect, "read", lambda folder: ({}, pd.DataFrame({"seed": [0], "epoch": [9], "seconds": [1]})))
+    for name in ("valid_samples_of_10", "invalid_samples_of_10"):
+        monkeypatch.setitem(comparison._SPECIAL, name, lambda *_: (estimate([]), None))
+    graded = grading.grade(study, evidence.params, Measurements(evidence.cells, runs, curves))
+    assert set(graded.numbers["grade"]) <= {"within", "above", "below", "same", "differs", "too few seeds", "not run"}
+    # Where nothing was measured, nothing is said
+    losses = graded.numbers[graded.numbers["metric"].str.contains("loss")]
+    assert set(losses["grade"]) <= {"not run"}
+    for claim in graded.claims["claims"]:
+        untested = [part for part in claim["parts"] if part["effect"] is None]
+        assert (claim["verdict"] == "not run") == (untested != []), claim["id"]
+    json.dumps(graded.claims, allow_nan=False)

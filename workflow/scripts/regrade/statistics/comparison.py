@@ -18,7 +18,7 @@ from regrade.core.integrity import checked
 from regrade.datasets import registry
 from regrade.statistics import collect, naming
 from regrade.statistics.estimate import LEVEL, Estimate, estimate
-from regrade.statistics.measurements import Measurements
+from regrade.statistics.measurements import Measurements, finite
 
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2
@@ -159,9 +159,9 @@ def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd
 def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """A value at one epoch."""
     curve = measurements.curve(cell)
-    return estimate(
-        curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]].to_numpy() if len(curve) else []
-    ), None
+    if not len(curve):
+        return estimate([]), None
+    return estimate(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
 
 
 def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:

@@ -94,13 +94,13 @@ class Measurements:
             if missing := [name for name in columns if name not in histories]:
                 raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
             by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
-            return _finite(pd.Series(by_seed, dtype=float))
+            return finite(pd.Series(by_seed, dtype=float))
         if metric not in runs:
             return pd.Series(dtype=float)
         values = runs[metric].astype(float)
         if metric == "epochs_to_converge":
             values = values.fillna(runs["epochs"].astype(float))
-        return _finite(values)
+        return finite(values)
 
     def correct(self, cell: Cell, metric: Metric) -> "Correct | None":
         """Which rows each seed answered correctly, if the metric is an accuracy over these rows; else None."""
@@ -178,7 +178,7 @@ def _answers(cell: Cell, column: str) -> Correct | None:
     return Correct(cell.data.dataset, labels[seeds == distinct[0]], by_seed)
 
 
-def _finite(values: "pd.Series[float]") -> "pd.Series[float]":
+def finite(values: "pd.Series[float]") -> "pd.Series[float]":
     """Without seeds that have no value, or whose loss grew beyond all numbers."""
     return values[np.isfinite(values)]
 
