@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 from regrade.core.files import read_json
-from support.project import Project, copy_workflow
+from support.project import Project, copy_workflow, merged
 
 CLAIMS = """\
 claims:
@@ -68,6 +68,7 @@ def test_other_settings_than_the_sources_get_no_verdict(project: Project):
     assert numbers.loc["test_accuracy_best_epoch", "note"] == why
     page = (project.folder / "reports/cs324/index.html").read_text()
     assert f"<code>p1_toy</code> (1 cell): {why}." in page
+    assert f"Not run as in the source: {why}." in page
     assert '<span class="badge other-protocol">other protocol</span>' in page
     (cell,) = project.find("reports/cs324/cells/p1_toy/*.html")
     assert f"other protocol: {why}" in cell.read_text()
@@ -95,3 +96,13 @@ def test_a_front_page_counts_such_claims(project: Project):
     assert "?verdict=other%20protocol#claims" in page
     (claim,) = read_json(project.folder / "reports/cs324/claims.json")["claims"]
     assert claim["why"] == "epochs: 10 instead of 11"
+
+
+def test_when_a_run_has_converged_is_part_of_the_protocol(project: Project):
+    experiments = {"p1_toy": {"converged_at": 0.9}}
+    earlier = merged(FEW_EPOCHS, {"studies": {"cs324": {"experiments": experiments}}})
+    answer = project.snakemake("reports/cs324/claims.json", overlay=earlier)
+    assert answer.returncode == 0, answer.stdout
+    assert "rule collect:" in answer.stdout and "rule train:" not in answer.stdout
+    (claim,) = read_json(project.folder / "reports/cs324/claims.json")["claims"]
+    assert claim["why"].endswith("converged_at: 0.9 instead of 1")
