@@ -123,6 +123,8 @@ def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None
         every = names.cells(reference.get("experiment", test.experiment))
         winner = reference.get("winner", False)
         _check_winner(names, own, every[0].experiment, winner)
+        if winner and isinstance(test, Ratio):
+            raise names.wrong("a ratio cannot be of a winner; name the settings of one cell")
         if not isinstance(test, Stated):
             names.metric(every[0], test.metric)
         settings = naming.settings(reference)
