@@ -9,7 +9,7 @@ import pandas as pd
 from regrade.config import claims
 from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
-from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, verdicts
+from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, possible, repeatability, verdicts
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.hypotheses import Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
@@ -52,6 +52,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
                 }
                 for one in repeatability.repeated(compared, measurements)
             ],
+            "possible": [table.described() for table in possible.tables(compared)],
             "departures": stated.departures,
             "discrepancies": stated.discrepancies,
         },
