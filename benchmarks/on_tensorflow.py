@@ -53,7 +53,7 @@ class KerasFit:
     def _loss(self) -> keras.losses.Loss:
         if self.settings.loss == "squared_error":
             return keras.losses.MeanSquaredError()
-        one_output = self.data.classes == 2 and self.data.vocabulary_size is not None
+        one_output = self.model.output_shape[-1] == 1
         kind = keras.losses.BinaryCrossentropy if one_output else keras.losses.SparseCategoricalCrossentropy
         return kind(from_logits=True)
 

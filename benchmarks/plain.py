@@ -42,6 +42,40 @@ class States(nn.Module):
         return states[:, -1] if self.last else states
 
 
+class HardSigmoid(nn.Module):
+    """An LSTM or GRU with hard sigmoids, which PyTorch does not have: written out step by step; its last state."""
+
+    def __init__(self, cell: str, features: int, units: int):
+        super().__init__()
+        gates = 4 if cell == "lstm" else 3
+        self.cell, self.inputs, self.recurrent = (
+            cell,
+            nn.Linear(features, gates * units),
+            nn.Linear(units, gates * units),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(examples, steps, features) → (examples, units)."""
+        state = memory = x.new_zeros(len(x), self.recurrent.in_features)
+        for step in self.inputs(x).unbind(1):
+            if self.cell == "lstm":
+                i, f, new, o = (step + self.recurrent(state)).chunk(4, 1)
+                memory = hard_sigmoid(f) * memory + hard_sigmoid(i) * new.tanh()
+                state = hard_sigmoid(o) * memory.tanh()
+            else:
+                z, r, new = step.chunk(3, 1)
+                of_z, of_r, of_new = self.recurrent(state).chunk(3, 1)
+                new = (new + hard_sigmoid(r + of_r) * of_new).tanh()
+                z = hard_sigmoid(z + of_z)
+                state = z * state + (1 - z) * new
+        return state
+
+
+def hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
+    """As Keras 2.0 had it."""
+    return torch.clamp(0.2 * x + 0.5, 0, 1)
+
+
 class Bag(nn.EmbeddingBag):
     """The mean of a row's vectors; id 0 does not count."""
 
@@ -100,7 +134,8 @@ def module(spec: LayerSpec, x: torch.Tensor, data: Data) -> nn.Module:
         case "image_rows":
             return Function(lambda x: x.squeeze(1))
         case "recurrent":
-            # PyTorch has no hard sigmoid in its gates: here they are logistic, which is what people would take instead
+            if spec.recurrent_activation == "hard_sigmoid":
+                return HardSigmoid(spec.cell, x.shape[2], spec.units)
             options = {"nonlinearity": spec.nonlinearity} if spec.nonlinearity else {}
             recurrent = RECURRENT[spec.cell](x.shape[2], spec.units, spec.layers, batch_first=True, **options)
             return States(recurrent, last=spec.output == "last")

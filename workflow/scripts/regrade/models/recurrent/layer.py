@@ -1,5 +1,6 @@
 """The recurrent layer of a network: one or more cells of one kind, one upon another."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,8 +22,9 @@ GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 # The hard sigmoid, slope · x + offset between 0 and 1, as Keras had it before TensorFlow 2 (Keras 3 has another slope)
 HARD_SLOPE, HARD_OFFSET = 0.2, 0.5
 # PyTorch's CPU kernels work on blocks of this many numbers and treat the rest of a tensor by other code, which rounds
-# differently. With the examples filled up to a multiple of it, no run's numbers fall into such a rest.
-BLOCK = 32
+# differently. With the examples filled up until units · examples is a multiple of it, no run's numbers fall into such a
+# rest. Two is the least, since a product with a dimension of 1 may be rounded differently (models/products.py).
+BLOCK, LEAST = 32, 2
 
 
 class Recurrent(Layer):
@@ -65,8 +67,9 @@ class Recurrent(Layer):
             every_state, _ = self._library_lstm(x)
             return every_state if self.spec.output == "states" else every_state[:, :, -1]
         examples = x.shape[1]
-        if self.stackable and examples % BLOCK:
-            x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, BLOCK - examples % BLOCK])
+        multiple = max(BLOCK // math.gcd(self.spec.units, BLOCK), LEAST)
+        if self.stackable and examples % multiple:
+            x = functional.pad(x, [0, 0] * (x.dim() - 2) + [0, multiple - examples % multiple])
         inputs = x.permute(2, 0, 3, 1).contiguous() if vectors else x
         if self.stackable and vectors and inputs.shape[2] == 1:
             # A second feature of zeros: a product with a dimension of 1 may be rounded differently (models/products.py)
