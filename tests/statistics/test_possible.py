@@ -11,7 +11,7 @@ import yaml
 from regrade.cells import expansion
 from regrade.config import claims, params, reported
 from regrade.core.errors import UserError
-from regrade.statistics import comparison, grades, possible, references
+from regrade.statistics import comparison, grades, possible, protocol, references
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.measurements import Measurements
@@ -176,6 +176,15 @@ def test_a_study_says_how_many_rows_the_source_has(written):
     parameters = params.parse(PARAMS | {"studies": {"ce4042": PARAMS["studies"]["ce4042"]}})
     with pytest.raises(UserError, match=r"claims\.yaml: rows: params\.yaml has no experiment 'a2_filter'.*a2_filters"):
         references.check(parameters, expansion.expand(parameters))
+
+
+def test_accuracies_of_language_models_are_no_shares_of_rows():
+    study = yaml.safe_load(yaml.safe_dump(PARAMS["studies"]["vudl"]))
+    study["experiments"]["q2_language_models"]["settings"]["test_rows"] = 500
+    every = expansion.expand(params.parse(PARAMS | {"studies": {"vudl": study}}))
+    rows = {cell.experiment: protocol.rows(cell, "test") for cell in every}
+    assert rows["q2_language_models"] is None
+    assert {cell.settings["test_rows"] for cell in every if cell.experiment == "q2_language_models"} == {500}
 
 
 # What is rounded stands for all that is rounded to it

@@ -3,6 +3,7 @@
 from regrade.cells.cell import Cell
 from regrade.config.params import Params
 from regrade.config.types import Value
+from regrade.datasets import registry
 
 
 def reduced(params: Params, cell: Cell) -> bool:
@@ -22,8 +23,11 @@ def reduced(params: Params, cell: Cell) -> bool:
 def rows(cell: Cell, split: str) -> int | None:
     """How many rows of `split` (test, validation) the experiment asks for, whatever the present scale allows.
 
-    None where it does not say how many, but takes all that there are.
+    None where it does not say how many, but takes all that there are; and for texts of a formal language, whose
+    accuracies are shares of symbols.
     """
+    if registry.task(cell.data.dataset) == "language":
+        return None
     asked = _asked(cell, f"{split}_rows")
     return asked if type(asked) is int and asked else None
 
