@@ -274,7 +274,9 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
     rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
     curves = pd.DataFrame({"experiment": [], "cell": []})
-    _, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    first, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    # Of 40 and of 20 seconds, each rounded to whole seconds
+    assert (first.rounding, third.rounding) == (0, pytest.approx(0.5 * (0.5 / 40 + 0.5 / 20)))
     table = grades.table([third], lambda cell: False)
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from regrade.config.messages import first_mistake
 from regrade.config.reported import STUDIES
-from regrade.config.types import Name, NonNegative, Positive, Real, Section, Value
+from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
@@ -205,6 +205,10 @@ class Claims(Section):
     """The claims."""
     departures: list[str] = Field([])
     """What is done otherwise than in the source, and why; sentences that open the study's page."""
+    rows: dict[Name, Count] = Field({})
+    """By experiment, the number of rows that the source's accuracies are shares of, where `test_rows` or
+    `validation_rows` of `params.yaml` is absent or another number.
+    """
     discrepancies: list[str] = Field([])
     """Where the source contradicts itself, as sentences for the report."""
 

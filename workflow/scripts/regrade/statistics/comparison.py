@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
-from regrade.config import reported
+from regrade.config import claims, reported
 from regrade.config.reported import ReportedNumber
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
 from regrade.datasets import registry
-from regrade.statistics import collect, naming
+from regrade.statistics import collect, naming, protocol
 from regrade.statistics.estimate import LEVEL, Estimate
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.sample import Sample
+from regrade.statistics.units import COUNTED, unit
 
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2
@@ -34,20 +35,24 @@ Measured = tuple[Sample, tuple[float, float] | None]
 class Comparison:
     """A stated value, and what was measured: a number of each run, or a text.
 
-    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `prediction`: where
-    one more run lies, if that takes more than the sample to tell.
+    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `rounding`: how far
+    from the stated value a number may be that was rounded to it. `prediction`: where one more run lies, if that takes
+    more than the sample to tell. `rows`: how many rows the source's number is a share of; None for what is no such
+    share, or where nobody says.
     """
 
     row: ReportedNumber
     cell: Cell | None
     stated: float | str
     at_least: bool = False
+    rounding: float = 0.0
     sample: Sample | None = None
     prediction: tuple[float, float] | None = None
     text: str | None = None
     note: str = ""
     # Ours of the settings that the line names, where they are not the source's: there is nothing to grade then
     other_settings: dict[str, Value] = field(default_factory=dict)
+    rows: int | None = None
 
     @property
     def measured(self) -> bool:
@@ -64,7 +69,18 @@ def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
     """All lines of a study's reported.csv with what was measured. UserError for a line that can name no cell."""
     numbered = reported.numbered(study)
     lines = [line for _, line in numbered]
-    return [_compare(study, lines, line, number, measurements) for number, line in numbered]
+    compared = [_compare(study, lines, line, number, measurements) for number, line in numbered]
+    rows = claims.read(study).rows
+    return [replace(one, rows=_rows(one, rows)) for one in compared]
+
+
+def _rows(one: Comparison, stated: dict[str, int]) -> int | None:
+    """How many rows a number is a share of. `stated`: by experiment, where params.yaml does not say it."""
+    split = reported.share_of(one.row)
+    if split is None:
+        return None
+    asked = protocol.rows(one.cell, split) if one.cell else None
+    return stated.get(one.row["experiment"], asked)
 
 
 def _compare(
@@ -86,7 +102,7 @@ def _measured(
     measurements: Measurements,
 ) -> Comparison:
     note = row["note"]
-    value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
+    value, at_least = row["value"].removeprefix(reported.AT_LEAST), row["value"].startswith(reported.AT_LEAST)
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
         return Comparison(row, None, value, note=note or "params.yaml has no such cell")
@@ -98,13 +114,14 @@ def _measured(
         stated = float(value)
     except ValueError:
         raise UserError(f"{reported.path(study)}, line {number}: the value {value!r} is not a number") from None
+    rounding = 0.0 if at_least or unit(metric) in COUNTED else float(reported.half_unit(value))
     if not trained:
-        return Comparison(row, cell, stated, at_least, note=note)
+        return Comparison(row, cell, stated, at_least, rounding, note=note)
     if metric in reported.SECONDS:
         return _ratio(study, lines, row, cell, stated, measurements)
     special = _SPECIAL.get(metric)
     ours, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
-    return Comparison(row, cell, stated, at_least, ours, prediction, note=note)
+    return Comparison(row, cell, stated, at_least, rounding, ours, prediction, note=note)
 
 
 def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> Cell | None:
@@ -142,11 +159,15 @@ def _ratio(
     ours = _seconds(measurements, cell, row)
     base = _seconds(measurements, _cell(study, first, 0, measurements) or cell, first)
     note = "; ".join(filter(None, ("ratio to the first", row["note"])))
+    # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
+    both = (row, first) if row is not first else ()
+    inexact = sum(float(reported.half_unit(line["value"])) / reported.number_of(line) for line in both)
     row = {**row, "metric": f"{row['metric']}_ratio"}
     ratios = (ours / base).dropna().to_numpy()
     # Seeds that were trained together share one measurement of time, which says nothing of its spread
     ratio = _sample(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
-    return Comparison(row, cell, stated / float(first["value"]), sample=ratio, note=note)
+    stated_ratio = stated / reported.number_of(first)
+    return Comparison(row, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)
 
 
 def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd.Series[float]":

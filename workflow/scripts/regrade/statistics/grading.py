@@ -9,7 +9,17 @@ import pandas as pd
 from regrade.config import claims
 from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
-from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, robustness, verdicts
+from regrade.statistics import (
+    CLAIMS,
+    GRADES,
+    REPORTS,
+    comparison,
+    grades,
+    possible,
+    repeatability,
+    robustness,
+    verdicts,
+)
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.hypotheses import Hypothesis, Statement
@@ -54,6 +64,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
                 }
                 for one in repeatability.repeated(compared, measurements)
             ],
+            "possible": [table.described() for table in possible.tables(compared)],
             "departures": stated.departures,
             "discrepancies": stated.discrepancies,
         },

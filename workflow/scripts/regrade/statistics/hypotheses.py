@@ -220,7 +220,8 @@ class Hypotheses:
             if one.cell and one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
                 selectors = {key: one.row["cell"][key] for key in NAMED_SELECTORS if key in one.row["cell"]}
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
-                low, high = one.stated - test.margin, one.stated + test.margin
+                # The source rounded: its number is one of those that round to it
+                low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
                 sample = None if one.other_settings else one.sample
                 parts.append(_statement(test, text, unit(test.metric), [one.cell], sample, low, high))
         return parts or [self._missing(test, test.cells | each)]

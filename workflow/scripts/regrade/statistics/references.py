@@ -45,7 +45,10 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
         for line, row in lines:
             _Line(study, experiments, f"{reported.path(study)}, line {line}").check(row)
         stated = {(row["experiment"], row["metric"]) for _, row in lines}
-        for claim in claims.read(study).claims:
+        stated_by_source = claims.read(study)
+        for experiment in stated_by_source.rows:
+            _Names(study, experiments, f"{claims.path(study)}: rows").cells(experiment)
+        for claim in stated_by_source.claims:
             names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
             for test in claim.tests:
                 _check_test(names, test, stated)
@@ -227,7 +230,7 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
     language = registry.task(cell.data.dataset) == "language"
     if metric in (*reported.BY_EPOCH, reported.EPOCH_SECONDS) and not is_number(selectors.get("epoch")):
         return "say of which epoch, as in epoch=3 in the column cell"
-    if metric in reported.SECONDS and float(row["value"].removeprefix(">=")) <= 0:
+    if metric in reported.SECONDS and reported.number_of(row) <= 0:
         return "must be positive"
     if metric in ("steps_to_converge", "steps_above_chance") and not (settings.train_rows and settings.batch_size):
         return f"{cell.experiment} has no train_rows, by which steps would be counted"
