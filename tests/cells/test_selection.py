@@ -63,6 +63,15 @@ def test_the_best_candidate_is_trained_for_as_long_as_it_took_to_be_at_its_best(
     assert [layer.kind for layer in resolved.network] == ["bag", "dense"]
 
 
+def test_where_every_candidate_diverged_at_once_one_epoch_is_trained(monkeypatch: pytest.MonkeyPatch):
+    (best,) = of("q3_best", expanded())
+    names = [cell.name for cell in best.selection.candidates]
+    table = pd.DataFrame({"cell": names, "best_epoch": float("nan"), best.selection.by: 0.5})
+    monkeypatch.setattr(selection.collect, "runs", lambda candidates: (table, pd.DataFrame()))
+    choice = selection.choose(best.selection)
+    assert (choice["cell"], choice["settings"]["epochs"]) == (best.selection.candidates[0].folder.as_posix(), 1)
+
+
 def test_the_best_epoch_of_a_reported_winner_is_not_known():
     def change(config: dict) -> None:
         experiment(config, "q3_best")["select"]["winner"] = "reported"

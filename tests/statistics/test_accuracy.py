@@ -49,6 +49,18 @@ def test_activations_are_those_of_the_epoch_of_the_lowest_loss():
     assert summarise(at_once, 10, "test")["test_activation_mean_convolution1_at_lowest_loss"] == 0.1
 
 
+@pytest.mark.parametrize("evaluations", [1, 3])
+def test_a_run_that_diverged_at_once_is_summed_up(evaluations: int):
+    at_once = HISTORY.assign(train_loss=math.nan, test_loss=math.nan).head(evaluations)
+    found = summarise(at_once, 10, "test")
+    assert math.isnan(found["test_loss_best"]) and math.isnan(found["train_loss_last_epoch"])
+    assert found["best_epoch"] <= evaluations
+    language = at_once.drop(columns=["test_correct_even", "test_correct_odd"]).assign(valid_free=0.0)
+    found = summarise(language, 10, "test")
+    assert all(math.isnan(found[name]) for name in ("best_epoch", "test_loss_best", "test_loss_last_epoch"))
+    assert found["valid_free_last_epoch"] == 0
+
+
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
 @pytest.mark.parametrize("rows", [7, 49, 93])

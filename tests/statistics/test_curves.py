@@ -9,7 +9,7 @@ import pytest
 from regrade.config import reported
 from regrade.statistics import references
 from regrade.statistics.curves import MEASURES
-from regrade.statistics.units import unit
+from regrade.statistics.units import possible, unit
 from support.expanded import expanded
 
 # Ten evaluations, so that a tenth of them is one
@@ -64,10 +64,49 @@ def test_measures_of_a_curve_by_hand(name: str, arguments: dict, expected: float
     assert MEASURES[name](CURVE, **arguments) == pytest.approx(expected, nan_ok=True)
 
 
-def test_a_run_that_diverged_at_once_has_no_measures():
-    nothing = CURVE.assign(train_loss=math.nan)
-    for name in ("epoch_of_lowest", "epoch_of_highest", "lowest", "highest", "rise_after_lowest", "gain"):
-        assert math.isnan(MEASURES[name](nothing, of="train_loss")), name
+# What a claim may give beside the curve
+GIVEN = {"after": 2, "epoch": 2, "first": 2, "last": 6, "value": 1, "within": 9, "against": "test_accuracy"}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("evaluations", [1, 2, 10])
+def test_a_run_that_diverged_at_once_has_no_measures(name: str, evaluations: int):
+    nothing = CURVE.assign(train_loss=math.nan).head(evaluations)
+    arguments = {key: GIVEN[key] for key in list(inspect.signature(MEASURES[name]).parameters)[2:]}
+    assert math.isnan(MEASURES[name](nothing, of="train_loss", **arguments))
+
+
+@pytest.mark.filterwarnings("ignore:An input array is constant")
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_is_within_its_range(name: str):
+    arguments = {key: GIVEN[key] for key in list(inspect.signature(MEASURES[name]).parameters)[2:]}
+    low, high = possible({"measure": name, "of": "test_accuracy", **arguments})
+    generator = np.random.default_rng(3)
+    for _ in range(200):
+        # Often at its ends, where a measure is at its own
+        curve = CURVE.assign(test_accuracy=generator.choice([0, 0, generator.random(), 1, 1], len(CURVE)))
+        value = MEASURES[name](curve.head(generator.integers(1, 11)), of="test_accuracy", **arguments)
+        assert math.isnan(value) or low <= value <= high + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("test_accuracy_last_epoch", (0, 1)),
+        ("peeking", (0, 1)),
+        ("test_loss_best", (0, math.inf)),
+        ("epochs_to_converge", (0, math.inf)),
+        ("test_activation_mean_convolution1_last_epoch", (-math.inf, math.inf)),
+        ("test_activation_std_convolution1_last_epoch", (0, math.inf)),
+        ("valid_samples_of_10", (0, 10)),
+        ({"measure": "last_gap", "of": "train_accuracy", "against": "test_accuracy"}, (-1, 1)),
+        ({"measure": "gain", "of": "test_loss"}, (-math.inf, math.inf)),
+        ({"measure": "rise_after_lowest", "of": "test_loss"}, (0, math.inf)),
+        ({"measure": "epoch_of_lowest", "of": "test_loss"}, (0, math.inf)),
+    ],
+)
+def test_ranges(metric: str | dict, expected: tuple[float, float]):
+    assert possible(metric) == expected
 
 
 @pytest.mark.parametrize(

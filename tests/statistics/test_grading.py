@@ -3,7 +3,43 @@
 import pandas as pd
 from regrade.config import claims
 from regrade.core.files import read_json
+from regrade.datasets import registry
+from regrade.datasets.sources import dbpedia
+from support.expanded import expanded
 from support.project import Project
+
+
+def test_the_rows_of_the_source_are_ours_only_where_they_were_published():
+    every = expanded()
+    rows = {
+        (cell.experiment, cell.data.dataset): registry.own_rows(cell.data, bool(cell.settings.get("validation_rows")))
+        for cell in every
+    }
+    own = {dataset for (_, dataset), others in rows.items() if others}
+    assert own == {
+        "moons",
+        "circles",
+        "classification",
+        "palindromes",
+        "ndfa",
+        "brackets",
+        "tiny_toy",
+        "dbpedia",
+        "imdb",
+    }
+    # Of film reviews, those that are held out; of MNIST these are the source's
+    of_reviews = {experiment for (experiment, dataset), others in rows.items() if dataset == "imdb" and others}
+    assert of_reviews == {"q3_candidates", "q1_tuning"}
+
+    def coursework(config: dict) -> None:
+        files = {name: {"urls": ["file:///own"], "sha256": "1" * 64} for name in (dbpedia.TRAIN, dbpedia.TEST)}
+        config["datasets"]["dbpedia"]["files"].update(files)
+
+    assert not any(
+        registry.own_rows(cell.data, held_out=False) for cell in expanded(coursework) if cell.data.dataset == "dbpedia"
+    )
+    files = {file for name in registry.NAMES for one in registry.module(name).ALTERNATIVES for file in one}
+    assert files >= registry.DRAWN_FROM and set(registry.NAMES) >= registry.SHUFFLED
 
 
 def test_a_reduced_run_is_graded_as_reduced(finished: Project):

@@ -1,5 +1,7 @@
 """Every reported number and every claim of the five studies is about something that is there, and says so if not."""
 
+import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +16,12 @@ from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import comparison, grades, naming, references, verdicts
+from regrade.statistics import accuracy, collect, comparison, grades, grading, naming, references, vacuous, verdicts
+from regrade.statistics.estimate import estimate
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.protocol import Standing
+from regrade.statistics.units import unit
 from support.expanded import experiment
 from support.project import ROOT
 
@@ -25,6 +30,10 @@ CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
 LOOKS = params.parse(PAPER).looks
 STUDIES = tuple(PAPER["studies"])
 HEADER = "source,experiment,cell,metric,value,note\n"
+
+
+def at_full_protocol(cell: Cell) -> Standing:
+    return Standing("full")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
         few = Measurements(list(first.values()), measurements.runs, measurements.curves)
         compared = comparison.comparisons(study, few)
         assert any(one.cell is None for one in compared)
-        judged = verdicts.judge(study, few, compared, lambda cell: False, LOOKS)
+        judged = verdicts.judge(study, few, compared, at_full_protocol, LOOKS)
         assert {one.verdict for one in judged} == {"not run"}
 
 
@@ -60,8 +69,8 @@ def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(unt
     compared = comparison.comparisons(study, measurements)
     assert compared
     assert [one.row for one in compared if one.cell is None] == []
-    assert len(grades.table(compared, lambda cell: False)) == len(compared)
-    judged = verdicts.judge(study, measurements, compared, lambda cell: False, LOOKS)
+    assert len(grades.table(compared, at_full_protocol)) == len(compared)
+    judged = verdicts.judge(study, measurements, compared, at_full_protocol, LOOKS)
     assert judged
     for one in judged:
         assert one.verdict == "not run"
@@ -226,6 +235,149 @@ def test_a_trend_over_equal_values_is_no_trend(parts: Callable):
         assert not part.holds
 
 
+# Tests that say nothing
+
+WINNER = {"experiment": "a1_baseline", "cell": {}, "than": {"experiment": "a2_filters", "filters1": 10, "filters2": 20}}
+VACUOUS: dict[str, tuple[dict, str]] = {
+    "a fall is not negative": (
+        {"metric": {"measure": "fall_after_highest", "of": "test_accuracy"}, "at_least": 0},
+        "at_least: fall_after_highest of test_accuracy is never below 0, so the test cannot fail; make it larger",
+    ),
+    "nor a rise": ({"metric": {"measure": "rise_after_lowest", "of": "test_loss"}, "at_least": -0.5}, "never below 0"),
+    "nor a deviation": (
+        {"metric": {"measure": "deviation_between", "of": "test_loss", "first": 1, "last": 9}, "at_least": 0},
+        "never below 0",
+    ),
+    "a drop of an accuracy is at most 1": (
+        {"metric": {"measure": "largest_drop", "of": "test_accuracy", "after": 1}, "at_least": 1.5},
+        "never above 1, so the test cannot hold; make it smaller",
+    ),
+    "so is a change, in both directions": (
+        {"metric": {"measure": "late_gain", "of": "train_accuracy"}, "at_least": -1},
+        "never below -1, so the test cannot fail",
+    ),
+    "and jumps up and down have a deviation": (
+        {"metric": {"measure": "fluctuation", "of": "test_accuracy"}, "at_most": 1.5},
+        "never above 1.41421, so the test cannot fail",
+    ),
+    "an accuracy is a share": ({"at_least": 0}, "test_accuracy_best_epoch is never below 0, so the test cannot fail"),
+    "of all at most": ({"at_most": 1}, "never above 1, so the test cannot fail; make it smaller"),
+    "not a percentage": ({"at_least": 60}, "never above 1, so the test cannot hold"),
+    "a loss is not negative": ({"metric": "test_loss_best", "at_most": 0}, "never below 0, so the test cannot hold"),
+    "the first evaluation is after the first epoch": ({"metric": "best_epoch", "at_least": 1}, "never below 1, so the"),
+    "a correlation": (
+        {"metric": {"measure": "rank_correlation", "of": "test_loss", "against": "train_loss"}, "at_most": 1},
+        "never above 1",
+    ),
+    "bounds the wrong way round": ({"at_least": 0.6, "at_most": 0.5}, "at_least: 0.6 is not below at_most, 0.5"),
+    "a ratio": (
+        {"kind": "ratio", "metric": "train_seconds", **WINNER, "at_least": 0},
+        "a ratio of train_seconds is never below 0, so the test cannot fail",
+    ),
+    "a margin that no difference reaches": (
+        {"kind": "greater", **WINNER, "margin": 1},
+        "margin: two values of test_accuracy_best_epoch never differ by more than 1, so the test cannot hold",
+    ),
+    "a margin that no difference exceeds": ({"kind": "not_greater", **WINNER, "margin": 2}, "so the test cannot fail"),
+    "all are equivalent": ({"kind": "equivalent", **WINNER, "margin": 1}, "so the test cannot fail"),
+}
+
+
+@pytest.mark.parametrize("name", VACUOUS)
+def test_a_test_whose_outcome_is_certain_is_refused(parts: Callable, name: str):
+    test, complaint = VACUOUS[name]
+    with pytest.raises(UserError, match=f"claims.yaml: c: .*{re.escape(complaint)}"):
+        parts(**{"kind": "threshold", "experiment": "a1_baseline"} | test)
+
+
+LATE = {"measure": "late_gain", "of": "train_loss"}
+GAP = {"measure": "last_gap", "of": "test_loss", "against": "train_loss"}
+NEVER = {"measure": "last_epoch_near", "of": "test_accuracy", "value": 0.1, "within": 0.02}
+OPEN: list[dict] = [
+    {"at_least": 0.001, "at_most": 0.999},
+    {"metric": "best_epoch", "at_least": 2, "at_most": 10_000},
+    {"metric": LATE, "at_most": 0},
+    {"metric": GAP, "at_least": 0},
+    # Epoch 0 stands for never
+    {"metric": NEVER, "at_least": 0.5},
+    {"kind": "equivalent", **WINNER, "metric": "test_loss_best", "margin": 9},
+]
+
+
+@pytest.mark.parametrize("test", OPEN)
+def test_bounds_and_margins_that_can_be_missed_are_not(test: dict):
+    every = [cell for cell in cells() if cell.experiment == "a1_baseline"]
+    claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1"}
+    claim["tests"] = [{"kind": "threshold", "experiment": "a1_baseline"} | test]
+    assert vacuous.complaint(Claim.model_validate(claim).tests[0], every, []) is None
+
+
+def test_stated_values_and_their_margins_must_be_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ce4042").mkdir()
+    test = {"kind": "stated", "experiment": "a1_baseline", "margin": 0.7}
+    claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
+    (tmp_path / "ce4042/claims.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
+    monkeypatch.setattr(claims, "STUDIES", tmp_path)
+    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
+    every = expansion.expand(parameters)
+    for value, complaint in {
+        "0.5": "c: margin: test_accuracy_best_epoch is from 0 to 1, so the test cannot fail; make it smaller",
+        "58.9": "line 2: test_accuracy_best_epoch: 58.9 is not between 0 and 1; correct the value",
+        "-0.5": "-0.5 is not between 0 and 1",
+    }.items():
+        (tmp_path / "ce4042/reported.csv").write_text(f"{HEADER}a,a1_baseline,,test_accuracy_best_epoch,{value},\n")
+        with pytest.raises(UserError, match=re.escape(complaint)):
+            references.check(parameters, every)
+    (tmp_path / "ce4042/reported.csv").write_text(f"{HEADER}a,a1_baseline,,test_accuracy_best_epoch,0.9,\n")
+    references.check(parameters, every)
+
+
+# Units
+
+# What the name of a number says of its unit; the first word that fits
+WORDS = {
+    "ratio": "×",
+    "seconds": "seconds",
+    "samples": "texts of ten",
+    "correlation": "correlation",
+    "epoch of": "epochs",
+    "epochs until": "epochs",
+    "blank": "maps",
+    "activation": "",
+    "gradient norm": "",
+    "accuracy": "share",
+    "loss": "nats",
+    "valid": "share",
+    "steps": "steps",
+    "parameters": "parameters",
+    "epoch": "epochs",
+    "layer sizes": "",
+    "selected": "",
+}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_effect_and_every_number_of_the_studies_has_its_unit(untrained: dict, study: str):
+    def expected(name: str) -> str:
+        return next(of for word, of in WORDS.items() if word in name.replace("_", " "))
+
+    measurements = untrained[study]
+    for claim in claims.read(study).claims:
+        for test in claim.tests:
+            metric = test.metric if isinstance(test.metric, str) else " of ".join(map(str, test.metric.values()))
+            per = {"trend": f" per {'doubling' if getattr(test, 'scale', '') == 'log' else 'unit'}"}.get(test.kind, "")
+            single = claim.model_copy(update={"tests": [test]})
+            of_parts = {part.unit for part in Hypotheses(study, single, measurements, []).all()}
+            assert of_parts == {"×" if test.kind == "ratio" else expected(metric) + per}, (claim.id, metric)
+    for row in reported.rows(study):
+        assert unit(row["metric"]) == expected(row["metric"]), row
+        # A squared error is not in nats
+        of_squares = any(cell.settings.get("loss") == "squared_error" for cell in measurements.find(row["experiment"]))
+        assert not (of_squares and unit(row["metric"]) == "nats")
+    assert unit("train_seconds_ratio") == "×"
+
+
 # Numbers of other settings
 
 
@@ -246,7 +398,7 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
     ]
     curves = pd.DataFrame({"experiment": [], "cell": []})
     compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    table = grades.table(compared, lambda cell: False)
+    table = grades.table(compared, at_full_protocol)
     assert table["grade"].tolist() == ["not run", "within", "other settings"]
     assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
     assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
@@ -277,7 +429,7 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     first, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
     # Of 40 and of 20 seconds, each rounded to whole seconds
     assert (first.rounding, third.rounding) == (0, pytest.approx(0.5 * (0.5 / 40 + 0.5 / 20)))
-    table = grades.table([third], lambda cell: False)
+    table = grades.table([third], at_full_protocol)
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
     assert table["reported"].tolist() == ["0.5"]
@@ -337,9 +489,52 @@ def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: P
     ]
     monkeypatch.setattr("regrade.statistics.answers.read", lambda *_: None)
     evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
-    table = grades.table(comparison.comparisons("ce4042", evidence), lambda cell: False)
+    table = grades.table(comparison.comparisons("ce4042", evidence), at_full_protocol)
     of_third = table[table["experiment"] == "a3_optimizers"]
     assert of_third["grade"].tolist() == ["other settings"] * 4
     assert of_third["note"].tolist() == ["ours has filters1=90"] * 4
     assert evidence.other_settings(third[0], "test_accuracy_best_epoch") == {"filters1": 90}
     assert evidence.stated(third[0], "test_accuracy_best_epoch") == 0.5815
+
+
+# Runs that diverge at once
+
+
+def diverged(cell: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]:
+    """A run of a cell whose loss was no number from its first evaluation on, and its history."""
+    split = cell.configuration().settings.evaluated
+    values = {name: math.nan if "loss" in name else 0.1 for name in references._history(cell, split)}
+    values |= {f"{split}_correct_even": 1, f"{split}_correct_odd": 1} if f"{split}_correct_even" in values else {}
+    history = pd.DataFrame([values | {"epoch": 1.0, "seed": seed}])
+    about = {"folder": cell.folder.as_posix(), "experiment": cell.experiment, "cell": cell.name, "status": "diverged"}
+    run = {
+        "seed": seed,
+        "epochs": 1,
+        "parameters": 7,
+        "parameters_by_layer": '{"dense1": 90, "dense2": 310}',
+        "error": None,
+    }
+    if (template := cell.template.experiments[cell.experiment]).converged_at:
+        run["epochs_to_converge"] = accuracy.epochs_to(history, template.converged_at, split)
+    return about | run | accuracy.summarise(history, rows, split), history.assign(**about)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_runs_that_diverge_at_once_are_graded(untrained: dict, study: str, monkeypatch: pytest.MonkeyPatch):
+    evidence = untrained[study]
+    pairs = [diverged(cell, seed) for cell in evidence.cells for seed in (0, 1, 2)]
+    runs, curves = pd.DataFrame([run for run, _ in pairs]), pd.concat([history for _, history in pairs])
+    monkeypatch.setattr("regrade.statistics.measurements._answers", lambda *_: None)
+    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: self.candidates[0].settings)
+    monkeypatch.setattr(collect, "read", lambda folder: ({}, pd.DataFrame({"seed": [0], "epoch": [9], "seconds": [1]})))
+    for name in ("valid_samples_of_10", "invalid_samples_of_10"):
+        monkeypatch.setitem(comparison._SPECIAL, name, lambda *_: (estimate([]), None))
+    graded = grading.grade(study, evidence.params, Measurements(evidence.cells, runs, curves))
+    assert set(graded.numbers["grade"]) <= {"within", "above", "below", "same", "differs", "too few seeds", "not run"}
+    # Where nothing was measured, nothing is said
+    losses = graded.numbers[graded.numbers["metric"].str.contains("loss")]
+    assert set(losses["grade"]) <= {"not run"}
+    for claim in graded.claims["claims"]:
+        untested = [part for part in claim["parts"] if part["effect"] is None]
+        assert (claim["verdict"] == "not run") == (untested != []), claim["id"]
+    json.dumps(graded.claims, allow_nan=False)

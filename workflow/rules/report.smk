@@ -36,6 +36,10 @@ rule collect:
         code=code_of("collect.py"),
         # If the clock was set back, dates alone do not show that a cell was retrained
         trained_by=lambda w: [cell.code for cell in CELLS.values() if cell.study == w.study],
+        converged=lambda w: [
+            experiment.model_dump(include={"converged_at", "converged_on"})
+            for experiment in PARAMS.studies[w.study].experiments.values()
+        ],
     script:
         "../scripts/collect.py"
 

@@ -1,4 +1,4 @@
-"""The command line: python -m regrade cells | model | prune | report | schema | docs | dvc, where params.yaml is."""
+"""The command line: python -m regrade <command>, in the folder of params.yaml; --help lists the commands."""
 
 import argparse
 import sys
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         "schema": "write the JSON schema of params.yaml",
         "docs": "write the tables of docs/ that say what the parameters are",
         "dvc": "write dvc.yaml from params.yaml",
+        "protocol": "write what each study's source did, by which its cells are judged, from params.yaml",
     }
     parsers = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     parsers["prune"].add_argument("--yes", action="store_true", help="do not ask")
@@ -68,6 +69,11 @@ def _run(options: argparse.Namespace) -> int:
             from regrade.reporting.exports import dvc_pipeline
 
             dvc_pipeline.write(parameters)
+            return 0
+        case "protocol":
+            from regrade.reporting.exports import protocol
+
+            protocol.write(parameters)
             return 0
         case _:
             from regrade.reporting import report

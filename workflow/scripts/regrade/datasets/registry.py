@@ -33,6 +33,11 @@ from regrade.datasets.text.word_vectors import WordVectors
 # A dataset is known by the presence of its module
 NAMES = tuple(sorted(source.name for source in pkgutil.iter_modules(sources.__path__)))
 
+# Raw files from which we draw our own rows. This is not said in the dataset's module, whose code names prepared data
+DRAWN_FROM = frozenset({"dbpedia/dbpedia_csv.tar.gz"})
+# Datasets whose training rows we shuffle, so that those held out are not the source's
+SHUFFLED = frozenset({"imdb"})
+
 # A grid has many cells of one dataset
 _code = cache(fingerprints.code)
 
@@ -83,9 +88,17 @@ def identity(
         dataset=name,
         data=data,
         code=_code(f"{sources.__name__}.{name}"),
-        options=_options(module(name).Options, settings, where),
+        options=options_of(name, settings, where),
         files=_files(name, addresses) if data == "real" else {},
     )
+
+
+def options_of(name: str, settings: dict, where: str) -> dict:
+    """How a dataset is prepared for a cell with these `settings`.
+
+    UserError, beginning with `where`, for a mistake in these settings.
+    """
+    return _options(module(name).Options, settings, where)
 
 
 def reading_of(name: str, settings: dict, where: str) -> dict:
@@ -131,6 +144,15 @@ def form(identity: DataIdentity) -> Form:
     # Further tokens for sequences of words come after a row's own: how many, only the texts can tell
     known = reading.get("max_length") if reading.get("ngrams", 1) == 1 else None
     return replace(of_dataset, shape=(known,)) if reading else of_dataset
+
+
+def own_rows(identity: DataIdentity, held_out: bool) -> bool:
+    """Whether a model is evaluated on other rows than the source's: on generated ones, or on ones drawn by us.
+
+    `held_out`: on rows held out from the training rows, not on test rows.
+    """
+    generated, drawn = not identity.files, bool(DRAWN_FROM & identity.files.keys())
+    return generated or drawn or (held_out and identity.dataset in SHUFFLED)
 
 
 def options(identity: DataIdentity) -> DatasetOptions:

@@ -19,6 +19,7 @@ from regrade.datasets.identity import DataIdentity
 from regrade.statistics import collect, naming
 from regrade.statistics.intervals import mean_interval
 from regrade.statistics.measurements import FINISHED, Measurements, includes
+from regrade.statistics.protocol import OTHER_PROTOCOL, Standings
 
 KINDS = ("best_epoch", "cross_fitted", "last_epoch")
 # A line of reported.csv that has one of these is not about a whole cell
@@ -141,6 +142,11 @@ class Evidence(Measurements):
         _, low, high = mean_interval(known.to_numpy())
         return (low, high) if known.nunique() > 1 else (math.nan, math.nan)
 
+    @cached_property
+    def standing(self) -> Standings:
+        """How a cell stands to the source's protocol."""
+        return Standings(self.params, self.name)
+
     def facts(self) -> dict:
         """What a reader must know before any number: scale, data, seeds, commit, device, and how much is there."""
         finished = self.runs[self.runs["status"].isin(FINISHED)]
@@ -158,7 +164,16 @@ class Evidence(Measurements):
             "states": {name: int(states.get(name, 0)) for name in ("done", "diverged", "failed", "missing")},
             "caps": self.params.present_scale.at_most.model_dump(exclude_none=True),
             "caps_of": self._further_caps(),
+            "other_protocol": self._other_protocol(),
         }
+
+    def _other_protocol(self) -> dict[str, tuple[int, str]]:
+        """By experiment, how many cells have other settings than the source's, and what deviates in the first."""
+        whys: dict[str, list[str]] = {}
+        for cell in self.cells:
+            if (standing := self.standing(cell)).name == OTHER_PROTOCOL:
+                whys.setdefault(cell.experiment, []).append(standing.why)
+        return {experiment: (len(every), every[0]) for experiment, every in whys.items()}
 
     def _further_caps(self) -> dict[str, dict[str, int]]:
         """What the present scale caps in single experiments, or in those that they are like."""

@@ -87,7 +87,8 @@ def _of_language(history: pd.DataFrame, split: str) -> dict[str, float]:
         "train_loss_last_epoch": last["train_loss"],
         f"{loss}_last_epoch": last[loss],
         f"{loss}_best": history[loss].min(),
-        "best_epoch": history["epoch"].iloc[history[loss].argmin()],
+        # NaN in each epoch where the run diverged in the first
+        "best_epoch": history["epoch"].iloc[history[loss].argmin()] if history[loss].notna().any() else math.nan,
         f"{split}_accuracy_last_epoch": last[f"{split}_accuracy"],
         "train_seconds": history["seconds"].sum(),
     }

@@ -20,7 +20,7 @@ from regrade.core.integrity import checked
 from regrade.datasets import registry
 from regrade.statistics import collect, naming, protocol
 from regrade.statistics.estimate import LEVEL, Estimate
-from regrade.statistics.measurements import Measurements
+from regrade.statistics.measurements import Measurements, finite
 from regrade.statistics.sample import Sample
 from regrade.statistics.units import COUNTED, unit
 
@@ -181,9 +181,9 @@ def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd
 def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """A value at one epoch."""
     curve = measurements.curve(cell)
-    return _sample(
-        curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]].to_numpy() if len(curve) else []
-    ), None
+    if not len(curve):
+        return _sample([]), None
+    return _sample(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
 
 
 def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:

@@ -7,156 +7,211 @@ import pandas as pd
 
 # Single evaluations are noisy: the end of a curve, or a stretch of it, is the mean over a tenth of the evaluations
 TENTH = 10
-# By name; and what each is counted in, None for what the curve itself is counted in
+# The least and the greatest value that a number can have
+Range = tuple[float, float]
+
+
+def _epoch(of: Range, against: Range) -> Range:
+    return 0, math.inf
+
+
+def _value(of: Range, against: Range) -> Range:
+    return of
+
+
+def _change(of: Range, against: Range) -> Range:
+    return of[0] - of[1], of[1] - of[0]
+
+
+def _distance(of: Range, against: Range) -> Range:
+    return 0, of[1] - of[0]
+
+
+def _deviation(of: Range, against: Range) -> Range:
+    """Of n values in a range, with n - 1, the standard deviation is largest where n is 2 and they are its ends."""
+    return 0, (of[1] - of[0]) / math.sqrt(2)
+
+
+def _deviation_of_changes(of: Range, against: Range) -> Range:
+    return _deviation(_change(of, against), against)
+
+
+def _difference(of: Range, against: Range) -> Range:
+    return of[0] - against[1], of[1] - against[0]
+
+
+def _correlation(of: Range, against: Range) -> Range:
+    return -1, 1
+
+
+# By name; what each is counted in, None for what the curve itself is counted in; and what it can be, from what the
+# curve can be and what the other curve can be, where there is one
 MEASURES: dict[str, Callable[..., float]] = {}
 UNITS: dict[str, str | None] = {}
+RANGES: dict[str, Callable[[Range, Range], Range]] = {}
 
 
-def _measure(unit: str | None = None) -> Callable[[Callable[..., float]], Callable[..., float]]:
+def _measure(
+    possible: Callable[[Range, Range], Range], unit: str | None = None
+) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Add a function of a run's history, and of what a claim gives beside, to the measures."""
 
     def add(function: Callable[..., float]) -> Callable[..., float]:
-        MEASURES[function.__name__], UNITS[function.__name__] = function, unit
+        name = function.__name__
+        MEASURES[name], UNITS[name], RANGES[name] = function, unit, possible
         return function
 
     return add
 
 
-@_measure("epochs")
+@_measure(_epoch, "epochs")
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is lowest; NaN where it has no values."""
     known = history.dropna(subset=[of])
     return float(known["epoch"].iloc[known[of].argmin()]) if len(known) else math.nan
 
 
-@_measure("epochs")
+@_measure(_epoch, "epochs")
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is highest; NaN where it has no values."""
     known = history.dropna(subset=[of])
     return float(known["epoch"].iloc[known[of].argmax()]) if len(known) else math.nan
 
 
-@_measure()
+@_measure(_distance)
 def rise_after_lowest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies above the lowest mean over a tenth of the evaluations."""
     means = _moving(history[of])
     return float(_last(means) - means.min())
 
 
-@_measure()
+@_measure(_distance)
 def fall_after_highest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies below the highest mean over a tenth of the evaluations."""
     means = _moving(history[of])
     return float(means.max() - _last(means))
 
 
-@_measure()
+@_measure(_change)
 def late_gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus that of the tenth before."""
     window = _window(history)
     return float(history[of].iloc[-window:].mean() - history[of].iloc[-2 * window : -window].mean())
 
 
-@_measure()
+@_measure(_change)
 def gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus the first value."""
     return float(history[of].iloc[-_window(history) :].mean() - history[of].iloc[0])
 
 
-@_measure()
+@_measure(_distance)
 def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
-    """The largest fall from one evaluation to the next, later than epoch `after`; 0 where there are none."""
+    """The largest fall from one evaluation to the next, from epoch `after` on; 0 where there are none.
+
+    NaN where the curve has no values.
+    """
     late = history.loc[history["epoch"] >= after, of]
-    return float(max(-late.diff().min(), 0)) if len(late) > 1 else 0.0
+    if history[of].isna().all():
+        return math.nan
+    return float(abs(late.diff().clip(upper=0).min())) if late.notna().sum() > 1 else 0.0
 
 
-@_measure()
+@_measure(_deviation_of_changes)
 def fluctuation(history: pd.DataFrame, of: str) -> float:
     """Standard deviation of the changes from one evaluation to the next."""
     return float(history[of].diff().std())
 
 
-@_measure()
+@_measure(_change)
 def later_fall(history: pd.DataFrame, of: str, after: float) -> float:
     """How far the lowest value later than epoch `after` lies below the lowest until then; NaN without such epochs."""
     late = history["epoch"] > after
     return float(history.loc[~late, of].min() - history.loc[late, of].min())
 
 
-@_measure()
+@_measure(_value)
 def lowest(history: pd.DataFrame, of: str) -> float:
     """The lowest value."""
     return float(history[of].min())
 
 
-@_measure()
+@_measure(_value)
 def highest(history: pd.DataFrame, of: str) -> float:
     """The highest value."""
     return float(history[of].max())
 
 
-@_measure()
+@_measure(_value)
 def value_at(history: pd.DataFrame, of: str, epoch: float) -> float:
     """The value at this epoch; NaN where there was no evaluation."""
     return float(history.loc[history["epoch"] == epoch, of].mean())
 
 
-@_measure()
+@_measure(_value)
 def mean_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The mean of the evaluations from epoch `first` to epoch `last`; NaN where there are none."""
     return float(_between(history, of, first, last).mean())
 
 
-@_measure()
+@_measure(_value)
 def lowest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The lowest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).min())
 
 
-@_measure()
+@_measure(_value)
 def highest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The highest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).max())
 
 
-@_measure()
+@_measure(_deviation)
 def deviation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """Standard deviation (n - 1) of the values from epoch `first` to epoch `last`; NaN for fewer than two."""
     return float(_between(history, of, first, last).std())
 
 
-@_measure()
+@_measure(_deviation_of_changes)
 def fluctuation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """As `fluctuation`, from epoch `first` to epoch `last`; NaN for fewer than three evaluations."""
     return float(_between(history, of, first, last).diff().std())
 
 
-@_measure()
+@_measure(_difference)
 def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
     """One curve minus another after the last epoch."""
     return float(history[of].iloc[-1] - history[against].iloc[-1])
 
 
-@_measure("epochs")
+@_measure(_epoch, "epochs")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
-    """The first epoch at which the curve is at `value` or above; infinite where it never is."""
+    """The first epoch at which the curve is at `value` or above; infinite where it never is.
+
+    NaN where the curve has no values.
+    """
+    if history[of].isna().all():
+        return math.nan
     reached = history.loc[history[of] >= value, "epoch"]
     return float(reached.iloc[0]) if len(reached) else math.inf
 
 
-@_measure("epochs")
+@_measure(_epoch, "epochs")
 def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float) -> float:
     """The last epoch at which the curve is no further than `within` from `value`; 0 where it never is.
 
-    With the accuracy of chance as `value`: how long a run stays at chance. Infinite where it is near at the end.
+    With the accuracy of chance as `value`: how long a run stays at chance. Infinite where it is near at the end, NaN
+    where the curve has no values.
     """
+    if history[of].isna().all():
+        return math.nan
     near = (history[of] - value).abs() <= within
     if not near.any():
         return 0.0
     return math.inf if near.iloc[-1] else float(history.loc[near, "epoch"].iloc[-1])
 
 
-@_measure("correlation")
+@_measure(_correlation, "correlation")
 def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     """Spearman's correlation of two curves over the evaluations."""
     # Imported here: it takes half a second, and hardly any study asks for it

@@ -7,16 +7,18 @@ import pandas as pd
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.datasets import registry
 from regrade.statistics import possible
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
+from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 PREDICTED = WITHIN, ABOVE, BELOW = "within", "above", "below"
 # For texts and counts, which do not vary from run to run
 SAME, DIFFERS = "same", "differs"
 TOO_FEW_SEEDS, OTHER_SETTINGS = "too few seeds", "other settings"
-NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
-UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+NOT_RUN = "not run"
+UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, NOT_RUN)
 GRADES = (*PREDICTED, SAME, DIFFERS, *UNJUDGED)
 COLUMNS = (
     *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "rows", "possible", "nearest"),
@@ -24,17 +26,19 @@ COLUMNS = (
 )
 
 
-def table(comparisons: list[Comparison], reduced: Callable[[Cell], bool]) -> pd.DataFrame:
+def table(comparisons: list[Comparison], standing: Callable[[Cell], Standing]) -> pd.DataFrame:
     """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
 
     `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. A value
     that was rounded stands for all that round to it. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
-    return pd.DataFrame([_row(one, reduced) for one in comparisons], columns=list(COLUMNS))
+    return pd.DataFrame([_row(one, standing) for one in comparisons], columns=list(COLUMNS))
 
 
-def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict[str, object]:
+def _row(one: Comparison, standing: Callable[[Cell], Standing]) -> dict[str, object]:
+    of_cell = standing(one.cell).of(one.row["metric"]) if one.cell else Standing(FULL)
+    deviates = of_cell.why if of_cell.name == OTHER_PROTOCOL and one.measured else ""
     whether_possible, nearest = possible.judged(one)
     row: dict[str, object] = {
         "source": one.row["source"],
@@ -49,14 +53,14 @@ def _row(one: Comparison, reduced: Callable[[Cell], bool]) -> dict[str, object]:
         "nearest": nearest,
         "mean": one.text,
         "seeds": 0,
-        "note": "; ".join(filter(None, (_ours(one), one.note))),
+        "note": "; ".join(filter(None, (_ours(one), deviates, one.note))),
     }
     if one.cell and one.measured and one.estimate:
         low, high = _possible(one, one.estimate.interval())
         predicted_low, predicted_high = _possible(one, _prediction(one, one.cell, one.estimate))
         row |= {"mean": f"{one.estimate.value:.6g}", "seeds": one.estimate.seeds, "low": low, "high": high}
         row |= {"predicted_low": predicted_low, "predicted_high": predicted_high}
-    return row | {"grade": _grade(one, reduced)}
+    return row | {"grade": _grade(one, of_cell)}
 
 
 def _text(stated: float | str) -> str:
@@ -68,13 +72,15 @@ def _ours(one: Comparison) -> str:
     return f"ours has {label(one.other_settings)}" if one.other_settings else ""
 
 
-def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
+def _grade(one: Comparison, standing: Standing) -> str:
     if one.cell is None or not one.measured:
         return NOT_RUN
-    if reduced(one.cell):
+    if standing.name == NOT_AT_FULL_PROTOCOL:
         return NOT_AT_FULL_PROTOCOL
     if one.other_settings:
         return OTHER_SETTINGS
+    if standing.name == OTHER_PROTOCOL:
+        return OTHER_PROTOCOL
     if one.estimate is None or isinstance(one.stated, str):
         return SAME if one.text == one.stated else DIFFERS
     if "parameters" in one.row["metric"]:
@@ -90,8 +96,9 @@ def _grade(one: Comparison, reduced: Callable[[Cell], bool]) -> str:
 
 
 def _prediction(one: Comparison, cell: Cell, estimate: Estimate) -> tuple[float, float]:
-    """Where one more run lies. If the data are generated, the source drew rows of its own."""
-    return one.prediction or estimate.prediction(own_rows=not cell.data.files)
+    """Where one more run lies, on the source's rows."""
+    held_out = cell.configuration().settings.evaluated == "validation"
+    return one.prediction or estimate.prediction(own_rows=registry.own_rows(cell.data, held_out))
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Grading a study: its reported numbers and its claims against what was measured, as two files of its report."""
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.hypotheses import Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.protocol import reduced
+from regrade.statistics.protocol import Standings
 from regrade.statistics.robustness import Analysis
 from regrade.statistics.verdicts import Judged
 
@@ -40,9 +39,9 @@ class Grading:
 def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
     compared = comparison.comparisons(study, measurements)
-    at_less = functools.partial(reduced, params)
-    judged = verdicts.judge(study, measurements, compared, at_less, params.looks)
-    numbers = grades.table(compared, at_less)
+    standing = Standings(params, study)
+    judged = verdicts.judge(study, measurements, compared, standing, params.looks)
+    numbers = grades.table(compared, standing)
     stated = claims.read(study)
     peeking = repeatability.peeking(measurements.runs)
     return Grading(
@@ -94,6 +93,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         "place": one.claim.place,
         "kind": ", ".join(dict.fromkeys(test.kind for test in one.claim.tests)),
         "verdict": one.verdict,
+        "why": one.why,
         "p_for": one.p_for,
         "p_against": one.p_against,
         "p_holm": one.p_holm,

@@ -152,7 +152,7 @@ class Hypotheses:
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
         text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
-        return [_statement(test, text, "×", [first, second], ratio, *_bounds(test))]
+        return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test))]
 
     @_parts.register
     def _(self, test: Order, each: dict[str, Value]) -> list[Statement]:
@@ -223,7 +223,7 @@ class Hypotheses:
                 # The source rounded: its number is one of those that round to it
                 low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
                 sample = None if one.other_settings else one.sample
-                parts.append(_statement(test, text, unit(test.metric), [one.cell], sample, low, high))
+                parts.append(_statement(test, text, _unit(test), [one.cell], sample, low, high))
         return parts or [self._missing(test, test.cells | each)]
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
@@ -242,10 +242,10 @@ class Hypotheses:
         cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, Cell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
         sample = self.measurements.sample(weights, test.metric) if trained else None
-        return _statement(test, text, unit(test.metric), cells, sample, low, high)
+        return _statement(test, text, _unit(test), cells, sample, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
-        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", unit(test.metric), [])
+        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
 
     def _number(self, cell: Cell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
@@ -298,6 +298,16 @@ class Hypotheses:
             if all(self._number(cell, key) >= bound for key, bound in (at_least or {}).items())
             and all(self._number(cell, key) <= bound for key, bound in (at_most or {}).items())
         ]
+
+
+def _unit(test: Test) -> str:
+    """What a test's number is counted in: a slope per doubling or unit of what it is over."""
+    match test:
+        case Ratio():
+            return "×"
+        case Trend():
+            return f"{unit(test.metric)} per {'doubling' if test.scale == 'log' else 'unit'}".strip()
+    return unit(test.metric)
 
 
 def _bounds(test: Ratio | Threshold) -> tuple[float, float]:

@@ -100,11 +100,12 @@ class Measurements:
         else:
             values = pd.Series(dtype=float)
         values = values.reindex(runs.index)
-        diverged = values.isna() & (runs["status"] == "diverged")
-        low, longer = values.mask(diverged, -math.inf), values == math.inf
+        longer = (values == math.inf) & (unit(metric) == "epochs")
+        unknown = ~longer & (np.isinf(values) | (values.isna() & (runs["status"] == "diverged")))
+        low = values.mask(unknown, -math.inf)
         if longer.any():
             low = low.mask(longer, runs["epochs"].astype(float))
-        return pd.DataFrame({"low": low, "high": values.mask(diverged, math.inf)}).dropna()
+        return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
 
     def _measured(self, cell: Cell, metric: dict[str, Value]) -> "pd.Series[float]":
         """A measure of the curve of each run, by seed."""
@@ -225,6 +226,11 @@ def _on_rows(seen: list[Seen], weights: list[float], seeds: list[int]) -> tuple[
             first, total, least, most = samples[at]
             samples[at] = first, total + values, least + low, most + high
     return tuple((values, (low, high)) for _, values, low, high in samples)
+
+
+def finite(values: "pd.Series[float]") -> "pd.Series[float]":
+    """Without seeds that have no value, or whose loss grew beyond all numbers."""
+    return values[np.isfinite(values)]
 
 
 def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:

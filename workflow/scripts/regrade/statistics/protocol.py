@@ -1,23 +1,247 @@
-"""Whether a cell is run as its source says, and on how many rows the source evaluates it."""
+"""Whether a cell is run as its source did it: the protocol of a study beside what params.yaml asks for."""
 
-from regrade.cells.cell import Cell
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from regrade.cells.cell import Cell, network_name
+from regrade.cells.configuration import Configuration
+from regrade.config import protocol
 from regrade.config.params import Params
+from regrade.config.protocol import ExperimentProtocol, Protocol
+from regrade.config.study import Select
 from regrade.config.types import Value
+from regrade.core.errors import UserError
 from regrade.datasets import registry
+from regrade.datasets.identity import DataIdentity
+from regrade.datasets.text.word_vectors import ROWS
+
+FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL = "full", "not at full protocol", "other protocol"
+# Settings that a cell's results do not depend on, and why; they may differ from the source's
+WITHOUT_INFLUENCE = {
+    "gradient_norm": "adds a column to the history",
+    "batch_means": "adds columns to the history",
+    "activation_statistics": "adds columns to the history",
+}
+# Metrics that depend on the network alone
+COUNTS = frozenset({"parameters", "trainable_parameters", "layer_sizes"})
+# Settings that decide which sequences of words have token ids; single words are those of all training texts
+_OF_SEQUENCES = frozenset({"train_rows", "validation_rows"})
+# What is fixed, by its place in params.yaml
+Flat = dict[str, object]
 
 
-def reduced(params: Params, cell: Cell) -> bool:
-    """Whether the present scale runs less of a cell than the source did: other data, or any cap but that on seeds."""
-    scale = params.present_scale
-    if scale.data != "real" or scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True):
-        return True
-    experiments = params.studies[cell.study].experiments
-    name: str | None = cell.experiment
-    while name:
-        if params.scale in experiments[name].at_most:
+@dataclass(frozen=True)
+class Standing:
+    """How a cell stands to its source's protocol: FULL, NOT_AT_FULL_PROTOCOL or OTHER_PROTOCOL, and what deviates.
+
+    `same_network`: whether the network has the source's parameters.
+    """
+
+    name: str
+    why: str = ""
+    same_network: bool = True
+
+    def of(self, *metrics: str | Mapping[str, Value]) -> "Standing":
+        """The standing of these metrics: counts of parameters depend on no training."""
+        counted = all(isinstance(metric, str) and metric in COUNTS for metric in metrics)
+        return Standing(FULL) if counted and self.same_network else self
+
+
+class Standings:
+    """The standing of each cell of a study."""
+
+    def __init__(self, params: Params, study: str):
+        self.params, self.protocol = params, protocol.read(study)
+        self._known: dict[str, Standing] = {}
+
+    def __call__(self, cell: Cell) -> Standing:
+        """The cell's standing. A cell that takes over settings stands as the candidates that it takes them from."""
+        key = cell.folder.as_posix()
+        if key not in self._known:
+            self._known[key] = self._standing(cell)
+        return self._known[key]
+
+    def _standing(self, cell: Cell) -> Standing:
+        own = self._own(cell)
+        for candidate in cell.selection.candidates if cell.selection and own.name == FULL else ():
+            if (of_candidate := self(candidate)).name != FULL:
+                return Standing(of_candidate.name, f"{candidate.experiment}: {of_candidate.why}", own.same_network)
+        return own
+
+    def _own(self, cell: Cell) -> Standing:
+        """The cell's standing by its own settings."""
+        stand_in = "stand-in data" if self.params.present_scale.data != "real" else ""
+        capped = self._capped(cell)
+        known = self.protocol.experiments.get(cell.experiment) if self.protocol else None
+        if self.protocol is None or known is None:
+            why = "; ".join(filter(None, (stand_in, "capped" if capped else "")))
+            return Standing(NOT_AT_FULL_PROTOCOL, why, same_network=False) if why else Standing(FULL)
+        winner = cell.selection.taken_over() if cell.selection and cell.selection.path.exists() else None
+        ours, theirs = cell.configuration(winner), _as_the_source(cell, known, self.protocol, winner)
+        if theirs is None:
+            name = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
+            return Standing(name, "a dataset or a network that the source does not have", same_network=False)
+        of_settings, of_data, of_network = (part(ours, theirs) for part in (_of_settings, _of_data, _of_network))
+        of_experiment = _differences(_experiment(cell), _as_flat(known.select, known.converged_at, known.converged_on))
+        differences = {**of_settings, **of_data, **of_network, **of_experiment}
+        why = "; ".join(filter(None, (stand_in, *differences.values())))
+        if not why:
+            return Standing(FULL)
+        name = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
+        of_sequences = ours.data.reading.get("ngrams", 1) > 1 and bool(of_settings.keys() & _OF_SEQUENCES)
+        other_words = bool(stand_in or of_data) or of_sequences
+        return Standing(name, why, not of_network and _same_parameters(ours, theirs, other_words))
+
+    def _capped(self, cell: Cell) -> bool:
+        """Whether the present scale caps anything of the cell but the number of seeds."""
+        if self.params.present_scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True):
             return True
-        name = experiments[name].like
-    return False
+        experiments = self.params.studies[cell.study].experiments
+        name: str | None = cell.experiment
+        while name:
+            if self.params.scale in experiments[name].at_most:
+                return True
+            name = experiments[name].like
+        return False
+
+
+def _as_the_source(
+    cell: Cell, experiment: ExperimentProtocol, source: Protocol, winner: dict[str, Value] | None
+) -> Configuration | None:
+    """What the source would train in the place of this cell; None where it has no such dataset or network."""
+    settings = experiment.settings | _varying(experiment, cell)
+    dataset = str(settings.get("dataset"))
+    if dataset not in source.datasets:
+        return None
+    settings = source.datasets[dataset].options | settings
+    selection = cell.selection if experiment.select else None
+    chosen = winner or (selection.candidates[0].settings if selection else {})
+    named = settings | {key: chosen[key] for key in (selection.settings if selection else ())}
+    if network_name(named.get("network"), named) not in source.networks:
+        return None
+    where = f"{protocol.path(cell.study)}: {cell.experiment}"
+    try:
+        data = DataIdentity(
+            dataset=dataset,
+            data="real",
+            options=registry.options_of(dataset, settings, where),
+            files=source.datasets[dataset].files,
+        )
+        return dataclasses.replace(
+            cell,
+            settings=settings,
+            data=data,
+            word_vectors=source.datasets[dataset].word_vectors or None,
+            template=cell.template.model_copy(update={"conventions": source.conventions, "networks": source.networks}),
+            selection=selection,
+        ).configuration(winner)
+    except UserError:  # a value of ours does not fit the source's dataset or network
+        return None
+
+
+def _varying(experiment: ExperimentProtocol, cell: Cell) -> dict[str, Value]:
+    """The settings that vary, with the cell's own values as far as the source varies them.
+
+    Where they vary together, the values are those of the source's cell that has most of them in common with this one.
+    """
+    own, select = cell.settings, experiment.select
+    taken_over = (*select.settings, *(["epochs"] if select.epochs else [])) if select else ()
+    varying = {key: own[key] for key in (*experiment.grid, *taken_over) if key in own}
+    moved = [key for key in experiment.around if own.get(key) != experiment.settings[key]]
+    if len(moved) == 1 and moved[0] in own:
+        varying[moved[0]] = own[moved[0]]
+
+    def in_common(one: dict[str, Value]) -> int:
+        return sum(own.get(key) == value for key, value in one.items())
+
+    return varying | max(experiment.cells, key=in_common, default={})
+
+
+def _of_settings(ours: Configuration, theirs: Configuration) -> dict[str, str]:
+    """Differences in what every network has in common, and in the conventions."""
+    return _differences(*(_flat_settings(one) | {"conventions": one.conventions} for one in (ours, theirs)))
+
+
+def _flat_settings(configuration: Configuration) -> Flat:
+    flat: Flat = configuration.settings.model_dump(exclude={"network", "dataset", *WITHOUT_INFLUENCE})
+    for rows in ("train_rows", "test_rows"):
+        cap = flat.pop(f"{rows}_cap")
+        flat[rows] = flat[rows] or (f"at most {cap}" if cap else "all")
+    return flat
+
+
+def _of_data(ours: Configuration, theirs: Configuration) -> dict[str, str]:
+    """Differences in the dataset and in how it is prepared and read."""
+    if ours.data.dataset != theirs.data.dataset:
+        return _differences({"dataset": ours.data.dataset}, {"dataset": theirs.data.dataset})
+    both = ours.data.files.keys() & theirs.data.files.keys()
+    return _differences(*(_flat_data(one.data, both) for one in (ours, theirs)))
+
+
+def _flat_data(data: DataIdentity, files: Collection[str]) -> Flat:
+    vectors = {f"word_vectors.{key}": value for key, value in (data.word_vectors or {}).items()}
+    for key in ("code", *ROWS):
+        vectors.pop(f"word_vectors.{key}", None)
+    return {**data.options, **data.reading, **vectors, **{f"checksum of {name}": data.files[name] for name in files}}
+
+
+def _of_network(ours: Configuration, theirs: Configuration) -> dict[str, str]:
+    """Differences in the layers."""
+    kinds = [", ".join(layer.kind for layer in one.network) for one in (ours, theirs)]
+    if kinds[0] != kinds[1]:
+        return _differences({"network": kinds[0]}, {"network": kinds[1]})
+    name = ours.settings.network  # it may be called otherwise in the source
+    return _differences(*(_flat_network(one, name) for one in (ours, theirs)))
+
+
+def _flat_network(configuration: Configuration, name: str) -> Flat:
+    return {
+        f"{name}.{number}.{layer.kind}.{key}": value
+        for number, layer in enumerate(configuration.network)
+        for key, value in layer.model_dump(exclude={"kind"}).items()
+    }
+
+
+def _experiment(cell: Cell) -> Flat:
+    """What its experiment says beside settings that decides its numbers."""
+    experiment = cell.template.experiments[cell.experiment]
+    measured = experiment.select if experiment.select and experiment.select.winner == "measured" else None
+    return _as_flat(measured, experiment.converged_at, experiment.converged_on)
+
+
+def _as_flat(select: Select | None, converged_at: float | None, converged_on: str) -> Flat:
+    of_select = {f"select.{key}": value for key, value in select.model_dump(by_alias=True).items()} if select else {}
+    return of_select | {"converged_at": converged_at, "converged_on": converged_on}
+
+
+def _differences(ours: Flat, theirs: Flat) -> dict[str, str]:
+    """The places where both differ, each with a text such as `epochs: 10 instead of 100`."""
+    return {
+        key: f"{key}: {_text(ours.get(key))} instead of {_text(theirs.get(key))}"
+        for key in {**theirs, **ours}
+        if ours.get(key) != theirs.get(key)
+    }
+
+
+def _text(value: object) -> str:
+    match value:
+        case None | []:
+            return "none"
+        case float():
+            return f"{value:g}"
+        case list():
+            return ", ".join(map(str, value))
+    return str(value)
+
+
+def _same_parameters(ours: Configuration, theirs: Configuration, other_words: bool) -> bool:
+    """Whether networks of equal layers have as many parameters: of equal rows, and of token ids that are the same."""
+    of_words = any(
+        layer.kind in ("embedding", "bag") or (layer.kind == "tokens" and layer.level == "word")
+        for layer in ours.network
+    )
+    return registry.form(ours.data) == registry.form(theirs.data) and not (of_words and other_words)
 
 
 def rows(cell: Cell, split: str) -> int | None:

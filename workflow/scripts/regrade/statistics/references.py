@@ -4,7 +4,7 @@ A value that a setting may have, but that no cell has at present, is not a mista
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Annotated, get_args
 
@@ -23,7 +23,7 @@ from regrade.config.settings import Settings
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.datasets import registry
-from regrade.statistics import accuracy, curves, naming
+from regrade.statistics import accuracy, curves, naming, units, vacuous
 from regrade.statistics.measurements import includes
 
 # Columns of a history beside those of the evaluated split, and those of a language model
@@ -44,7 +44,10 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
         lines = reported.numbered(study)
         for line, row in lines:
             _Line(study, experiments, f"{reported.path(study)}, line {line}").check(row)
-        stated = {(row["experiment"], row["metric"]) for _, row in lines}
+        stated: dict[tuple[str, str], list[float]] = {}
+        for _, row in lines:
+            numbers = [] if row["metric"] in reported.TEXTS else [float(row["value"].removeprefix(">="))]
+            stated.setdefault((row["experiment"], row["metric"]), []).extend(numbers)
         stated_by_source = claims.read(study)
         for experiment in stated_by_source.rows:
             _Names(study, experiments, f"{claims.path(study)}: rows").cells(experiment)
@@ -52,6 +55,9 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
             names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
             for test in claim.tests:
                 _check_test(names, test, stated)
+                values = stated.get((test.experiment, str(test.metric)), [])
+                if complaint := vacuous.complaint(test, names.cells(test.experiment), values):
+                    raise names.wrong(complaint)
 
 
 class _Names:
@@ -107,7 +113,7 @@ class _Names:
                 raise self.wrong(f"metric.{key}: {metric[key]!r} is not a number")
 
 
-def _check_test(names: _Names, test: Test, stated: set[tuple[str, str]]) -> None:
+def _check_test(names: _Names, test: Test, stated: Collection[tuple[str, str]]) -> None:
     own = names.cells(test.experiment)[0]
     if isinstance(test, Stated):
         if not isinstance(test.metric, str) or (test.experiment, test.metric) not in stated:
@@ -219,7 +225,7 @@ class _Line(_Names):
             raise self.wrong(f"names {count} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
-        if problem := _unknowable(cell, metric, row):
+        if problem := _unknowable(cell, metric, row) or _beyond(metric, row["value"]):
             raise self.wrong(f"{metric}: {problem}")
 
 
@@ -251,6 +257,15 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
         if reported.LAYERS.get(layer, layer) not in _LAYERS:
             return f"there is no layer {selectors['layer']!r}{hint(layer, _LAYERS)}"
     return None
+
+
+def _beyond(metric: str, value: str) -> str | None:
+    """Why no cell can have a line's value; None where it is a text, or possible."""
+    if metric in reported.TEXTS:
+        return None
+    low, high = units.possible(metric)
+    number = float(value.removeprefix(">="))
+    return None if low <= number <= high else f"{number:g} is not between {low:g} and {high:g}; correct the value"
 
 
 def _history(cell: Cell, split: str) -> tuple[str, ...]:

@@ -24,9 +24,12 @@ def choose(selection: Selection) -> dict[str, object]:
 
 
 def _epochs(selection: Selection, table: pd.DataFrame, winner: Cell) -> dict[str, int]:
-    """How many epochs to train for, where that is taken over: the winner's best epoch, the mean over seeds."""
+    """How many epochs to train for, where that is taken over: the winner's best epoch, the mean over seeds.
+
+    1 where all of its runs diverged at once, so that none of their epochs is the best.
+    """
     best = table.loc[table["cell"] == winner.name, "best_epoch"].mean()
-    return {"epochs": max(math.floor(best + 0.5), 1)} if selection.epochs else {}
+    return {"epochs": 1 if math.isnan(best) else max(math.floor(best + 0.5), 1)} if selection.epochs else {}
 
 
 def write(selection: Selection) -> None:

@@ -1,16 +1,17 @@
-"""What each metric is counted in: numbers of runs, columns of histories, measures of curves."""
+"""What each metric is counted in, and which values it can have: numbers of runs, columns of histories, measures."""
 
+import math
 from fnmatch import fnmatchcase
 
 from regrade.config.types import Value
-from regrade.statistics.curves import UNITS
+from regrade.statistics.curves import RANGES, UNITS, Range
 
 # By name, the first pattern that fits. A loss is a mean cross-entropy in natural units; norms and activations have none
 _BY_NAME = {
     "*activation_blank_*": "maps",
     "*activation_*": "",
     "gradient_norm*": "",
-    "*_seconds_ratio": "",
+    "*_seconds_ratio": "×",
     "*valid_samples_of_10": "texts of ten",
     "*accuracy*": "share",
     "*_f1": "share",
@@ -41,3 +42,18 @@ def unit(metric: str | dict[str, Value]) -> str:
     if fitting is None:
         raise KeyError(metric)
     return _BY_NAME[fitting]
+
+
+# By unit; all that is not here is a count or a measure of size, which is not negative
+_BY_UNIT: dict[str, Range] = {"share": (0, 1), "texts of ten": (0, 10)}
+_ANY = ("*activation_mean*", "layer_sizes", "selected")
+
+
+def possible(metric: str | dict[str, Value]) -> Range:
+    """The least and the greatest value that a metric can have. KeyError for a name that no metric has."""
+    if isinstance(metric, dict):
+        of = str(metric["of"])
+        return RANGES[str(metric["measure"])](possible(of), possible(str(metric.get("against", of))))
+    if any(fnmatchcase(metric, pattern) for pattern in _ANY):
+        return -math.inf, math.inf
+    return _BY_UNIT.get(unit(metric), (0, math.inf))

@@ -14,10 +14,11 @@ from regrade.statistics.best_set import Candidate, could_be_best
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
-NOT_AT_FULL_PROTOCOL, NOT_RUN = "not at full protocol", "not run"
-VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, NOT_RUN)
+NOT_RUN = "not run"
+VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, NOT_RUN)
 
 
 @dataclass
@@ -25,7 +26,8 @@ class Judged:
     """A claim with its parts and what they say.
 
     `p_for`, `p_against`: one-sided, of the parts together. `p_holm`: of the side to which the claim leans, corrected
-    for the `among` claims of the study, and scaled so that 5 % is what the look may spend.
+    for the `among` claims of the study, and scaled so that 5 % is what the look may spend. `why`: what deviates from
+    the protocol.
     """
 
     claim: Claim
@@ -34,6 +36,7 @@ class Judged:
     look: Look | None = None
     among: int = 1
     verdict: str = NOT_RUN
+    why: str = ""
     p_for: float | None = None
     p_against: float | None = None
     p_holm: float | None = None
@@ -73,10 +76,10 @@ def judge(
     study: str,
     measurements: Measurements,
     comparisons: list[Comparison],
-    reduced: Callable[[Cell], bool],
+    standing: Callable[[Cell], Standing],
     planned: Sequence[Look],
 ) -> list[Judged]:
-    """A verdict on each claim of a study. `reduced`: whether a cell was run at less than the source's protocol.
+    """A verdict on each claim of a study. `standing`: how a cell stands to the source's protocol.
 
     A claim is confirmed when all of its parts are: by the intersection-union test (Berger 1982) its p is the largest of
     theirs. It is contradicted when one part is: Bonferroni over the parts. `planned` says how many seeds are looked at,
@@ -97,14 +100,26 @@ def judge(
             continue
         one.p_holm = min(of_for, of_against)
         rest = looks.later(planned, one.look.seeds if one.look else 0)
-        if any(reduced(cell) for part in one.parts for cell in part.cells):
-            one.verdict = NOT_AT_FULL_PROTOCOL
+        if (of_claim := _standing(one, standing)).name != FULL:
+            one.verdict, one.why = of_claim.name, of_claim.why
         elif one.p_holm > ERROR:
             one.verdict = INCONCLUSIVE
             one.chances = planning.chances(one.hypotheses, rest, one.among)
         else:
             one.verdict = CONFIRMED if of_for <= of_against else CONTRADICTED
     return judged
+
+
+def _standing(one: Judged, standing: Callable[[Cell], Standing]) -> Standing:
+    """That of the first of the claim's cells that is run at less than the protocol, or else otherwise."""
+    metrics = [test.metric for test in one.claim.tests]
+    cells = {cell.folder: cell for part in one.parts for cell in part.cells}
+    of_cells = [standing(cell).of(*metrics) for cell in cells.values()]
+    for name in (NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL):
+        for of_cell in of_cells:
+            if of_cell.name == name:
+                return of_cell
+    return Standing(FULL)
 
 
 def alone(part: Statement) -> str:

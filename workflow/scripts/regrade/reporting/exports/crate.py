@@ -35,6 +35,12 @@ PROFILES = {
 }
 # Version 0.5 of the profiles is written for this version of RO-Crate
 VERSION = "1.1"
+# The files of a study that say what its source stated and did
+_OF_SOURCE = {
+    "reported.csv": "text/csv",
+    "claims.yaml": "application/yaml",
+    "protocol.yaml": "application/yaml",
+}
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 # What the runs of a cell used together, and the unit's code of UN/CEFACT Recommendation 20
 USAGE: dict[str, tuple[Callable[[Iterable[float]], float], str]] = {
@@ -119,10 +125,10 @@ def _workflow(entities: Entities, params: Params, trainings: list[Entity], snake
     entities.file(CITATION, "How to cite the workflow", "application/yaml")
     entities.file("LICENSE", "Licence of the workflow", "text/plain")
     for study in params.studies:
-        for name, kind in (("reported.csv", "text/csv"), ("claims.yaml", "application/yaml")):
+        for name, kind in _OF_SOURCE.items():
             path = f"workflow/studies/{study}/{name}"
-            if Path(path).exists():  # a study need not have either
-                entities.file(path, f"What the source of {study} stated: {name}", kind)
+            if Path(path).exists():  # a study need not have any
+                entities.file(path, f"What the source of {study} stated or did: {name}", kind)
     tools = compact(tool for training in trainings for tool in _list(training["instrument"]))
     root = entities.crate.root_dataset
     return entities.crate.add_workflow(

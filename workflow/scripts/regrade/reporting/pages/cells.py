@@ -42,6 +42,7 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             cell=cell,
             title=evidence.study.experiments[cell.experiment].title,
             status=status,
+            standing=evidence.standing(cell),
             error=error,
             verdicts=verdicts.of(cell.folder.as_posix()),
             seeds=[int(seed) for seed in runs["seed"]] if len(runs) else [],
