@@ -30,7 +30,7 @@ from regrade.core.files import write_json
 from regrade.datasets import registry
 from regrade.datasets.text import word_vectors
 from regrade.runtime.logs import explain
-from regrade.statistics import accuracy, grading, measurements, references
+from regrade.statistics import accuracy, answers, grading, references
 from regrade.statistics.measurements import Measurements
 from regrade.training import job
 from regrade.training.loading import load
@@ -282,7 +282,7 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """What planning and grading do with a study of which a file has this content."""
     folder, found = measured
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(measurements, "_answers", lambda *_: None)
+    monkeypatch.setattr(answers, "read", lambda *_: None)
     # What is read from the files of cells that are not there: seconds of their epochs
     seconds = pd.DataFrame([{"seed": seed, "epoch": n, "seconds": n + seed} for seed in range(3) for n in range(1, 13)])
     monkeypatch.setattr("regrade.statistics.collect.read", lambda cell: ({}, seconds))

@@ -34,6 +34,11 @@ TWO = merged(SMALL, {"studies": {"cs324": {"assumptions": [HOSTILE]}}})
 VERDICTS = ["confirmed", "confirmed", "contradicted", "inconclusive", "not run"]
 ORIGINS = ("stated", "table", "ours")
 GRADES_GIVEN = ["within", "within", "above", "same"]
+IMPOSSIBLE = {
+    **{"source": "table 2", "experiment": "a2_filters", "rows": 50, "numbers": 4, "chance": 1e-7},
+    "not_possible": [{"value": "0.589", "settings": "filters1=2", "nearest": "0.58 (29 of 50)"}],
+    "fitting": {"least": 50, "most": 99, "count": 7, "first": [56, 58, 73, 90, 92], "all_from": None},
+}
 
 
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
@@ -58,6 +63,9 @@ def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> di
         "grade": word,
     }
     numbers = dict.fromkeys(("mean", "low", "high", "predicted_low", "predicted_high"), 0.5)
+    about |= (
+        {"possible": "not possible", "nearest": "0.58 (29 of 50)"} if number == 2 else {"possible": "", "nearest": ""}
+    )
     return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
 
 
@@ -84,7 +92,10 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
         write_json(
             REPORTS / "ce4042" / CLAIMS,
-            {"study": "ce4042", "scale": "small", "claims": claims, "departures": [HOSTILE]},
+            {
+                **{"study": "ce4042", "scale": "small", "claims": claims, "departures": [HOSTILE]},
+                "possible": [IMPOSSIBLE],
+            },
         )
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
@@ -188,7 +199,7 @@ def test_the_front_page_counts(pages: Path, browser):
     show(browser, pages / "index.html")
     rows = browser.find_elements(By.CSS_SELECTOR, ".scoreboard tbody tr")
     assert [row.text for row in rows] == [
-        "ce4042 small 9 of 9 3 of 5 1 1 5 2 1 1 0 0 1",
+        "ce4042 small 9 of 9 3 of 5 1 (0.2 by chance) 1 5 2 1 1 0 0 1",
         "cs324 small 0 of 26 0 of 29 0 29 28 0 0 0 0 0 28",
     ]
     origins = browser.find_elements(By.CSS_SELECTOR, ".origins tbody tr")
@@ -199,6 +210,26 @@ def test_the_front_page_counts(pages: Path, browser):
     rows[0].find_element(By.LINK_TEXT, "2").click()
     assert "verdict=confirmed#claims" in browser.current_url
     assert len(shown(browser, "claims-table")) == 2
+
+
+def test_a_study_says_what_is_possible_and_what_chance_does(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    (row,) = browser.find_elements(By.CSS_SELECTOR, "#possible ~ .wide:has(.not-possible) tbody tr")
+    assert row.text == (
+        "table 2 a2_filters 50 4 0.589 filters1=2; next to it: 0.58 (29 of 50) 1e-07 "
+        "7: 56, 58, 73, 90, 92, … (of 50 to 99)"
+    )
+    badges = browser.find_elements(By.CSS_SELECTOR, "#numbers-table .not-possible")
+    assert [badge.text for badge in badges] == ["not possible"]
+    text = browser.find_element(By.CSS_SELECTOR, "#numbers + p").text
+    assert text.startswith("2 of 3 numbers are within the range of one more run.")
+    assert "about 0.2 would be outside by chance alone" in text
+    show(browser, pages / "cs324/index.html")
+    rows = browser.find_elements(By.CSS_SELECTOR, "#possible + p + .wide tbody tr")
+    assert [row.text for row in rows][-2:] == [
+        "text, part 2 p2_cnn 10,000 3 none 1 19,500: 500, 501, 502, 503, 504, …, all from 500 on (of 500 to 19,999)",
+        "text, part 3 p3_palindromes not known 4 – – –",
+    ]
 
 
 def shown(browser, table: str) -> list[str]:
@@ -285,6 +316,10 @@ def test_a_cells_page_says_where_its_numbers_are_from(pages: Path, browser):
         "torch 2.",
     ):
         assert part.replace("learning", "optimizer sgd") in text, part
+    runs = browser.find_element(By.XPATH, "//h2[.='Runs']/following-sibling::div//tbody").text.splitlines()
+    for name in ("test accuracy best epoch", "train loss last epoch"):
+        (row,) = (row for row in runs if row.startswith(name))
+        assert re.search(r"([\d.]+ ){3}[-\d.]+ to [\d.]+$", row), row
     assert "seed 1, epoch 2 of 2: train loss" in browser.find_element(By.CSS_SELECTOR, "pre.log").text
 
 

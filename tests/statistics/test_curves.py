@@ -40,7 +40,7 @@ LOSS, ACCURACY = {"of": "train_loss"}, {"of": "test_accuracy"}
         ("highest", LOSS, 9),
         ("last_gap", LOSS | {"against": "test_accuracy"}, 3.75),
         ("epochs_until", ACCURACY | {"value": 0.5}, 10),
-        ("epochs_until", ACCURACY | {"value": 0.95}, 20),
+        ("epochs_until", ACCURACY | {"value": 0.95}, math.inf),
         ("value_at", LOSS | {"epoch": 6}, 5),
         ("value_at", LOSS | {"epoch": 7}, math.nan),
         # Both ends count

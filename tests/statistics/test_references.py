@@ -27,6 +27,7 @@ from support.project import ROOT
 
 PAPER = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
 CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
+LOOKS = params.parse(PAPER).looks
 STUDIES = tuple(PAPER["studies"])
 HEADER = "source,experiment,cell,metric,value,note\n"
 
@@ -56,7 +57,7 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
         few = Measurements(list(first.values()), measurements.runs, measurements.curves)
         compared = comparison.comparisons(study, few)
         assert any(one.cell is None for one in compared)
-        judged = verdicts.judge(study, few, compared, at_full_protocol)
+        judged = verdicts.judge(study, few, compared, at_full_protocol, LOOKS)
         assert {one.verdict for one in judged} == {"not run"}
 
 
@@ -69,7 +70,7 @@ def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(unt
     assert compared
     assert [one.row for one in compared if one.cell is None] == []
     assert len(grades.table(compared, at_full_protocol)) == len(compared)
-    judged = verdicts.judge(study, measurements, compared, at_full_protocol)
+    judged = verdicts.judge(study, measurements, compared, at_full_protocol, LOOKS)
     assert judged
     for one in judged:
         assert one.verdict == "not run"
@@ -192,11 +193,11 @@ def test_a_ratio_is_that_of_the_seeds(parts: Callable):
     cell, than = {"level": "word", "network": "cnn", "dropout": 0}, {"level": "char", "network": "cnn", "dropout": 0}
     ratio = {"kind": "ratio", "experiment": "b1_b5_models", "cell": cell, "than": than}
     (part,) = parts(**ratio, metric="train_seconds", at_least=1.05, at_most=1.5)
-    assert (part.low, part.high, part.unit, part.estimate.seeds) == (1.05, 1.5, "×", 5)
+    assert (part.low, part.high, part.unit, len(part.sample)) == (1.05, 1.5, "×", 5)
     names = [cell.name for cell in cells()]
     seconds = [10.0 * (names.index(cell.name) + 1) for cell in part.cells]
     expected = sum((seconds[0] + seed) / (seconds[1] + seed) for seed in range(5)) / 5
-    assert part.estimate.value == pytest.approx(expected)
+    assert part.sample.mean.value == pytest.approx(expected)
     assert part.p_for < 0.05
     with pytest.raises(UserError, match="give at_least, at_most or both"):
         parts(**ratio, metric="train_seconds")
@@ -230,7 +231,7 @@ def test_the_selected_cell_is_the_sources_winner_or_ours(parts: Callable):
 def test_a_trend_over_equal_values_is_no_trend(parts: Callable):
     trend = {"kind": "trend", "experiment": "a2_filters", "over": ["filters1", "filters2"]}
     for part in parts(**trend, metric="train_loss_last_epoch"):
-        assert part.estimate.value == part.estimate.error == 0
+        assert part.sample.mean.value == part.sample.mean.error == 0
         assert not part.holds
 
 
@@ -425,7 +426,9 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
     rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
     curves = pd.DataFrame({"experiment": [], "cell": []})
-    _, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    first, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    # Of 40 and of 20 seconds, each rounded to whole seconds
+    assert (first.rounding, third.rounding) == (0, pytest.approx(0.5 * (0.5 / 40 + 0.5 / 20)))
     table = grades.table([third], at_full_protocol)
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
@@ -484,7 +487,7 @@ def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: P
         for cell in third
         for seed in (0, 1)
     ]
-    monkeypatch.setattr("regrade.statistics.measurements._answers", lambda *_: None)
+    monkeypatch.setattr("regrade.statistics.answers.read", lambda *_: None)
     evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
     table = grades.table(comparison.comparisons("ce4042", evidence), at_full_protocol)
     of_third = table[table["experiment"] == "a3_optimizers"]

@@ -12,6 +12,7 @@ STUDY = "tiny"
 PARAMS = {
     "scale": "small",
     "seeds": [0, 1],
+    "looks": [{"seeds": 2, "error": 0.05}],
     "device": "cpu",
     "keep_models": [0],
     "threads": 1,

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from regrade.cells.cell import Cell
-from regrade.config.reported import EPOCH_SECONDS
+from regrade.config.reported import EPOCH_SECONDS, number_of
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.accuracies import LEGEND, axis_title, with_intervals
@@ -113,21 +113,16 @@ def parameters(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, s
 
 @table(comparisons.shown_times)
 def seconds_per_epoch(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
-    """Mean seconds of an epoch, its evaluation included, of chosen cells (text, cell); their ratios to the first."""
-    seconds = pd.DataFrame(
-        {"cell": text, **_seconds(evidence, cell), "folder": cell.folder.as_posix()} for text, cell in rows if cell
-    )
-    for column in ("reported_seconds", "seconds") if len(seconds) else ():
-        seconds[f"{column.removesuffix('seconds')}ratio"] = seconds[column] / seconds[column].iloc[0]
-    return seconds
+    """Mean seconds of an epoch, its evaluation included, of chosen cells (text, cell); see `comparisons.timed`."""
+    return comparisons.timed([(text, cell, *_seconds(evidence, cell)) for text, cell in rows if cell])
 
 
-def _seconds(evidence: Evidence, cell: Cell) -> dict[str, float]:
+def _seconds(evidence: Evidence, cell: Cell) -> tuple[float | None, "pd.Series[float]"]:
+    """The mean of the epochs that the source states, and ours by seed."""
     stated = [
-        float(row["value"])
+        number_of(row)
         for row in evidence.reported
         if (row["experiment"], row["metric"]) == (cell.experiment, EPOCH_SECONDS)
     ]
-    runs = evidence.of(cell)
-    ours = (runs["train_seconds"] / runs["epochs"]).mean() if len(runs) else np.nan
-    return {"reported_seconds": np.mean(stated) if stated else np.nan, "seconds": ours}
+    seconds, epochs = evidence.values(cell, "train_seconds"), evidence.values(cell, "epochs")
+    return float(np.mean(stated)) if stated else None, seconds / epochs

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from regrade.config.messages import first_mistake
 from regrade.config.reported import STUDIES
-from regrade.config.types import Name, NonNegative, Positive, Real, Section, Value
+from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
@@ -16,6 +16,10 @@ from regrade.core.errors import UserError
 # took over by its `select`
 Reference = dict[Name, Value]
 SELECTED = "selected"
+# What a statement is about: the mean over all runs, or what most runs do
+Estimand = Literal["mean", "runs"]
+# Metrics that are numbers of epochs
+EPOCHS = ("epochs_to_converge", "best_epoch")
 # Who makes a claim: the source in its prose; its tables and figures, read by us; we, going beyond the source
 Origin = Literal["stated", "table", "ours"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
@@ -32,6 +36,16 @@ class _Test(Section):
     """Lists of values by setting, or `all` for every value that the setting has in the experiment; the statement is
     made for every combination of them.
     """
+    estimand: Estimand | None = None
+    """`mean`: the mean over all runs is as claimed; `runs`: most runs are. By default `runs` for `threshold`, `stated`,
+    epochs and measures of curves; else `mean`.
+    """
+
+    @property
+    def about(self) -> Estimand:
+        """The estimand, or what it is by default."""
+        of_runs = not isinstance(self.metric, str) or self.metric in EPOCHS
+        return self.estimand or ("runs" if of_runs else "mean")
 
 
 class _Bounded(_Test):
@@ -117,6 +131,11 @@ class Threshold(_Bounded):
     cells: Reference = Field({})
     """Settings of the cells; all cells of the experiment if absent."""
 
+    @property
+    def about(self) -> Estimand:
+        """The estimand, or what it is by default."""
+        return self.estimand or "runs"
+
 
 class Equivalent(_Test):
     """Two cells, or any two of several, differ by less than `margin`."""
@@ -151,6 +170,11 @@ class Stated(_Test):
     margin: NonNegative = 0.0
     """Largest difference from the stated value; 0: none at all."""
 
+    @property
+    def about(self) -> Estimand:
+        """The estimand, or what it is by default."""
+        return self.estimand or "runs"
+
 
 Test = Annotated[Compare | Ratio | Order | Best | Trend | Threshold | Equivalent | Stated, Field(discriminator="kind")]
 
@@ -181,6 +205,10 @@ class Claims(Section):
     """The claims."""
     departures: list[str] = Field([])
     """What is done otherwise than in the source, and why; sentences that open the study's page."""
+    rows: dict[Name, Count] = Field({})
+    """By experiment, the number of rows that the source's accuracies are shares of, where `test_rows` or
+    `validation_rows` of `params.yaml` is absent or another number.
+    """
     discrepancies: list[str] = Field([])
     """Where the source contradicts itself, as sentences for the report."""
 

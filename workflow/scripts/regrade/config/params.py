@@ -1,11 +1,13 @@
 """params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from regrade.config.dataset import Dataset
+from regrade.config.looks import ERROR, Look
 from regrade.config.messages import first_mistake
 from regrade.config.scale import Scale
 from regrade.config.study import Study
@@ -23,6 +25,8 @@ class Params(Section):
     """How much of the sources' protocol is run: the name of an entry of `scales`."""
     seeds: Annotated[Seeds, Field(min_length=1)]
     """Random seeds; every cell is trained once with each."""
+    looks: Annotated[list[Look], Field(min_length=1)]
+    """When claims are judged: with how many seeds, and what error rate is spent each time; at most 5 % in all."""
     device: Literal["auto", "cpu", "cuda"]
     """`cpu`, `cuda`, or `auto`: a CUDA GPU if there is one, else the CPU."""
     keep_models: Seeds
@@ -56,6 +60,15 @@ class Params(Section):
                     raise ValueError(
                         f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {', '.join(self.scales)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _looks_spend_what_there_is(self) -> "Params":
+        counts = [look.seeds for look in self.looks]
+        if counts != sorted(set(counts)):
+            raise ValueError(f"looks: {counts} seeds do not rise from look to look; put them in order, each once")
+        if (spent := math.fsum(look.error for look in self.looks)) > ERROR + 1e-9:
+            raise ValueError(f"looks: their errors add up to {spent:.3g}, more than {ERROR}; make some smaller")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 import csv
 import math
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -31,6 +33,15 @@ ALIASES = {
     "test_accuracy_max": "test_accuracy_best_epoch",
     "train_accuracy_max": "train_accuracy_best_epoch",
 }
+# Metrics that are shares of counted rows, and the split of these rows. Means over batches are no such shares, and
+# training accuracies are running means over rows as they went by
+SHARES = {
+    f"{split}_accuracy{which}": split
+    for split in ("test", "validation")
+    for which in ("", "_min", "_max", "_best_epoch", "_cross_fitted", "_last_epoch", "_last_step")
+}
+# Before a value: the source gives a lower bound
+AT_LEAST = ">="
 # What a line may call a layer that has another name here. A number says which one, as in dense2; without it, all count
 LAYERS = {"lstm": "recurrent", "gru": "recurrent"}
 STUDIES = Path(__file__).resolve().parents[3] / "studies"
@@ -81,7 +92,7 @@ def _row(row: dict[str, Any], where: str) -> ReportedNumber:
     """A row as `rows` gives it. UserError, beginning with `where`, when it is wrong."""
     if None in row or None in row.values():
         raise UserError(f"{where}: has not as many values as the first line has columns; quote values with a comma")
-    if row["metric"] not in TEXTS and not _is_number(row["value"].removeprefix(">=")):
+    if row["metric"] not in TEXTS and not _is_number(row["value"].removeprefix(AT_LEAST)):
         raise UserError(f"{where}: the value {row['value']!r} is not a number; write it as 0.5 or >=0.5")
     return ReportedNumber(
         source=row["source"],
@@ -117,6 +128,26 @@ def _cell(text: str, where: str) -> dict[str, Value]:
     return cell
 
 
+def number_of(row: ReportedNumber) -> float:
+    """The number that a line states, or gives as a lower bound. ValueError where it states a text."""
+    return float(row["value"].removeprefix(AT_LEAST))
+
+
+def half_unit(value: str) -> Fraction:
+    """Half a unit of the last digit of a number as it is written: 0.005 of 0.88, 0.00005 of 0.8800.
+
+    What was rounded to `value` is no further away than this. If zeros at the end were left out, this is too much, so
+    that too many numbers may have been rounded to `value`, never too few.
+    """
+    _, _, exponent = Decimal(value.removeprefix(AT_LEAST)).as_tuple()
+    return Fraction(10) ** int(exponent) / 2
+
+
+def share_of(row: ReportedNumber) -> str | None:
+    """The split of whose rows a line states a share, test or validation; None where it states something else."""
+    return None if row["value"].startswith(AT_LEAST) else SHARES.get(row["metric"])
+
+
 def kind_of(layer: str) -> str:
     """The kind of a layer that may have a number: dense of dense2."""
     return layer.rstrip("0123456789")
@@ -129,4 +160,4 @@ def winner(study: str, experiment: str, metric: str) -> dict[str, Value]:
         raise UserError(
             f"{path(study)}: states no {metric} for {experiment}, so there is no reported winner; use measured"
         )
-    return max(candidates, key=lambda row: float(row["value"]))["cell"]
+    return max(candidates, key=number_of)["cell"]

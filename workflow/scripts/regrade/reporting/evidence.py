@@ -1,8 +1,10 @@
 """All that a study's report is made of: what the source stated, what was run, what came out."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from regrade.cells.cell import Cell
@@ -15,6 +17,7 @@ from regrade.config.types import Value
 from regrade.datasets import prepared
 from regrade.datasets.identity import DataIdentity
 from regrade.statistics import collect, naming
+from regrade.statistics.intervals import mean_interval
 from regrade.statistics.measurements import FINISHED, Measurements, includes
 from regrade.statistics.protocol import OTHER_PROTOCOL, Standings
 
@@ -77,7 +80,7 @@ class Evidence(Measurements):
 
     def stated_values(self, cell: Cell, metric: str) -> list[float]:
         """All numbers that the source states for a cell; several where it repeats a configuration."""
-        return [float(row["value"].removeprefix(">=")) for row in self._rows(cell, metric)]
+        return [reported.number_of(row) for row in self._rows(cell, metric)]
 
     def other_settings(self, cell: Cell, metric: str) -> dict[str, Value]:
         """The settings in which a trained cell is not what the source states a number for, with our values."""
@@ -97,7 +100,7 @@ class Evidence(Measurements):
         for row in self.reported:
             about = (row["experiment"], row["cell"].get("layer"), row["metric"])
             if about == (cell.experiment, layer, metric) and includes(cell.varying, _varying(row, cell)):
-                return float(row["value"])
+                return reported.number_of(row)
         return None
 
     def any_trained(self, experiment: str) -> bool:
@@ -107,7 +110,9 @@ class Evidence(Measurements):
     def highest_stated(self, experiment: str, metric: str) -> float | None:
         """The highest number that the source states for any cell of an experiment."""
         values = [
-            float(row["value"]) for row in self.reported if (row["experiment"], row["metric"]) == (experiment, metric)
+            reported.number_of(row)
+            for row in self.reported
+            if (row["experiment"], row["metric"]) == (experiment, metric)
         ]
         return max(values, default=None)
 
@@ -120,12 +125,22 @@ class Evidence(Measurements):
         if not len(runs):
             return {"seeds": 0}
         best, *unbiased = accuracy_metrics(cell)
-        estimate = self.contrast([(cell, 1.0)], best)
-        low, high = estimate.interval()
-        low, high = max(low, 0), min(high, 1)  # with few seeds, t reaches beyond what an accuracy can be
+        low, high = self.interval(cell, best)
         others = {name: runs[name].mean() for name in ("peeking", "best_epoch", "train_seconds")}
         others |= {kind: runs[name].mean() for kind, name in zip(KINDS[1:], unbiased, strict=True)}
-        return {"seeds": len(runs), "mean": estimate.value, "low": low, "high": high, **others}
+        return {"seeds": len(runs), "mean": self.values(cell, best).mean(), "low": low, "high": high, **others}
+
+    def interval(self, cell: Cell, metric: str) -> tuple[float, float]:
+        """95 % interval of the mean of a column of a cell's runs: over seeds, and for an accuracy over rows, too.
+
+        NaN where no spread is known: of fewer than two runs, or of seeds that agree on what is measured on no rows.
+        """
+        if "accuracy" in metric:  # with few seeds, t reaches beyond what an accuracy can be
+            low, high = np.clip(self.contrast([(cell, 1.0)], metric).interval(), 0, 1)
+            return float(low), float(high)
+        known = self.of(cell).get(metric, pd.Series(dtype=float)).dropna()
+        _, low, high = mean_interval(known.to_numpy())
+        return (low, high) if known.nunique() > 1 else (math.nan, math.nan)
 
     @cached_property
     def standing(self) -> Standings:

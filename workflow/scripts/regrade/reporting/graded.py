@@ -9,6 +9,7 @@ import pandas as pd
 from regrade.config.claims import ORIGINS, Origin
 from regrade.core import integrity
 from regrade.statistics import CLAIMS, GRADES, grades
+from regrade.statistics.estimate import LEVEL
 from regrade.statistics.verdicts import VERDICTS
 
 
@@ -16,7 +17,8 @@ from regrade.statistics.verdicts import VERDICTS
 class Verdicts:
     """`claims` as in claims.json, `grades` as in grades.parquet, a dict per row; both empty where nothing is graded.
 
-    `beside`: what else claims.json says: departures, the price of peeking, repeated configurations, discrepancies.
+    `beside`: what else claims.json says: departures, which numbers are possible, the price of peeking, repeated
+    configurations, discrepancies.
     """
 
     claims: list[dict]
@@ -40,6 +42,16 @@ class Verdicts:
         """Reported numbers by grade, every grade named."""
         counts = Counter(row["grade"] for row in self.grades)
         return {grade: counts[grade] for grade in grades.GRADES}
+
+    @property
+    def predicted(self) -> int:
+        """How many of the reported numbers were compared with where one more run lies."""
+        return sum(self.by_grade[grade] for grade in grades.PREDICTED)
+
+    @property
+    def outside_by_chance(self) -> float:
+        """How many of these would lie outside by chance alone if one more run of ours had given each: 5 % at most."""
+        return (1 - LEVEL) * self.predicted
 
     @property
     def unjudged(self) -> int:

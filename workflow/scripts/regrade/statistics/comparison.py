@@ -1,62 +1,86 @@
 """What a report states beside what was measured for it: one Comparison per line of reported.csv."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import PREDICTIONS, RECORD
-from regrade.config import reported
+from regrade.config import claims, reported
 from regrade.config.reported import ReportedNumber
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.core.integrity import checked
 from regrade.datasets import registry
-from regrade.statistics import collect, naming
-from regrade.statistics.estimate import LEVEL, Estimate, estimate
+from regrade.statistics import collect, naming, protocol
+from regrade.statistics.estimate import LEVEL, Estimate
 from regrade.statistics.measurements import Measurements, finite
+from regrade.statistics.sample import Sample
+from regrade.statistics.units import COUNTED, unit
 
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2
 
-# What was measured, and where one more run lies if that takes more than the estimate to tell
-Measured = tuple[Estimate, tuple[float, float] | None]
+# What was measured, and where one more run lies if that takes more than the sample to tell
+Measured = tuple[Sample, tuple[float, float] | None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A stated value, and what was measured: an estimate of a number, or a text.
+    """A stated value, and what was measured: a number of each run, or a text.
 
-    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `prediction`: where
-    one more run lies, if that takes more than the estimate to tell.
+    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `rounding`: how far
+    from the stated value a number may be that was rounded to it. `prediction`: where one more run lies, if that takes
+    more than the sample to tell. `rows`: how many rows the source's number is a share of; None for what is no such
+    share, or where nobody says.
     """
 
     row: ReportedNumber
     cell: Cell | None
     stated: float | str
     at_least: bool = False
-    estimate: Estimate | None = None
+    rounding: float = 0.0
+    sample: Sample | None = None
     prediction: tuple[float, float] | None = None
     text: str | None = None
     note: str = ""
     # Ours of the settings that the line names, where they are not the source's: there is nothing to grade then
     other_settings: dict[str, Value] = field(default_factory=dict)
+    rows: int | None = None
 
     @property
     def measured(self) -> bool:
         """Whether there is anything to compare the stated value with."""
-        return self.text is not None or (self.estimate is not None and self.estimate.seeds > 0)
+        return self.text is not None or (self.sample is not None and len(self.sample) > 0)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The mean over the runs."""
+        return self.sample.mean if self.sample is not None else None
 
 
 def comparisons(study: str, measurements: Measurements) -> list[Comparison]:
     """All lines of a study's reported.csv with what was measured. UserError for a line that can name no cell."""
     numbered = reported.numbered(study)
     lines = [line for _, line in numbered]
-    return [_compare(study, lines, line, number, measurements) for number, line in numbered]
+    compared = [_compare(study, lines, line, number, measurements) for number, line in numbered]
+    rows = claims.read(study).rows
+    return [replace(one, rows=_rows(one, rows)) for one in compared]
+
+
+def _rows(one: Comparison, stated: dict[str, int]) -> int | None:
+    """How many rows a number is a share of. `stated`: by experiment, where params.yaml does not say it."""
+    split = reported.share_of(one.row)
+    if split is None:
+        return None
+    asked = protocol.rows(one.cell, split) if one.cell else None
+    return stated.get(one.row["experiment"], asked)
 
 
 def _compare(
@@ -78,7 +102,7 @@ def _measured(
     measurements: Measurements,
 ) -> Comparison:
     note = row["note"]
-    value, at_least = row["value"].removeprefix(">="), row["value"].startswith(">=")
+    value, at_least = row["value"].removeprefix(reported.AT_LEAST), row["value"].startswith(reported.AT_LEAST)
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
         return Comparison(row, None, value, note=note or "params.yaml has no such cell")
@@ -90,13 +114,14 @@ def _measured(
         stated = float(value)
     except ValueError:
         raise UserError(f"{reported.path(study)}, line {number}: the value {value!r} is not a number") from None
+    rounding = 0.0 if at_least or unit(metric) in COUNTED else float(reported.half_unit(value))
     if not trained:
-        return Comparison(row, cell, stated, at_least, note=note)
+        return Comparison(row, cell, stated, at_least, rounding, note=note)
     if metric in reported.SECONDS:
         return _ratio(study, lines, row, cell, stated, measurements)
     special = _SPECIAL.get(metric)
     ours, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
-    return Comparison(row, cell, stated, at_least, ours, prediction, note=note)
+    return Comparison(row, cell, stated, at_least, rounding, ours, prediction, note=note)
 
 
 def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> Cell | None:
@@ -115,17 +140,10 @@ def _cell(study: str, row: ReportedNumber, number: int, measurements: Measuremen
     return cells[0] if cells else None
 
 
-def best(cells: list[Cell], measurements: Measurements, metric: str, goal: str = "highest") -> Cell:
-    """The cell with the highest (lowest) mean of a metric over its seeds; the first where none is trained."""
-    sign = 1 if goal == "highest" else -1
-    means = {cell.name: sign * measurements.values(cell, metric).mean() for cell in cells}
-    return max(cells, key=lambda cell: -np.inf if np.isnan(means[cell.name]) else means[cell.name])
-
-
-def _plain(measurements: Measurements, cell: Cell, metric: str) -> Estimate:
+def _plain(measurements: Measurements, cell: Cell, metric: str) -> Sample:
     if metric in reported.LOWEST:
-        return measurements.contrast([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
-    return measurements.contrast([(cell, 1.0)], metric)
+        return measurements.sample([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
+    return measurements.sample([(cell, 1.0)], metric)
 
 
 def _ratio(
@@ -141,11 +159,15 @@ def _ratio(
     ours = _seconds(measurements, cell, row)
     base = _seconds(measurements, _cell(study, first, 0, measurements) or cell, first)
     note = "; ".join(filter(None, ("ratio to the first", row["note"])))
+    # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
+    both = (row, first) if row is not first else ()
+    inexact = sum(float(reported.half_unit(line["value"])) / reported.number_of(line) for line in both)
     row = {**row, "metric": f"{row['metric']}_ratio"}
     ratios = (ours / base).dropna().to_numpy()
     # Seeds that were trained together share one measurement of time, which says nothing of its spread
-    ratio = estimate(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
-    return Comparison(row, cell, stated / float(first["value"]), estimate=ratio, note=note)
+    ratio = _sample(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
+    stated_ratio = stated / reported.number_of(first)
+    return Comparison(row, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)
 
 
 def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd.Series[float]":
@@ -160,8 +182,8 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Me
     """A value at one epoch."""
     curve = measurements.curve(cell)
     if not len(curve):
-        return estimate([]), None
-    return estimate(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
+        return _sample([]), None
+    return _sample(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
 
 
 def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
@@ -172,37 +194,45 @@ def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> 
         "first": 0,
         "last": row["cell"]["epoch"],
     }
-    return measurements.contrast([(cell, 1.0)], stretch), None
+    return measurements.sample([(cell, 1.0)], stretch), None
 
 
 def _steps(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the accuracy at which the experiment counts as converged."""
-    return estimate(measurements.values(cell, "epochs_to_converge").to_numpy() * steps_per_epoch(cell)), None
+    epochs = measurements.bounds(cell, "epochs_to_converge")
+    return _sample(epochs["low"] * steps_per_epoch(cell), epochs["high"] * steps_per_epoch(cell)), None
 
 
 def _steps_above_chance(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the test accuracy is above chance for the first time."""
     answers = measurements.correct(cell, "test_accuracy_last_epoch")
     if answers is None:
-        return estimate([]), None
+        return _sample([]), None
     bound = ABOVE_CHANCE / len(np.unique(answers.labels))
     curve = measurements.curve(cell)
     first = curve[curve["test_accuracy"] >= bound].groupby("seed")["epoch"].min()
-    epochs = first.reindex(curve["seed"].unique()).fillna(curve["epoch"].max())
-    return estimate(epochs.to_numpy() * steps_per_epoch(cell)), None
+    first = first.reindex(curve["seed"].unique())
+    steps = steps_per_epoch(cell)
+    return _sample(first.fillna(curve["epoch"].max()) * steps, first.fillna(math.inf) * steps), None
 
 
 def _parameters(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
     """Trainable parameters: of the network, of one layer, or of all layers of one kind."""
     runs = measurements.of(cell)
     if "layer" not in row["cell"]:
-        return estimate(runs["parameters"].to_numpy()), None
+        return _sample(runs["parameters"], exact=True), None
     layer = str(row["cell"]["layer"])
     kind = reported.LAYERS.get(layer, layer)
     counts = [_layers(text) for text in runs["parameters_by_layer"]]
-    return estimate(
-        [sum(count for name, count in one.items() if kind in (name, reported.kind_of(name))) for one in counts]
-    ), None
+    of_kind = [sum(count for name, count in one.items() if kind in (name, reported.kind_of(name))) for one in counts]
+    return _sample(of_kind, exact=True), None
+
+
+def _sample(low: ArrayLike, high: ArrayLike | None = None, exact: bool = False) -> Sample:
+    """Numbers by seed, in the order of the seeds; with `high`, they lie between these."""
+    least = np.asarray(low, dtype=float)
+    most = least if high is None else np.asarray(high, dtype=float)
+    return Sample(tuple(range(len(least))), least, most, exact=exact)
 
 
 def _layers(text: str) -> dict[str, int]:
@@ -222,7 +252,7 @@ def _samples(valid: bool) -> Callable[[Measurements, Cell, ReportedNumber], Meas
         tail = (1 - LEVEL) / 2
         low, high = np.quantile(counts, [tail, 1 - tail])
         # The source's prompts are not ours: all of ours together show what one more prompt would give
-        return estimate(counts.groupby("seed").mean().to_numpy()), (low, high)
+        return _sample(counts.groupby("seed").mean()), (low, high)
 
     return count
 

@@ -186,26 +186,29 @@ def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
 
 @_measure(_epoch, "epochs")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
-    """The first epoch at which the curve is at `value` or above; where it never is, the last: a lower bound.
+    """The first epoch at which the curve is at `value` or above; infinite where it never is.
 
     NaN where the curve has no values.
     """
     if history[of].isna().all():
         return math.nan
     reached = history.loc[history[of] >= value, "epoch"]
-    return float(reached.iloc[0] if len(reached) else history["epoch"].iloc[-1])
+    return float(reached.iloc[0]) if len(reached) else math.inf
 
 
 @_measure(_epoch, "epochs")
 def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float) -> float:
     """The last epoch at which the curve is no further than `within` from `value`; 0 where it never is.
 
-    With the accuracy of chance as `value`: how long a run stays at chance. NaN where the curve has no values.
+    With the accuracy of chance as `value`: how long a run stays at chance. Infinite where it is near at the end, NaN
+    where the curve has no values.
     """
     if history[of].isna().all():
         return math.nan
-    near = history.loc[(history[of] - value).abs() <= within, "epoch"]
-    return float(near.iloc[-1]) if len(near) else 0.0
+    near = (history[of] - value).abs() <= within
+    if not near.any():
+        return 0.0
+    return math.inf if near.iloc[-1] else float(history.loc[near, "epoch"].iloc[-1])
 
 
 @_measure(_correlation, "correlation")

@@ -1,133 +1,181 @@
-"""A mean over seeds and test rows, with the uncertainty that both leave, and what it says about a bound."""
+"""A mean over seeds and test rows, and the limits that both leave for it. Methods: docs/statistics.md."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
+from regrade.statistics.row_error import NONE, RowError, row_error
+
 LEVEL = 0.95
-# How probably a planned experiment should see the effect that was seen here
-POWER = 0.8
-MOST_SEEDS = 1000
-# The least p-value of both seeds and rows that is computed
+# The least one-sided p-value that is computed
 LEAST_P = 1e-12
+# Numbers whose spread is smaller, relative to their size, are equal: float32 has seven digits
+NOISE = 1e-6
+# A cell shares the variance of its experiment if its own is not larger than in this share of cells by chance
+USUAL = 0.75
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What the cells of an experiment say about the variance between seeds.
+
+    `variance`: their mean, known to `of_cells` degrees of freedom. `df`: what it is worth for any one of the cells.
+    """
+
+    variance: float
+    of_cells: float
+    df: float
+
+    def scaled(self, factor: float) -> "Pooled":
+        """The variance of a sum of cells with this sum of squared weights."""
+        return replace(self, variance=self.variance * factor)
+
+    def fits(self, variance: float, df: float) -> bool:
+        """Whether a cell's own variance is no larger than in three of four cells of this variance."""
+        return bool(variance <= self.variance * special.fdtri(df, self.of_cells, USUAL))
 
 
 @dataclass(frozen=True)
 class Estimate:
     """The mean of a quantity that was measured once per seed on a sample of test rows.
 
-    `seed_variance`: between the seeds' values (NaN for one seed). `row_variance`: of the mean over the rows, if other
-    rows of the same kind had been drawn; 0 for what is not measured on rows. `row_df`: its degrees of freedom.
+    `seed_variance`: between the seeds' values (NaN for one seed), with its degrees of freedom `seed_df`. `rows`: how
+    far the rows may lead astray. `interaction`: the variance of the mean that both of these contain. `distinct`: how
+    many values the seeds have, where there are no rows.
     """
 
     value: float
     seeds: int
     seed_variance: float
-    row_variance: float = 0.0
-    row_df: float = math.inf
+    seed_df: float = math.nan
+    rows: RowError = NONE
+    interaction: float = 0.0
+    distinct: int | None = None
+
+    @property
+    def constant(self) -> bool:
+        """Whether all seeds have one value, so that nothing is known of the spread."""
+        return self.distinct == 1
+
+    @property
+    def lumped(self) -> bool:
+        """Whether the seeds have so few values that Student's t does not fit: one, or two where there might be more."""
+        return self.distinct is not None and (self.distinct == 1 or self.distinct == 2 < self.seeds)
 
     @property
     def error(self) -> float:
         """Standard error of `value` as an estimate of the mean over all seeds and all rows that there could be."""
-        return self._error(self.seeds)
+        of_seeds = self.seed_variance / self.seeds
+        return math.sqrt(max(of_seeds + self.rows.variance - self.interaction, of_seeds, self.rows.variance))
 
-    def _error(self, seeds: float) -> float:
-        """The standard error with this number of seeds, if the variances are as estimated."""
-        return math.sqrt(self.seed_variance / seeds + self.row_variance)
+    def limit(self, tail: float, side: int) -> float:
+        """The lower (side −1) or upper (+1) limit, beyond which the true mean is with this probability.
 
-    def half_width(self, tail: float) -> float:
-        """Half the width of the interval that leaves out this probability on each side."""
-        return self._half_width(tail, self.seeds)
-
-    def _half_width(self, tail: float, seeds: float) -> float:
-        """The half-width with this number of seeds, if the variances are as estimated.
-
-        The half-widths for seeds alone and for rows alone, each of Student's t, added in squares (Zou and Donner 2008):
-        with few seeds, one t for both, after Satterthwaite, would err more often than it says (docs/statistics.md).
+        The distances for seeds alone (Student's t) and for rows alone (`RowError`) are added in squares (Zou and Donner
+        2008), less what both contain. With few seeds, one t for both, after Satterthwaite, would err more often.
         """
         # scipy.stats has the same, but is a hundred times slower and takes half a second to import
-        of_seeds = special.stdtrit(seeds - 1, tail) * math.sqrt(self.seed_variance / seeds)
-        return math.hypot(of_seeds, special.stdtrit(self.row_df, tail) * math.sqrt(self.row_variance))
+        of_seeds = special.stdtrit(self.seed_df, 1 - tail) ** 2 * self.seed_variance / self.seeds
+        of_rows = self.rows.distance(tail, side) ** 2
+        both = of_seeds + of_rows - special.ndtri(tail) ** 2 * self.interaction
+        return self.value + side * math.sqrt(max(both, of_seeds, of_rows))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Lower and upper bound of the mean; NaN for one seed, which says nothing of its own spread."""
-        half = self.half_width((1 - level) / 2) if self.seeds > 1 else math.nan
-        return self.value - half, self.value + half
+        """Lower and upper bound of the mean; NaN where nothing is known of the spread: for one seed, or a constant."""
+        if self.seeds < 2 or self.constant:
+            return math.nan, math.nan
+        tail = (1 - level) / 2
+        return self.limit(tail, -1), self.limit(tail, 1)
 
     def prediction(self, own_rows: bool, level: float = LEVEL) -> tuple[float, float]:
         """Where the value of one more run lies. `own_rows`: it is tested on rows drawn for it alone."""
         if self.seeds < 2:
             return math.nan, math.nan
-        variance = self.seed_variance * (1 + 1 / self.seeds) + (2 * self.row_variance if own_rows else 0)
-        half = special.stdtrit(self.seeds - 1, (1 + level) / 2) * math.sqrt(variance)
+        variance = self.seed_variance * (1 + 1 / self.seeds) + (2 * self.rows.variance if own_rows else 0)
+        half = special.stdtrit(self.seed_df, (1 + level) / 2) * math.sqrt(variance)
         return self.value - half, self.value + half
 
     def p_above(self, bound: float) -> float:
         """One-sided p of the hypothesis that the true mean is at or below `bound`; small speaks for above.
 
-        1 where nothing is known of the spread: of one seed, or of seeds that agree.
+        1 where too little is known of the spread.
         """
-        return self._p(self.value - bound)
+        return self._p(bound, -1)
 
     def p_below(self, bound: float) -> float:
         """One-sided p of the hypothesis that the true mean is at or above `bound`, see `p_above`."""
-        return self._p(bound - self.value)
+        return self._p(bound, 1)
 
-    def _p(self, distance: float) -> float:
-        if self.seeds < 2 or self.error == 0:
+    def _p(self, bound: float, side: int) -> float:
+        """The tail at which the limit on this side just reaches the bound."""
+        if self.seeds < 2 or self.lumped:
             return 1.0
-        if distance < 0:
-            return 1 - self._p(-distance)
-        if not self.row_variance:
-            return float(special.stdtr(self.seeds - 1, -distance / self.error))
-        # The tail at which the interval just reaches the bound
-        lowest = math.log(LEAST_P)
-        if self.half_width(LEAST_P) <= distance:
+        if side * (bound - self.value) <= 0:
+            return 1.0 if self.value == bound else 1 - self._p(2 * self.value - bound, side)
+        if side * (bound - self.limit(LEAST_P, side)) >= 0:
             return LEAST_P
-        return math.exp(optimize.brentq(lambda tail: self.half_width(math.exp(tail)) - distance, lowest, math.log(0.5)))
+        if side * (bound - self.limit(0.5, side)) <= 0:
+            return 0.5
+        lowest = math.log(LEAST_P)
 
-    def seeds_to_tell(self, bound: float, level: float = LEVEL) -> int | None:
-        """Seeds for which a two-sided test would tell the mean from `bound` with a power of about 80 %.
+        def beyond(log_tail: float) -> float:
+            return side * (self.limit(math.exp(log_tail), side) - bound)
 
-        Assumes that mean and variances are as estimated here. None where no number of seeds up to MOST_SEEDS suffices,
-        because the effect is too small or the test rows are too few.
-        """
-        distance = abs(self.value - bound)
-        if not distance or not math.isfinite(self.seed_variance):
-            return None
-        z = float(special.ndtri(POWER))
-
-        def lacking(seeds: float) -> float:
-            return self._half_width((1 - level) / 2, seeds) + z * self._error(seeds) - distance
-
-        if lacking(MOST_SEEDS) > 0:
-            return None
-        return 2 if lacking(2) <= 0 else math.ceil(optimize.brentq(lacking, 2, MOST_SEEDS, xtol=1e-3))
+        return math.exp(optimize.brentq(beyond, lowest, math.log(0.5), xtol=1e-6))
 
 
-def estimate(values: ArrayLike, rows: Sequence[NDArray[np.float64]] = ()) -> Estimate:
+def estimate(
+    values: ArrayLike,
+    rows: Sequence[tuple[NDArray[np.float64], tuple[float, float]]] = (),
+    pooled: Pooled | None = None,
+    rotated: bool = False,
+) -> Estimate:
     """The mean of `values`, one per seed, which are sums of means over samples of rows.
 
-    `rows`: one array (seeds, rows) for each independent sample of rows, what each row contributes; their means over the
-    rows add up to `values`. Seeds and rows are crossed random effects: the variance of the mean is the sum of that
-    between seeds over their number and that between rows (their means over the seeds) over theirs. This is the variance
-    of the hierarchical bootstrap, which draws seeds and rows with replacement, in closed form and with n - 1 for n
-    (docs/statistics.md).
+    `rows`: for each independent sample of rows one array (seeds, rows), what each row contributes, and the bounds of
+    these numbers; their means over the rows add up to `values`. Seeds and rows are crossed random effects: the variance
+    of the mean is that between seeds over their number, plus that between rows (their means over the seeds) over
+    theirs, less that of their interaction, which is in both. `pooled` adds degrees of freedom to the variance between
+    seeds, and may make it larger, never smaller (after Smyth 2004). `rotated`: each seed's value is of a winner that
+    the others chose, so that the values are not independent; the variance is corrected as for a classifier that is
+    trained and tested on parts of the same data (Nadeau and Bengio 2003).
     """
     values = np.asarray(values, dtype=float)
-    variance, spread = 0.0, 0.0
-    for sample in rows:
-        of_sample = sample.mean(axis=0).var(ddof=1) / sample.shape[1]
-        variance += of_sample
-        spread += of_sample**2 / (sample.shape[1] - 1)
+    count = len(values)
+    if count < 2:
+        return Estimate(float(values[0]) if count else math.nan, count, math.nan)
+    residual = sum(_interaction(sample) / sample.shape[1] for sample, _ in rows)
+    own = float(values.var(ddof=1))
+    distinct = None if rows else _distinct(values)
+    # Each seed's value contains the interaction: seeds that happen to agree more closely than it allows are luck
+    variance, df = max(own, residual), float(count - 1)
+    if pooled is not None and distinct != 1 and pooled.fits(variance, df):
+        variance, df = max(variance, pooled.variance), df + pooled.df
+    if rotated:
+        variance *= 1 + count / (count - 1)
     return Estimate(
-        value=float(values.mean()) if len(values) else math.nan,
-        seeds=len(values),
-        seed_variance=float(values.var(ddof=1)) if len(values) > 1 else math.nan,
-        row_variance=float(variance),
-        row_df=float(variance**2 / spread) if spread else math.inf,
+        value=float(values.mean()),
+        seeds=count,
+        seed_variance=variance,
+        seed_df=df,
+        rows=row_error([(sample.mean(axis=0), bounds) for sample, bounds in rows]),
+        interaction=residual / count,
+        distinct=distinct,
     )
+
+
+def _distinct(values: NDArray[np.float64]) -> int:
+    """How many values there are, if those that differ by rounding only are the same."""
+    gaps = np.diff(np.sort(values))
+    return 1 + int((gaps > NOISE * np.abs(values).max(initial=0)).sum())
+
+
+def _interaction(sample: NDArray[np.float64]) -> float:
+    """The variance of a single seed on a single row that neither explains; `sample` (seeds, rows)."""
+    residuals = sample - sample.mean(axis=0) - sample.mean(axis=1, keepdims=True) + sample.mean()
+    seeds, rows = sample.shape
+    return float(np.square(residuals).sum() / ((seeds - 1) * max(rows - 1, 1)))

@@ -8,27 +8,29 @@ import pandas as pd
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
 from regrade.datasets import registry
+from regrade.statistics import possible
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
-WITHIN, ABOVE, BELOW = "within", "above", "below"
+PREDICTED = WITHIN, ABOVE, BELOW = "within", "above", "below"
 # For texts and counts, which do not vary from run to run
 SAME, DIFFERS = "same", "differs"
 TOO_FEW_SEEDS, OTHER_SETTINGS = "too few seeds", "other settings"
 NOT_RUN = "not run"
 UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, NOT_RUN)
-GRADES = (WITHIN, ABOVE, BELOW, SAME, DIFFERS, *UNJUDGED)
+GRADES = (*PREDICTED, SAME, DIFFERS, *UNJUDGED)
 COLUMNS = (
-    *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "mean", "seeds"),
-    *("low", "high", "predicted_low", "predicted_high", "grade", "note"),
+    *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "rows", "possible", "nearest"),
+    *("mean", "seeds", "low", "high", "predicted_low", "predicted_high", "grade", "note"),
 )
 
 
 def table(comparisons: list[Comparison], standing: Callable[[Cell], Standing]) -> pd.DataFrame:
     """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
 
-    `above`: the reported value lies above the prediction interval for one more single run; `below`: below it.
+    `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. A value
+    that was rounded stands for all that round to it. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
     return pd.DataFrame([_row(one, standing) for one in comparisons], columns=list(COLUMNS))
@@ -37,6 +39,7 @@ def table(comparisons: list[Comparison], standing: Callable[[Cell], Standing]) -
 def _row(one: Comparison, standing: Callable[[Cell], Standing]) -> dict[str, object]:
     of_cell = standing(one.cell).of(one.row["metric"]) if one.cell else Standing(FULL)
     deviates = of_cell.why if of_cell.name == OTHER_PROTOCOL and one.measured else ""
+    whether_possible, nearest = possible.judged(one)
     row: dict[str, object] = {
         "source": one.row["source"],
         "experiment": one.row["experiment"],
@@ -45,6 +48,9 @@ def _row(one: Comparison, standing: Callable[[Cell], Standing]) -> dict[str, obj
         "settings": ", ".join(f"{key}={value}" for key, value in one.row["cell"].items()),
         "metric": one.row["metric"],
         "reported": ("≥ " if one.at_least else "") + _text(one.stated),
+        "rows": one.rows,
+        "possible": whether_possible,
+        "nearest": nearest,
         "mean": one.text,
         "seeds": 0,
         "note": "; ".join(filter(None, (_ours(one), deviates, one.note))),
@@ -84,9 +90,9 @@ def _grade(one: Comparison, standing: Standing) -> str:
         return TOO_FEW_SEEDS
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)
-    if one.stated > high + slack:
+    if one.stated - one.rounding > high + slack:
         return ABOVE
-    return BELOW if one.stated < low - slack and not one.at_least else WITHIN
+    return BELOW if one.stated + one.rounding < low - slack and not one.at_least else WITHIN
 
 
 def _prediction(one: Comparison, cell: Cell, estimate: Estimate) -> tuple[float, float]:

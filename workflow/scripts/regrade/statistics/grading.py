@@ -8,11 +8,23 @@ import pandas as pd
 from regrade.config import claims
 from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
-from regrade.statistics import CLAIMS, GRADES, REPORTS, comparison, grades, repeatability, verdicts
+from regrade.statistics import (
+    CLAIMS,
+    GRADES,
+    REPORTS,
+    comparison,
+    grades,
+    possible,
+    repeatability,
+    robustness,
+    verdicts,
+)
+from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.hypotheses import Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.protocol import Standings
+from regrade.statistics.robustness import Analysis
 from regrade.statistics.verdicts import Judged
 
 
@@ -28,7 +40,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
     compared = comparison.comparisons(study, measurements)
     standing = Standings(params, study)
-    judged = verdicts.judge(study, measurements, compared, standing)
+    judged = verdicts.judge(study, measurements, compared, standing, params.looks)
     numbers = grades.table(compared, standing)
     stated = claims.read(study)
     peeking = repeatability.peeking(measurements.runs)
@@ -39,8 +51,8 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
             "scale": params.scale,
             "verdicts": {name: sum(one.verdict == name for one in judged) for name in verdicts.VERDICTS},
             "grades": numbers["grade"].value_counts().to_dict(),
-            "claims": [_claim(one) for one in judged],
-            "peeking": _numbers(peeking) if peeking else None,
+            "claims": [_claim(one, _analyses(one, study, measurements, compared)) for one in judged],
+            "peeking": _mean(peeking) if peeking else None,
             "repeated": [
                 {
                     "folder": one.cell.folder.as_posix(),
@@ -51,6 +63,7 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
                 }
                 for one in repeatability.repeated(compared, measurements)
             ],
+            "possible": [table.described() for table in possible.tables(compared)],
             "departures": stated.departures,
             "discrepancies": stated.discrepancies,
         },
@@ -65,7 +78,13 @@ def write(study: str, graded: Grading) -> None:
     write_json(folder / CLAIMS, graded.claims | {"sha256": {GRADES: sha256(folder / GRADES)}})
 
 
-def _claim(one: Judged) -> dict[str, object]:
+def _analyses(one: Judged, study: str, measurements: Measurements, compared: list[Comparison]) -> list[Analysis]:
+    """Other analyses of a claim that has a verdict; none of a claim that depends on no seed."""
+    decided = one.verdict in (verdicts.CONFIRMED, verdicts.CONTRADICTED)
+    return robustness.analyses(one, study, measurements, compared) if decided and not one.exact else []
+
+
+def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
     decisive = one.decisive
     return {
         "id": one.claim.id,
@@ -75,12 +94,17 @@ def _claim(one: Judged) -> dict[str, object]:
         "kind": ", ".join(dict.fromkeys(test.kind for test in one.claim.tests)),
         "verdict": one.verdict,
         "why": one.why,
-        "p": one.p,
+        "p_for": one.p_for,
+        "p_against": one.p_against,
         "p_holm": one.p_holm,
-        **_numbers(decisive.estimate if decisive else None),
+        "among": one.among,
+        "look": one.look.seeds if one.look else None,
+        **_numbers(decisive),
         "unit": decisive.unit if decisive else "",
         "decisive": decisive.text if decisive else None,
-        "seeds_needed": one.seeds_needed if one.verdict == verdicts.INCONCLUSIVE else None,
+        "chances": {str(seeds): chance for seeds, chance in one.chances.items()},
+        "analyses": [{"name": analysis.name, "verdict": analysis.verdict} for analysis in other],
+        "single_runs": list(robustness.single_runs(one.hypotheses)),
         "parts": [_part(part) for part in one.parts],
         "best": one.best,
         "figures": one.claim.figures,
@@ -95,13 +119,27 @@ def _part(part: Statement) -> dict[str, object]:
         "unit": part.unit,
         "cells": [cell.folder.as_posix() for cell in part.cells],
         "claimed": [_finite(part.low), _finite(part.high)],
-        **_numbers(tested.estimate if tested else None),
+        **_numbers(tested),
         "p": tested.p if tested else None,
         "verdict": verdicts.alone(part),
     }
 
 
-def _numbers(estimate: Estimate | None) -> dict[str, float | None]:
+def _numbers(part: Hypothesis | None) -> dict[str, object]:
+    """What was seen of a part, as JSON: mean and 95 % interval; what it is about; of how many runs it is true."""
+    if part is None:
+        return _mean(None) | {"about": None, "doing": None, "known": None, "constant": False}
+    share, sample = part.share, part.sample
+    return _mean(sample.mean) | {
+        "about": part.about,
+        "doing": share.doing,
+        "seeds": len(sample),
+        "known": sample.known,
+        "constant": sample.mean.constant and not sample.exact,
+    }
+
+
+def _mean(estimate: Estimate | None) -> dict[str, object]:
     """An estimate as JSON: effect, 95 % interval, seeds."""
     if estimate is None:
         return {"effect": None, "low": None, "high": None, "seeds": 0}

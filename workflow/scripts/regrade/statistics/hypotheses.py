@@ -1,10 +1,10 @@
-"""Tests of claims as statements about one number each: the range in which the claim puts it, and our estimate."""
+"""Tests of claims as statements about one number each: the range in which the claim puts it, and what our runs gave."""
 
 import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, singledispatchmethod
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from regrade.config.claims import (
     Claim,
     Compare,
     Equivalent,
+    Estimand,
     Order,
     Ratio,
     Reference,
@@ -29,22 +30,23 @@ from regrade.config.claims import (
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.statistics import naming
-from regrade.statistics.comparison import Comparison, best
-from regrade.statistics.estimate import Estimate
-from regrade.statistics.measurements import Measurements, includes
+from regrade.statistics.comparison import Comparison
+from regrade.statistics.measurements import Measured, Measurements, includes
+from regrade.statistics.sample import Sample
+from regrade.statistics.share import Share
 from regrade.statistics.units import unit
+from regrade.statistics.winners import Winner
 
-# Equal values of fewer seeds say nothing about the spread
-LEAST_SEEDS = 3
 # The selectors of reported.csv that the text of a statement names
 NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """The true value of a number lies between `low` and `high` (equal bounds: is exactly that).
+    """A number lies between `low` and `high`: its mean over all runs, or that of most runs, as `about` says.
 
-    Not tested where a cell has no results, or params.yaml has no such cell; else it is a `Hypothesis`.
+    `closed`: or is equal to one of these. Not tested where a cell has no results, or params.yaml has no such cell; else
+    it is a `Hypothesis`.
     """
 
     text: str
@@ -52,53 +54,67 @@ class Statement:
     cells: list[Cell]
     low: float = field(default=-math.inf, kw_only=True)
     high: float = field(default=math.inf, kw_only=True)
+    closed: bool = field(default=False, kw_only=True)
+    about: Estimand = field(default="mean", kw_only=True)
 
 
 @dataclass(frozen=True)
 class Hypothesis(Statement):
-    """A statement that can be tested, because there is an estimate of the number."""
+    """A statement that can be tested, because there are runs that give the number."""
 
-    estimate: Estimate
+    sample: Sample
+
+    def first(self, runs: int) -> "Hypothesis":
+        """The same of the first runs only, in the order of their seeds."""
+        return self if self.sample.exact else self.take(list(range(runs)))
+
+    def take(self, positions: list[int]) -> "Hypothesis":
+        """The same of these runs only."""
+        return replace(self, sample=self.sample.take(positions))
+
+    @cached_property
+    def share(self) -> Share:
+        """Of the runs, how many are as stated."""
+        return self.sample.share(self.low, self.high, self.closed)
+
+    @property
+    def of_runs(self) -> bool:
+        """Whether runs are counted: as stated, or because they have so few values that their spread says little."""
+        return self.about == "runs" or self.sample.mean.lumped
 
     @property
     def holds(self) -> bool:
-        """Whether the statement is true of the estimate itself, leaving uncertainty aside."""
-        value = self.estimate.value
-        return math.isclose(value, self.low) if self.low == self.high else self.low < value < self.high
+        """Whether the statement is true of what was seen, leaving uncertainty aside."""
+        if self.about == "runs" or self.sample.exact:
+            return 2 * self.share.doing > self.share.runs
+        value = self.sample.mean.value
+        return self.low <= value <= self.high if self.closed else self.low < value < self.high
 
-    @property
-    def _without_doubt(self) -> bool:
-        """Whether there is nothing to test: the number must be met exactly, or all seeds agree on it."""
-        return self.low == self.high or (self.estimate.seeds >= LEAST_SEEDS and self.estimate.error == 0)
-
-    @property
+    @cached_property
     def p_for(self) -> float:
         """The p-value of the hypothesis that the statement is false: small speaks for the statement."""
-        if self._without_doubt:
-            return float(not self.holds)
-        sides = [(self.estimate.p_above, self.low), (self.estimate.p_below, self.high)]
-        return max(p(bound) for p, bound in sides if math.isfinite(bound))
+        if self.sample.exact:
+            return float(self.share.doing < self.share.runs)
+        if self.of_runs:
+            return self.share.p_for
+        sides = [(self.low, 1), (self.high, -1)]
+        return max(self.sample.p_mean(bound, side) for bound, side in sides if math.isfinite(bound))
 
-    @property
+    @cached_property
     def p_against(self) -> float:
         """The p-value of the hypothesis that the statement is true: small speaks against it."""
-        if self._without_doubt:
-            return float(self.holds)
-        sides = [(self.estimate.p_below, self.low), (self.estimate.p_above, self.high)]
-        p_of_sides = [p(bound) for p, bound in sides if math.isfinite(bound)]
+        if self.sample.exact:
+            return float(not self.share.not_doing)
+        if self.of_runs:
+            return self.share.p_against
+        sides = [(self.low, -1), (self.high, 1)]
+        p_of_sides = [self.sample.p_mean(bound, side) for bound, side in sides if math.isfinite(bound)]
         return min(1.0, len(p_of_sides) * min(p_of_sides))
 
     @property
     def p(self) -> float:
-        """Two-sided p-value: small speaks for the statement or against it."""
-        return min(1.0, 2 * min(self.p_for, self.p_against))
-
-    def seeds_to_tell(self, level: float) -> int | None:
-        """Seeds that would settle it at this level, see `Estimate`; of two bounds the nearer decides."""
-        if self._without_doubt:
-            return None
-        bounds = [bound for bound in (self.low, self.high) if math.isfinite(bound)]
-        return self.estimate.seeds_to_tell(min(bounds, key=lambda bound: abs(self.estimate.value - bound)), level)
+        """The p-value of the side to which the runs lean."""
+        return min(self.p_for, self.p_against)
 
 
 class Hypotheses:
@@ -131,11 +147,12 @@ class Hypotheses:
     @_parts.register
     def _(self, test: Ratio, each: dict[str, Value]) -> list[Statement]:
         first, second = self._one(test, test.cell | each), self._one(test, test.than | each)
-        if first is None or second is None:
+        # A winner is refused when the claim is checked (statistics/references.py)
+        if not isinstance(first, Cell) or not isinstance(second, Cell):
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
         text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
-        return [_statement(text, _unit(test), [first, second], ratio, *_bounds(test))]
+        return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test))]
 
     @_parts.register
     def _(self, test: Order, each: dict[str, Value]) -> list[Statement]:
@@ -203,9 +220,10 @@ class Hypotheses:
             if one.cell and one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
                 selectors = {key: one.row["cell"][key] for key in NAMED_SELECTORS if key in one.row["cell"]}
                 text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
-                low, high = one.stated - test.margin, one.stated + test.margin
-                estimate = None if one.other_settings else one.estimate
-                parts.append(_statement(text, _unit(test), [one.cell], estimate, low, high))
+                # The source rounded: its number is one of those that round to it
+                low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
+                sample = None if one.other_settings else one.sample
+                parts.append(_statement(test, text, _unit(test), [one.cell], sample, low, high))
         return parts or [self._missing(test, test.cells | each)]
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
@@ -214,15 +232,17 @@ class Hypotheses:
             return self._missing(test, second if first_cell else first)
         return self._between(test, first_cell, second_cell, low, high)
 
-    def _between(self, test: Test, first: Cell, second: Cell, low: float, high: float) -> Statement:
+    def _between(self, test: Test, first: Measured, second: Measured, low: float, high: float) -> Statement:
         text = f"{_name(test)} of {_title(first)} minus that of {_title(second)}"
         return self._contrast(test, text, [(first, 1.0), (second, -1.0)], low, high)
 
-    def _contrast(self, test: Test, text: str, weights: list[tuple[Cell, float]], low: float, high: float) -> Statement:
-        cells = [cell for cell, _ in weights]
-        trained = all(len(self.measurements.values(cell, test.metric)) for cell in cells)
-        estimate = self.measurements.contrast(weights, test.metric) if trained else None
-        return _statement(text, _unit(test), cells, estimate, low, high)
+    def _contrast(
+        self, test: Test, text: str, weights: Sequence[tuple[Measured, float]], low: float, high: float
+    ) -> Statement:
+        cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, Cell) else one.candidates)]
+        trained = all(len(self.measurements.of(cell)) for cell in cells)
+        sample = self.measurements.sample(weights, test.metric) if trained else None
+        return _statement(test, text, _unit(test), cells, sample, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
         return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
@@ -233,28 +253,26 @@ class Hypotheses:
             raise UserError(f"{self._where}: {key!r} is not a number that varies in {cell.experiment}; correct it")
         return value
 
-    def _one(self, test: Test, reference: Reference) -> Cell | None:
-        """The cell that a reference names, None when params.yaml has no such cell. UserError when it names several."""
+    def _one(self, test: Test, reference: Reference) -> Measured | None:
+        """The cell or winner that a reference names, None without such a cell. UserError when it names several."""
         cells = self.several(test, {key: value for key, value in reference.items() if key != "winner"})
         if not cells:
             return None
         if reference.get("winner") == SELECTED:
             return self._selected(test, cells)
         if reference.get("winner"):
-            return best(
-                cells, self.measurements, test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
-            )
+            return Winner(tuple(cells), test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch")
         if len(cells) > 1:
             raise UserError(f"{self._where}: {label(reference)} names {len(cells)} cells; add settings")
         return cells[0]
 
-    def _selected(self, test: Test, candidates: list[Cell]) -> Cell | None:
+    def _selected(self, test: Test, candidates: list[Cell]) -> Measured | None:
         """The cell among the candidates whose settings the test's experiment took over."""
         select = candidates[0].template.experiments[test.experiment].select
         if select is None:
             raise UserError(f"{self._where}: {test.experiment} selects nothing; say winner: true")
         if select.winner == "measured":
-            return best(candidates, self.measurements, select.by)
+            return Winner(tuple(candidates), select.by)
         settings = candidates[0].valued(reported.winner(self.study, select.source, select.by))
         return next((cell for cell in candidates if includes(cell.varying, settings)), None)
 
@@ -298,16 +316,21 @@ def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
 
 
 def _statement(
-    text: str, unit: str, cells: list[Cell], estimate: Estimate | None, low: float, high: float
+    test: Test, text: str, unit: str, cells: list[Cell], sample: Sample | None, low: float, high: float
 ) -> Statement:
-    """A hypothesis if there is an estimate from any seeds, else a statement that cannot be tested."""
-    if estimate is None or not estimate.seeds:
-        return Statement(text, unit, cells, low=low, high=high)
-    return Hypothesis(text, unit, cells, estimate, low=low, high=high)
+    """A hypothesis if there are any runs, else a statement that cannot be tested."""
+    closed = isinstance(test, Threshold | Stated | Ratio)
+    if sample is None or not len(sample):
+        return Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about)
+    # Runs of a winner are not independent, so that they cannot be counted; only for the mean is there a correction
+    about: Estimand = "mean" if sample.rotated else test.about
+    return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about)
 
 
-def _title(cell: Cell) -> str:
-    return f"{cell.experiment} ({label(cell.varying)})" if cell.varying else cell.experiment
+def _title(one: Measured) -> str:
+    if isinstance(one, Winner):
+        return f"the best of {len(one.candidates)} {one.candidates[0].experiment}"
+    return f"{one.experiment} ({label(one.varying)})" if one.varying else one.experiment
 
 
 def _suffix(reference: Reference) -> str:

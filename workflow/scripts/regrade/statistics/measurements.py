@@ -1,32 +1,36 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from regrade.cells.cell import Cell
-from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.config.types import Value
 from regrade.core.errors import UserError
-from regrade.core.integrity import checked
-from regrade.statistics import collect, curves
-from regrade.statistics.estimate import Estimate, estimate
+from regrade.statistics import answers, collect, curves
+from regrade.statistics.answers import Correct
+from regrade.statistics.estimate import NOISE, Estimate, Pooled
+from regrade.statistics.pooling import pooled
+from regrade.statistics.sample import Rows, Sample
+from regrade.statistics.units import unit
+from regrade.statistics.winners import Seen, Winner, rotated
 
 FINISHED = ("done", "diverged")
 # The column of predictions.parquet that an accuracy is the mean of
 _PREDICTED = {"best_epoch": "best", "cross_fitted": "cross_fitted", "last_epoch": "last"}
-
-# A weighted sum that is smaller, relative to its terms, is 0
-ROUNDING = 1e-14
+# Metrics that are the same whatever the seed
+EXACT = ("parameters",)
 
 # A metric: a column of the collected runs, or a measure of a curve with its arguments
 Metric = str | dict[str, Value]
+# What a number is measured of
+Measured = Cell | Winner
 T = TypeVar("T")
 
 
@@ -77,105 +81,151 @@ class Measurements:
         """The histories of a cell's runs, one row per evaluation; no rows when it is not trained."""
         return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
 
-    def values(self, cell: Cell, metric: Metric) -> "pd.Series[float]":
-        """A metric of a cell by seed, without seeds that have none; empty when it is not trained.
+    def bounds(self, cell: Cell, metric: Metric) -> pd.DataFrame:
+        """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
 
-        A run that never converged counts as converging at its last epoch, the fewest that it can have needed.
+        Both are the same unless a run did not last long enough to tell: one that has not converged needs at least its
+        epochs. Of a run that diverged, what was to be measured later is not known at all.
         """
         runs = self.of(cell)
         if not len(runs):
-            return pd.Series(dtype=float)
+            return pd.DataFrame({"low": [], "high": []}, dtype=float)
         runs = runs.set_index("seed")
         if isinstance(metric, dict):
-            arguments = {key: value for key, value in metric.items() if key != "measure"}
-            measure = curves.MEASURES[str(metric["measure"])]
-            histories = self.curve(cell)
-            columns = [arguments[key] for key in ("of", "against") if key in arguments]
-            if missing := [name for name in columns if name not in histories]:
-                raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
-            by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
-            return finite(pd.Series(by_seed, dtype=float))
-        if metric not in runs:
-            return pd.Series(dtype=float)
-        values = runs[metric].astype(float)
-        if metric == "epochs_to_converge":
-            values = values.fillna(runs["epochs"].astype(float))
-        return finite(values)
+            values = self._measured(cell, metric)
+        elif metric in runs:
+            values = runs[metric].astype(float)
+            if metric == "epochs_to_converge":
+                values = values.fillna(math.inf)
+        else:
+            values = pd.Series(dtype=float)
+        values = values.reindex(runs.index)
+        longer = (values == math.inf) & (unit(metric) == "epochs")
+        unknown = ~longer & (np.isinf(values) | (values.isna() & (runs["status"] == "diverged")))
+        low = values.mask(unknown, -math.inf)
+        if longer.any():
+            low = low.mask(longer, runs["epochs"].astype(float))
+        return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
 
-    def correct(self, cell: Cell, metric: Metric) -> "Correct | None":
+    def _measured(self, cell: Cell, metric: dict[str, Value]) -> "pd.Series[float]":
+        """A measure of the curve of each run, by seed."""
+        arguments = {key: value for key, value in metric.items() if key != "measure"}
+        measure = curves.MEASURES[str(metric["measure"])]
+        histories = self.curve(cell)
+        columns = [arguments[key] for key in ("of", "against") if key in arguments]
+        if missing := [name for name in columns if name not in histories]:
+            raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
+        by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
+        return pd.Series(by_seed, dtype=float)
+
+    def values(self, cell: Cell, metric: Metric) -> "pd.Series[float]":
+        """A metric of a cell by seed, without seeds of which it is not known; empty when it is not trained.
+
+        A run that never converged counts as converging at its last epoch, the fewest that it can have needed.
+        """
+        low: pd.Series[float] = self.bounds(cell, metric)["low"]
+        return low[np.isfinite(low)]
+
+    def correct(self, cell: Cell, metric: Metric) -> Correct | None:
         """Which rows each seed answered correctly, if the metric is an accuracy over these rows; else None."""
         if not isinstance(metric, str) or not len(self.of(cell)):
             return None
         split, _, which = metric.partition("_accuracy_")
         if split not in ("test", "validation") or which not in _PREDICTED or metric not in self.runs:
             return None
-        return self.once((cell.folder.as_posix(), which), lambda: _answers(cell, _PREDICTED[which]))
+        return self.once((cell.folder.as_posix(), which), lambda: answers.read(cell, _PREDICTED[which]))
 
     def contrast(self, weights: list[tuple[Cell, float]], metric: Metric) -> Estimate:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
-        values = [self.values(cell, metric) for cell, _ in weights]
-        seeds = sorted(set.intersection(*(set(one.index) for one in values)))
-        terms = np.array([weight * one.loc[seeds].to_numpy() for (_, weight), one in zip(weights, values, strict=True)])
-        total = terms.sum(axis=0)
-        # Equal values, weighted, may leave a rounding error: no effect, however well the seeds agree on it
-        total[np.abs(total) <= ROUNDING * np.abs(terms).sum(axis=0)] = 0
-        samples: list[tuple[Correct, NDArray[np.float64]]] = []
-        for cell, weight in weights:
-            correct = self.correct(cell, metric) if len(seeds) else None
-            if correct is None:
-                continue
-            weighted = weight * correct.matrix(seeds)
-            at = next((i for i, (other, _) in enumerate(samples) if other.same_rows(correct)), None)
-            if at is None:
-                samples.append((correct, weighted))
-            else:
-                samples[at] = (samples[at][0], samples[at][1] + weighted)
-        return estimate(total, [sample for _, sample in samples])
+        return self.sample(list(weights), metric).mean
 
-    def ratio(self, first: Cell, second: Cell, metric: Metric) -> Estimate:
+    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric) -> Sample:
+        """What each seed gave for the weighted sum of a metric over cells, which are paired by seed and by test row."""
+        seen = [self._seen(one, metric) for one, _ in weights]
+        seeds = sorted(set.intersection(*(set(one.bounds.index) for one in seen)))
+        if unit(metric) == "seconds":
+            seeds = _timed_apart(seen, seeds)
+        by = [weight for _, weight in weights]
+        low, high = _combined(seen, by, seeds)
+        pooled = self._pooled(seen[0].experiment, metric)
+        return Sample(
+            seeds=tuple(seeds),
+            low=low,
+            high=high,
+            rows=_on_rows(seen, by, seeds) if seeds else (),
+            bounds=(0.0, 1.0) if by == [1.0] and unit(metric) == "share" else None,
+            pooled=pooled.scaled(sum(weight**2 for weight in by)) if pooled else None,
+            exact=metric in EXACT,
+            rotated=any(isinstance(one, Winner) for one, _ in weights),
+        )
+
+    def _seen(self, one: Measured, metric: Metric) -> Seen:
+        if isinstance(one, Cell):
+            return Seen(one.experiment, self.bounds(one, metric), self.correct(one, metric))
+        candidates = [self._seen(cell, metric) for cell in one.candidates]
+        by = candidates if one.by == metric else [self._seen(cell, one.by) for cell in one.candidates]
+        return rotated(candidates, by, one.highest)
+
+    def _pooled(self, experiment: str, metric: Metric) -> Pooled | None:
+        """The variance between seeds that the cells of an experiment have in common."""
+
+        def compute() -> Pooled | None:
+            return pooled([self.values(cell, metric).to_numpy() for cell in self.find(experiment)])
+
+        return self.once(("pooled", experiment, str(metric)), compute)
+
+    def ratio(self, first: Cell, second: Cell, metric: Metric) -> Sample:
         """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.
 
         Test rows are not counted as a sample, so it is not for accuracies.
         """
-        ours, base = self.values(first, metric), self.values(second, metric)
-        seeds = sorted(set(ours.index) & set(base.index[base != 0]))
-        return estimate((ours.loc[seeds] / base.loc[seeds]).to_numpy())
+        ours, base = self.bounds(first, metric), self.bounds(second, metric)
+        seeds = sorted(set(ours.index) & set(base.index[base["low"] != 0]))
+        if unit(metric) == "seconds":
+            seeds = _timed_apart([Seen(first.experiment, ours, None), Seen(second.experiment, base, None)], seeds)
+        ours, base = ours.loc[seeds], base.loc[seeds]
+        known = np.isfinite(ours["low"]) & np.isfinite(base["low"])
+        low = (ours["low"] / base["high"]).where(known, -math.inf)
+        high = (ours["high"] / base["low"]).where(known, math.inf)
+        return Sample(tuple(seeds), low.to_numpy(), high.to_numpy())
 
 
-@dataclass(frozen=True)
-class Correct:
-    """The answers of a cell's runs to the rows of one sample: true classes (rows,), correct or not by seed (rows,)."""
-
-    dataset: str
-    labels: NDArray[np.integer]
-    by_seed: dict[int, NDArray[np.bool]]
-
-    def matrix(self, seeds: list[int]) -> NDArray[np.float64]:
-        """1.0 for correct, 0.0 for wrong: (seeds, rows)."""
-        return np.stack([self.by_seed[seed] for seed in seeds]).astype(float)
-
-    def same_rows(self, other: "Correct") -> bool:
-        """Whether both are about the same rows of the same data, however these are read."""
-        return self.dataset == other.dataset and np.array_equal(self.labels, other.labels)
+def _timed_apart(seen: list[Seen], seeds: list[int]) -> list[int]:
+    """The seeds; of seeds that were trained together, and so have one time for all, only the first."""
+    together = all(one.bounds["low"].loc[seeds].nunique() <= 1 for one in seen)
+    return seeds[:1] if together else seeds
 
 
-def _answers(cell: Cell, column: str) -> Correct | None:
-    """A cell's predictions by one rule (a column) compared with the labels; None for a language model, which has none.
+def _combined(
+    seen: list[Seen], weights: list[float], seeds: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By seed, the bounds of the weighted sum of what was seen."""
+    low, high, size = np.zeros((3, len(seeds)))
+    for one, weight in zip(seen, weights, strict=True):
+        if not weight:
+            continue
+        ends = weight * one.bounds.loc[seeds, ["low", "high"] if weight > 0 else ["high", "low"]].to_numpy()
+        low, high = low + ends[:, 0], high + ends[:, 1]
+        size = size + np.abs(np.where(np.isfinite(ends[:, 0]), ends[:, 0], 0))
+    # Equal values, weighted, may leave a rounding error: no effect, however well the seeds agree on it
+    low, high = (np.where(np.abs(end) <= NOISE * size, 0.0, end) for end in (low, high))
+    return low, high
 
-    UserError when the file is damaged.
-    """
-    path = checked(cell.folder, PREDICTIONS, RECORD)
-    try:
-        if "label" not in pq.read_schema(path).names:
-            return None
-        table = pq.read_table(path, columns=["seed", "label", column])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
-    seeds, labels = table["seed"].to_numpy(), table["label"].to_numpy()
-    correct = labels == table[column].to_numpy()
-    distinct = pd.unique(seeds)
-    by_seed = {int(seed): correct[seeds == seed] for seed in distinct}
-    return Correct(cell.data.dataset, labels[seeds == distinct[0]], by_seed)
+
+def _on_rows(seen: list[Seen], weights: list[float], seeds: list[int]) -> tuple[Rows, ...]:
+    """What each test row contributes to the weighted sum: one array for each sample of rows, however many share it."""
+    samples: list[tuple[Correct, NDArray[np.float64], float, float]] = []
+    for one, weight in zip(seen, weights, strict=True):
+        if one.correct is None:
+            continue
+        values, low, high = weight * one.correct.matrix(seeds), min(weight, 0.0), max(weight, 0.0)
+        at = next((i for i, (other, *_) in enumerate(samples) if other.same_rows(one.correct)), None)
+        if at is None:
+            samples.append((one.correct, values, low, high))
+        else:
+            first, total, least, most = samples[at]
+            samples[at] = first, total + values, least + low, most + high
+    return tuple((values, (low, high)) for _, values, low, high in samples)
 
 
 def finite(values: "pd.Series[float]") -> "pd.Series[float]":

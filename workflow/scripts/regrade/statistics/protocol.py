@@ -241,3 +241,28 @@ def _has_words(configuration: Configuration) -> bool:
         layer.kind in ("embedding", "bag") or (layer.kind == "tokens" and layer.level == "word")
         for layer in configuration.network
     )
+
+
+def rows(cell: Cell, split: str) -> int | None:
+    """How many rows of `split` (test, validation) the experiment asks for, whatever the present scale allows.
+
+    None where it does not say how many, but takes all that there are; and for texts of a formal language, whose
+    accuracies are shares of symbols.
+    """
+    if registry.task(cell.data.dataset) == "language":
+        return None
+    asked = _asked(cell, f"{split}_rows")
+    return asked if type(asked) is int and asked else None
+
+
+def _asked(cell: Cell, key: str) -> Value | None:
+    """A setting of the cell before any cap."""
+    if key in cell.varying:
+        return cell.varying[key]
+    name: str | None = cell.experiment
+    while name:
+        experiment = cell.template.experiments[name]
+        if key in experiment.settings:
+            return experiment.settings[key]
+        name = experiment.like
+    return None

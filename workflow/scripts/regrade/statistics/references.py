@@ -48,7 +48,10 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
         for _, row in lines:
             numbers = [] if row["metric"] in reported.TEXTS else [float(row["value"].removeprefix(">="))]
             stated.setdefault((row["experiment"], row["metric"]), []).extend(numbers)
-        for claim in claims.read(study).claims:
+        stated_by_source = claims.read(study)
+        for experiment in stated_by_source.rows:
+            _Names(study, experiments, f"{claims.path(study)}: rows").cells(experiment)
+        for claim in stated_by_source.claims:
             names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
             for test in claim.tests:
                 _check_test(names, test, stated)
@@ -129,6 +132,8 @@ def _check_test(names: _Names, test: Test, stated: Collection[tuple[str, str]]) 
         every = names.cells(reference.get("experiment", test.experiment))
         winner = reference.get("winner", False)
         _check_winner(names, own, every[0].experiment, winner)
+        if winner and isinstance(test, Ratio):
+            raise names.wrong("a ratio cannot be of a winner; name the settings of one cell")
         if not isinstance(test, Stated):
             names.metric(every[0], test.metric)
         settings = naming.settings(reference)
@@ -231,7 +236,7 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
     language = registry.task(cell.data.dataset) == "language"
     if metric in (*reported.BY_EPOCH, reported.EPOCH_SECONDS) and not is_number(selectors.get("epoch")):
         return "say of which epoch, as in epoch=3 in the column cell"
-    if metric in reported.SECONDS and float(row["value"].removeprefix(">=")) <= 0:
+    if metric in reported.SECONDS and reported.number_of(row) <= 0:
         return "must be positive"
     if metric in ("steps_to_converge", "steps_above_chance") and not (settings.train_rows and settings.batch_size):
         return f"{cell.experiment} has no train_rows, by which steps would be counted"

@@ -46,7 +46,7 @@ def repeated(comparisons: list[Comparison], measurements: Measurements) -> list[
 
 
 def peeking(runs: pd.DataFrame) -> Estimate | None:
-    """The price of peeking: the accuracy at the best epoch minus the cross-fitted one, a mean over cells, per seed.
+    """The price of peeking: how much too high accuracies at the best epoch are, a mean over cells, per seed.
 
     None where no trained cell has both.
     """

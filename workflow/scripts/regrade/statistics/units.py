@@ -29,6 +29,9 @@ _BY_NAME = {
     "selected": "",
 }
 
+# Units of what is counted: a whole number of these is exact, not rounded
+COUNTED = {"epochs", "steps", "parameters", "bytes", "rows", "maps", "texts of ten"}
+
 
 def unit(metric: str | dict[str, Value]) -> str:
     """The unit of a metric; empty for a number without one. KeyError for a name that no metric has."""

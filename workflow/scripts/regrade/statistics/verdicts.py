@@ -1,20 +1,19 @@
-"""Verdicts on claims: what their tests say together, corrected for the number of claims."""
+"""Verdicts on claims: what their parts say together, corrected for the number of claims and for planned looks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regrade.cells.cell import Cell
 from regrade.config import claims
-from regrade.config.claims import Best, Claim
-from regrade.statistics.bootstrap import probability_of_best
+from regrade.config.claims import Claim
+from regrade.config.looks import ERROR, Look
+from regrade.statistics import looks, planning
+from regrade.statistics.best_set import Candidate, could_be_best
 from regrade.statistics.comparison import Comparison
-from regrade.statistics.estimate import LEVEL
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
-from regrade.statistics.measurements import Correct, Measurements
+from regrade.statistics.measurements import Measurements
 from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
@@ -22,34 +21,46 @@ NOT_RUN = "not run"
 VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, NOT_RUN)
 
 
-class Candidate(TypedDict):
-    """A cell that may be the best, by its folder, and the probability that it is."""
-
-    folder: str
-    probability: float
-
-
 @dataclass
 class Judged:
     """A claim with its parts and what they say.
 
-    `p` is two-sided: small speaks for the claim or against it. `among`: how many claims of the study were tested.
-    `why`: what deviates from the protocol.
+    `p_for`, `p_against`: one-sided, of the parts together. `p_holm`: of the side to which the claim leans, corrected
+    for the `among` claims of the study, and scaled so that 5 % is what the look may spend. `why`: what deviates from
+    the protocol.
     """
 
     claim: Claim
     parts: list[Statement]
-    best: list[Candidate]
-    verdict: str = NOT_RUN
-    p: float | None = None
-    p_holm: float | None = None
+    best: list[list[Candidate]]
+    look: Look | None = None
     among: int = 1
+    verdict: str = NOT_RUN
     why: str = ""
+    p_for: float | None = None
+    p_against: float | None = None
+    p_holm: float | None = None
+    chances: dict[int, float] = field(default_factory=dict)
 
     @property
     def hypotheses(self) -> list[Hypothesis]:
         """The parts that can be tested."""
         return [part for part in self.parts if isinstance(part, Hypothesis)]
+
+    @property
+    def tested(self) -> bool:
+        """Whether all of its parts can be tested, and there are any."""
+        return bool(self.parts) and len(self.hypotheses) == len(self.parts)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds all parts have, without parts that are the same for every seed; 0 where all are."""
+        return min((len(part.sample) for part in self.hypotheses if not part.sample.exact), default=0)
+
+    @property
+    def exact(self) -> bool:
+        """Whether it depends on no seed: there is nothing to estimate."""
+        return self.tested and not self.seeds
 
     @property
     def decisive(self) -> Hypothesis | None:
@@ -60,44 +71,42 @@ class Judged:
         against = [part for part in tested if not part.holds]
         return min(against, key=lambda part: part.p_against) if against else max(tested, key=lambda part: part.p_for)
 
-    @property
-    def seeds_needed(self) -> int | None:
-        """Seeds that would settle an inconclusive claim, if all is as estimated; None where no number of seeds would.
-
-        One part is enough to contradict it, but all are needed to confirm it. The level is the strictest that Holm may
-        ask for.
-        """
-        level = 1 - (1 - LEVEL) / self.among
-        tested = self.hypotheses
-        against = [part for part in tested if not part.holds]
-        counts = [count for part in against or tested if (count := part.seeds_to_tell(level)) is not None]
-        if against:
-            return min(counts, default=None)
-        return max(counts, default=None) if len(counts) == len(tested) else None
-
 
 def judge(
-    study: str, measurements: Measurements, comparisons: list[Comparison], standing: Callable[[Cell], Standing]
+    study: str,
+    measurements: Measurements,
+    comparisons: list[Comparison],
+    standing: Callable[[Cell], Standing],
+    planned: Sequence[Look],
 ) -> list[Judged]:
     """A verdict on each claim of a study. `standing`: how a cell stands to the source's protocol.
 
     A claim is confirmed when all of its parts are: by the intersection-union test (Berger 1982) its p is the largest of
-    theirs. It is contradicted when one part is: Bonferroni over the parts. The smaller of both, doubled, is the claim's
-    two-sided p; Holm's (1979) procedure corrects these within the study.
+    theirs. It is contradicted when one part is: Bonferroni over the parts. `planned` says how many seeds are looked at,
+    and what error each look may make; the last look that a claim's runs have reached decides. Holm's (1979) procedure
+    corrects for all claims that the study declares, whether they ran or not: once for confirmations, once for
+    contradictions, so that in at most 5 % of studies any claim is falsely confirmed, and in at most 5 % any is falsely
+    contradicted.
     """
-    hypotheses = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
-    judged = [Judged(parts.claim, parts.all(), _best(parts)) for parts in hypotheses]
-    # A claim about the best of several cells has no parts where params.yaml asks for only one
-    tested = [one for one in judged if one.parts and len(one.hypotheses) == len(one.parts)]
-    sides = [_sides(one.hypotheses) for one in tested]
-    for one, (p_for, p_against), p_holm in zip(tested, sides, holm([_two_sided(side) for side in sides]), strict=True):
-        one.p, one.p_holm, one.among = _two_sided((p_for, p_against)), p_holm, len(tested)
+    declared = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
+    judged = [_at_look(Judged(one.claim, one.all(), could_be_best(one)), planned) for one in declared]
+    for one in judged:
+        if one.tested:
+            one.p_for, one.p_against = together(one.hypotheses)
+    sides = [_holm(judged, lambda one: one.p_for), _holm(judged, lambda one: one.p_against)]
+    for one, of_for, of_against in zip(judged, *sides, strict=True):
+        one.among = len(judged)
+        if not one.tested:
+            continue
+        one.p_holm = min(of_for, of_against)
+        rest = looks.later(planned, one.look.seeds if one.look else 0)
         if (of_claim := _standing(one, standing)).name != FULL:
             one.verdict, one.why = of_claim.name, of_claim.why
-        elif p_holm > 1 - LEVEL:
+        elif one.p_holm > ERROR:
             one.verdict = INCONCLUSIVE
+            one.chances = planning.chances(one.hypotheses, rest, one.among)
         else:
-            one.verdict = CONFIRMED if p_for <= p_against else CONTRADICTED
+            one.verdict = CONFIRMED if of_for <= of_against else CONTRADICTED
     return judged
 
 
@@ -114,24 +123,27 @@ def _standing(one: Judged, standing: Callable[[Cell], Standing]) -> Standing:
 
 
 def alone(part: Statement) -> str:
-    """The verdict on a part by itself, not corrected for the other tests."""
+    """The verdict on a part by itself, not corrected for other tests and looks."""
     if not isinstance(part, Hypothesis):
         return NOT_RUN
-    if part.p > 1 - LEVEL:
+    return of_parts([part])
+
+
+def of_parts(parts: list[Hypothesis]) -> str:
+    """The verdict on several parts together, not corrected for other tests and looks."""
+    p_for, p_against = together(parts)
+    if min(p_for, p_against) > ERROR:
         return INCONCLUSIVE
-    return CONFIRMED if part.p_for <= part.p_against else CONTRADICTED
+    return CONFIRMED if p_for <= p_against else CONTRADICTED
 
 
-def _sides(parts: list[Hypothesis]) -> tuple[float, float]:
+def together(parts: list[Hypothesis]) -> tuple[float, float]:
+    """The p-values of several parts for and against all of them together."""
     return max(part.p_for for part in parts), min(1.0, len(parts) * min(part.p_against for part in parts))
 
 
-def _two_sided(sides: tuple[float, float]) -> float:
-    return min(1.0, 2 * min(sides))
-
-
 def holm(p: list[float]) -> list[float]:
-    """p-values corrected so that the chance of any wrong verdict at a level is at most that level (Holm 1979)."""
+    """p-values corrected so that the chance of any wrong rejection at a level is at most that level (Holm 1979)."""
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p))
     factors = len(p) - np.arange(len(p))
@@ -139,36 +151,22 @@ def holm(p: list[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def _best(parts: Hypotheses) -> list[Candidate]:
-    """For tests of the best: each cell's probability of being it, by the bootstrap, highest first."""
-    candidates: list[Candidate] = []
-    measurements = parts.measurements
-    for test in parts.claim.tests:
-        if not isinstance(test, Best):
-            continue
-        for each in parts.combinations(test):
-            cells = [
-                cell for cell in parts.several(test, test.among | each) if len(measurements.values(cell, test.metric))
-            ]
-            candidates += _probabilities(cells, test, measurements) if len(cells) > 1 else []
-    return candidates
+def _at_look(one: Judged, planned: Sequence[Look]) -> Judged:
+    """The claim with the runs of the last look that it has reached; with all of its runs before the first."""
+    one.look = looks.reached(planned, one.seeds)
+    if one.look:
+        count = one.look.seeds
+        one.parts = [part.first(count) if isinstance(part, Hypothesis) else part for part in one.parts]
+    return one
 
 
-def _probabilities(cells: list[Cell], test: Best, measurements: Measurements) -> list[Candidate]:
-    values = [measurements.values(cell, test.metric) for cell in cells]
-    seeds = sorted(set.intersection(*(set(one.index) for one in values)))
-    if not seeds:
-        return []
-    answers = [measurements.correct(cell, test.metric) for cell in cells]
-    table = np.array([one.loc[seeds] for one in values], dtype=np.float64)
-    shares = probability_of_best(table, _on_same_rows(answers, seeds), test.goal == "highest")
-    ranked = sorted(zip(cells, shares, strict=True), key=lambda pair: -pair[1])
-    return [{"folder": cell.folder.as_posix(), "probability": float(share)} for cell, share in ranked]
-
-
-def _on_same_rows(answers: list[Correct | None], seeds: list[int]) -> NDArray[np.float64] | None:
-    """Correct (1.0) or wrong (0.0), (cells, seeds, rows); None where the cells were not all tested on the same rows."""
-    known = [one for one in answers if one is not None]
-    if len(known) < len(answers) or not all(one.same_rows(known[0]) for one in known):
-        return None
-    return np.stack([one.matrix(seeds) for one in known])
+def _holm(judged: list[Judged], p: Callable[[Judged], float | None]) -> list[float]:
+    """Corrected p-values of one side; 1 for claims without one, and for those before their first look."""
+    scaled = []
+    for one in judged:
+        value = p(one)
+        if one.exact and value is not None:
+            scaled.append(value)
+        else:
+            scaled.append(1.0 if value is None or one.look is None else min(1.0, value * ERROR / one.look.error))
+    return holm(scaled)

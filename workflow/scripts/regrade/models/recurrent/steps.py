@@ -109,7 +109,7 @@ FEW = 8
 
 
 def _at_each_step(kernel: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """kernel · inputs; inputs (steps, runs, features, examples), kernel (runs, width, features).
+    """The product of kernel and inputs; inputs (steps, runs, features, examples), kernel (runs, width, features).
 
     Which way it is done must not depend on the number of runs in a way that changes a run's numbers.
     """

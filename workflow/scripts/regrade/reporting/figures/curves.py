@@ -12,6 +12,7 @@ from matplotlib.typing import LineStyleType
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.config.reported import number_of
 from regrade.reporting import downsample
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
@@ -105,7 +106,7 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str], e
 def _stated(evidence: Evidence, cell: Cell, metric: str, split: str) -> list[tuple[float, float]]:
     """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
     return [
-        (float(row["cell"]["epoch"]), float(row["value"]))
+        (float(row["cell"]["epoch"]), number_of(row))
         for row in evidence.reported
         if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
     ]

@@ -12,7 +12,7 @@ from regrade.core.files import write_text
 from regrade.core.integrity import read_card
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
-from regrade.reporting.number_format import formatted, short
+from regrade.reporting.number_format import formatted, interval, short
 from regrade.reporting.pages.rendering import environment
 
 LOGS = Path("logs")
@@ -46,7 +46,7 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             error=error,
             verdicts=verdicts.of(cell.folder.as_posix()),
             seeds=[int(seed) for seed in runs["seed"]] if len(runs) else [],
-            metrics=_metrics(runs),
+            metrics=_metrics(evidence, cell),
             explorer=_explorer(cell, titles) if len(runs) else None,
             configuration=configuration,
             rest=json.dumps(_without_settings(configuration), indent=1, ensure_ascii=False),
@@ -62,18 +62,18 @@ def _without_settings(configuration: dict) -> dict:
     return {key: value for key, value in configuration.items() if key != "settings"}
 
 
-def _metrics(runs: pd.DataFrame) -> list[tuple[str, list[str], str]]:
-    """Name, values by seed, and mean of all that the runs of a cell have; of words there is no mean."""
-    rows = []
-    for name in (name for name in runs.dropna(axis="columns", how="all").columns if name not in ABOUT):
+def _metrics(evidence: Evidence, cell: Cell) -> list[tuple[str, list[str], str, str]]:
+    """Name, values by seed, mean and its 95 % interval of all that the runs of a cell have; words have no mean."""
+    rows, runs = [], evidence.of(cell)
+    for name in (str(name) for name in runs.dropna(axis="columns", how="all").columns if name not in ABOUT):
         values = runs[name]
         if pd.api.types.is_numeric_dtype(values):
             # Counts and epochs, which may be floats because one run has none
             whole = (values.dropna() % 1 == 0).all() and values.max() > 1
             texts = [formatted(value, ",.0f") if whole else short(value) for value in values]
-            rows.append((name, texts, short(float(values.mean()))))
+            rows.append((name, texts, short(float(values.mean())), interval(evidence.interval(cell, name))))
         else:
-            rows.append((name, list(values), ""))
+            rows.append((name, list(values), "", ""))
     return rows
 
 

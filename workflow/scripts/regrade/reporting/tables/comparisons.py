@@ -10,7 +10,7 @@ from regrade.cells.layout import label
 from regrade.reporting import template_functions
 from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.number_format import formatted, four, short
-from regrade.reporting.tables.table_format import Shown, with_headings
+from regrade.reporting.tables.table_format import Shown, with_interval
 from regrade.statistics.intervals import mean_interval
 
 # Columns of a comparison's CSV beside the names; the printed forms join low and high
@@ -84,14 +84,13 @@ def shown_values(values: pd.DataFrame) -> Shown:
 
 
 def shown_times(times: pd.DataFrame) -> Shown:
-    """`times` for a reader."""
-    return with_headings(
-        times,
-        reported_seconds=("Reported, seconds", ".0f"),
-        seconds=("Reproduced, seconds", ".1f"),
-        reported_ratio=("Reported, ratio", ".2f"),
-        ratio=("Reproduced, ratio", ".2f"),
-    )
+    """`times` for a reader: intervals beside their means."""
+    measured = {}
+    shown: dict[str, pd.Series | list[str]] = {"cell": times["cell"]}
+    for name, reported_form, form in (("seconds", ".0f", ".1f"), ("ratio", ".2f", ".2f")):
+        shown[f"Reported, {name}"] = [formatted(value, reported_form) for value in times[f"reported_{name}"]]
+        measured[f"Reproduced, {name}"] = shown[f"Reproduced, {name}"] = with_interval(times, name, form)
+    return Shown(pd.DataFrame(shown), dict.fromkeys(measured, times["folder"]))
 
 
 @template_functions.table(shown_comparison)
@@ -137,21 +136,37 @@ def values(evidence: Evidence, rows: Sequence[tuple]) -> pd.DataFrame:
 
 @template_functions.table(shown_times)
 def times(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
-    """Training seconds of a run of chosen cells, (text, cell), reported and reproduced; their ratios to the first."""
+    """Training seconds of a run of chosen cells, (text, cell), reported and reproduced; see `timed`."""
     every = [
-        {
-            "cell": text,
-            "reported_seconds": evidence.stated(cell, "train_seconds"),
-            "seconds": evidence.measured(cell).get("train_seconds"),
-            "folder": cell.folder.as_posix(),
-        }
+        (text, cell, evidence.stated(cell, "train_seconds"), evidence.values(cell, "train_seconds"))
         for text, cell in rows
         if cell
     ]
-    seconds = pd.DataFrame(every).astype({"reported_seconds": float, "seconds": float}) if every else pd.DataFrame()
-    for column in ("reported_seconds", "seconds") if every else ():
-        seconds[f"{column.removesuffix('seconds')}ratio"] = seconds[column] / seconds[column].iloc[0]
-    return seconds
+    return timed(every)
+
+
+def timed(rows: Sequence[tuple[str, Cell, float | None, "pd.Series[float]"]]) -> pd.DataFrame:
+    """Times of cells, (text, cell, reported seconds, ours by seed), and their ratios to the first; ours with intervals.
+
+    Columns: cell, reported_seconds, seconds, seconds_low, seconds_high, the same of ratio, folder. Our ratios are those
+    of each seed's times, averaged.
+    """
+    every = []
+    for text, cell, reported, ours in rows:
+        _, _, first_reported, first = rows[0]
+        of_reported = reported / first_reported if reported and first_reported else None
+        times = {"reported_seconds": reported, **_with_interval("seconds", ours)}
+        times |= {"reported_ratio": of_reported, **_with_interval("ratio", (ours / first).dropna())}
+        every.append({"cell": text, **times, "folder": cell.folder.as_posix()})
+    return pd.DataFrame(every).astype(dict.fromkeys(("reported_seconds", "reported_ratio"), float) if every else {})
+
+
+def _with_interval(name: str, by_seed: "pd.Series[float]") -> dict[str, float]:
+    """The mean over seeds with its 95 % interval; seeds that were trained together share one time, and have none."""
+    mean, low, high = mean_interval(by_seed.to_numpy())
+    if by_seed.nunique() == 1:
+        low = high = np.nan
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.DataFrame:
@@ -178,8 +193,6 @@ def _values(evidence: Evidence, cell: Cell, metric: str, stated: str, factor: fl
     """
     every = evidence.of(cell).get(metric, pd.Series(dtype=float))
     known = every.dropna() * factor
-    mean, low, high = mean_interval(known.to_numpy())
-    if "accuracy" in metric:  # of test rows, too; with few seeds, t reaches beyond what an accuracy can be
-        low, high = np.clip(evidence.contrast([(cell, 1.0)], metric).interval(), 0, 1)
-    numbers = {"mean": mean, "low": low, "high": high, "seeds": len(known), "of": len(every)}
+    low, high = (bound * factor for bound in evidence.interval(cell, metric))
+    numbers = {"mean": known.mean(), "low": low, "high": high, "seeds": len(known), "of": len(every)}
     return {"reported": evidence.stated(cell, stated)} | numbers | {"folder": cell.folder.as_posix()}

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from regrade.core.files import write_text
-from regrade.reporting.number_format import formatted, four
+from regrade.reporting.number_format import formatted
 from regrade.reporting.pages.rendering import environment
 
 
@@ -45,10 +45,13 @@ def with_headings(table: pd.DataFrame, **columns: tuple[str, str]) -> Shown:
     return Shown(shown, dict.fromkeys(measured, table["folder"]))
 
 
-def with_interval(table: pd.DataFrame, name: str) -> list[str]:
+def with_interval(table: pd.DataFrame, name: str, form: str = ".4f") -> list[str]:
     """The column `name` with its interval from `name`_low to `name`_high in brackets, as far as it has one."""
     rows = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-    return [four(mean) + ("" if pd.isna(low) else f" ({four(low)} to {four(high)})") for mean, low, high in rows]
+    return [
+        formatted(mean, form) + ("" if pd.isna(low) else f" ({low:{form}} to {high:{form}})")
+        for mean, low, high in rows
+    ]
 
 
 def _plain(value: object) -> str:

@@ -1,0 +1,78 @@
+"""In worlds where a claim is false, at most 5 % confirm it, however hostile; in worlds where it is true, enough do."""
+
+import numpy as np
+import pytest
+from regrade.config.looks import ERROR, Look
+from regrade.statistics import looks, planning, verdicts
+from scipy import stats
+from support.simulation import WORLDS, numbers, rates, statement
+
+# 5 % of this many worlds, and three standard errors of chance
+WORLDS_EACH = 400
+MOST = 0.05 + 3 * (0.05 * 0.95 / WORLDS_EACH) ** 0.5
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_a_false_claim_is_hardly_ever_confirmed(name: str, seeds: int):
+    assert rates(name, seeds, WORLDS_EACH)["confirmed"] <= MOST
+
+
+# What each of these finds with ten seeds; the others say too little with ten to be worth a test
+POWER = {
+    "greater, seeds vary little": 0.95,
+    "best, seeds vary little": 0.9,
+    "trend, seeds vary much": 0.5,
+    "equivalent, seeds vary little": 0.9,
+    "censored": 0.7,
+    "two humps, runs": 0.95,
+    "winner_by_rows": 0.9,
+    "pooled, equal variances": 0.95,
+}
+
+
+@pytest.mark.parametrize("name", POWER)
+def test_a_true_claim_is_found(name: str):
+    assert rates(name, 10, 100, true=True)["confirmed"] >= POWER[name]
+
+
+def test_seeds_may_be_added_until_something_is_found():
+    planned = [
+        Look(seeds=5, error=0.02),
+        Look(seeds=10, error=0.015),
+        Look(seeds=20, error=0.01),
+        Look(seeds=40, error=0.005),
+    ]
+    generator = np.random.default_rng(6)
+    values, wrong = generator.normal(0, 1, (4000, 40)), np.zeros(4000, dtype=bool)
+    for look in planned:
+        wrong |= stats.ttest_1samp(values[:, : look.seeds], 0, axis=1, alternative="greater").pvalue <= look.error
+    assert wrong.mean() <= ERROR
+    assert looks.reached(planned, 4) is None
+    assert looks.reached(planned, 19) == planned[1]
+    assert looks.later(planned, 10) == planned[2:]
+
+
+def test_holm_is_what_its_definition_says():
+    p = [0.01, 0.04, 0.03, 0.005, 0.9]
+    corrected = verdicts.holm(p)
+    order = sorted(range(5), key=p.__getitem__)
+    for place, i in enumerate(order):
+        expected = max((5 - rank) * p[j] for rank, j in enumerate(order[: place + 1]))
+        assert corrected[i] == pytest.approx(min(1, expected))
+    assert verdicts.holm([]) == []
+
+
+def test_the_chance_of_a_verdict_is_about_what_more_seeds_give():
+    generator = np.random.default_rng(7)
+    later = [Look(seeds=20, error=0.05)]
+    foretold, settled = [], []
+    for _ in range(60):
+        effect = generator.normal(0, 0.7)
+        values = generator.normal(effect, 1, 20)
+        foretold.append(planning.chances([statement(numbers(values[:5]), low=0)], later, among=1)[20])
+        whole = statement(numbers(values), low=0)
+        settled.append(min(whole.p_for, whole.p_against) <= 0.05)
+    assert np.mean(foretold) == pytest.approx(np.mean(settled), abs=0.2)
+    surest = np.argsort(foretold)[-20:]
+    assert np.mean(np.array(settled)[surest]) > 0.7

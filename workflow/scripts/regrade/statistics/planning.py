@@ -1,0 +1,84 @@
+"""How many seeds would settle an open claim, by simulating its whole verdict at the looks to come."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrade.config.looks import Look
+from regrade.statistics.hypotheses import Hypothesis
+from regrade.statistics.share import p_most
+
+WORLDS = 100
+# With fewer runs there is nothing to simulate from
+LEAST_SEEDS = 3
+
+
+def chances(parts: Sequence[Hypothesis], looks: Sequence[Look], among: int) -> dict[int, float]:
+    """For each look to come, by its seeds: the chance that the claim has a verdict then or before.
+
+    New runs are drawn from those seen and drawn so far, all parts together (Polya's urn, the predictive distribution of
+    the Bayesian bootstrap; Rubin 1981), so that what is not known yet of the effect counts as well as what varies. The
+    level is the strictest that Holm may ask for. Empty for fewer than three runs.
+    """
+    sampled = [part for part in parts if not part.sample.exact]
+    runs = min((len(part.sample) for part in sampled), default=0)
+    if runs < LEAST_SEEDS or not looks:
+        return {}
+    generator = np.random.default_rng(0)
+    settled = np.zeros((WORLDS, len(looks)), dtype=bool)
+    for of_world in settled:
+        drawn = _urn(generator, runs, looks[-1].seeds)
+        for at, look in enumerate(looks):
+            if _settles(sampled, drawn[: look.seeds], look.error / among):
+                of_world[at:] = True
+                break
+    return {look.seeds: float(share) for look, share in zip(looks, settled.mean(axis=0), strict=True)}
+
+
+def _urn(generator: np.random.Generator, runs: int, total: int) -> list[int]:
+    """The positions of the runs, then new ones, each drawn from all before."""
+    drawn = list(range(runs))
+    while len(drawn) < total:
+        drawn.append(drawn[generator.integers(len(drawn))])
+    return drawn
+
+
+def _settles(parts: Sequence[Hypothesis], drawn: list[int], level: float) -> bool:
+    """Whether these runs would give a verdict at this level, for all parts or against one."""
+    sides = [_p_values(part, drawn) for part in parts]
+    return max(p_for for p_for, _ in sides) <= level or min(p_against for _, p_against in sides) <= level / len(parts)
+
+
+def _p_values(part: Hypothesis, drawn: list[int]) -> tuple[float, float]:
+    """The p-values for and against a part if these were its runs, with the test rows as they are."""
+    sample = part.sample
+    if part.of_runs:
+        inside, outside = sample.within(part.low, part.high, part.closed)
+        share = part.share
+        return (
+            p_most(len(drawn), *_again(inside, share.p_of_doing, drawn)),
+            p_most(len(drawn), *_again(outside, share.p_of_not_doing, drawn)),
+        )
+    values = sample.low[drawn]
+    if not np.isfinite(values).all() or (sample.high[drawn] != values).any():
+        return 1.0, 1.0
+    ours = sample.mean
+    more = len(drawn) / len(sample)
+    resampled = replace(
+        ours,
+        value=float(values.mean()),
+        seeds=len(drawn),
+        seed_variance=max(float(values.var(ddof=1)), ours.interaction * len(sample)),
+        seed_df=ours.seed_df + len(drawn) - len(sample),
+        interaction=ours.interaction / more,
+    )
+    above, below = resampled.p_above, resampled.p_below
+    return max(above(part.low), below(part.high)), min(1.0, 2 * min(below(part.low), above(part.high)))
+
+
+def _again(which: NDArray[np.bool], p_of_rows: tuple[float, ...], drawn: list[int]) -> tuple[int, list[float]]:
+    """How many of the drawn runs are among `which`, and their p-values, if there are any."""
+    by_position = dict(zip(np.flatnonzero(which).tolist(), p_of_rows, strict=True)) if p_of_rows else {}
+    return int(which[drawn].sum()), [by_position[at] for at in drawn if at in by_position]

@@ -1,0 +1,88 @@
+"""How much a verdict depends on the way of looking: the same claim in other analyses, and in single runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from regrade.config.claims import Claim, Test
+from regrade.config.looks import Look
+from regrade.statistics.comparison import Comparison
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis
+from regrade.statistics.measurements import Measurements
+from regrade.statistics.verdicts import Judged, of_parts
+
+# The accuracies of a run, by the ends of their names
+ACCURACIES = ("best_epoch", "cross_fitted", "last_epoch")
+MARGINS = {"half": 0.5, "twice": 2.0}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The verdict that a claim has if one thing is done otherwise, at 5 % and not corrected for other claims."""
+
+    name: str
+    verdict: str
+
+
+def analyses(one: Judged, study: str, measurements: Measurements, comparisons: list[Comparison]) -> list[Analysis]:
+    """The claim under the other accuracies, with other margins, about the other estimand, and without each seed."""
+    done = [
+        Analysis(name, _verdict(Hypotheses(study, claim, measurements, comparisons), one.look))
+        for name, claim in _variants(one.claim)
+    ]
+    count = one.seeds
+    return done + [Analysis(f"without seed {seed}", verdict) for seed, verdict in _without(one.hypotheses, count)]
+
+
+def single_runs(parts: list[Hypothesis]) -> tuple[int, int]:
+    """In how many of the seeds all parts hold, and of how many: what single runs of each cell would have shown."""
+    sampled = [part for part in parts if not part.sample.exact]
+    runs = min((len(part.sample) for part in sampled), default=0)
+    inside = [part.sample.within(part.low, part.high, part.closed)[0][:runs] for part in sampled]
+    return int(np.logical_and.reduce(inside).sum()) if inside else 0, runs
+
+
+def _variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
+    for ending in ACCURACIES:
+        changes = [_by(test, ending) for test in claim.tests]
+        yield from _changed(claim, f"by the accuracy {ending.replace('_', ' ')}", changes)
+    for name, factor in MARGINS.items():
+        yield from _changed(claim, f"with {name} the margin", [_with_margin(test, factor) for test in claim.tests])
+    other = {"mean": "runs", "runs": "mean"}
+    names = " and ".join(sorted({"the mean" if test.about == "runs" else "most runs" for test in claim.tests}))
+    yield from _changed(claim, f"of {names}", [{"estimand": other[test.about]} for test in claim.tests])
+
+
+def _changed(claim: Claim, name: str, changes: list[dict[str, object]]) -> Iterator[tuple[str, Claim]]:
+    """The claim with its tests changed; none where nothing changes."""
+    if any(changes):
+        tests = [test.model_copy(update=update) for test, update in zip(claim.tests, changes, strict=True)]
+        yield name, claim.model_copy(update={"tests": tests})
+
+
+def _by(test: Test, ending: str) -> dict[str, object]:
+    """What makes a test one of another accuracy of the runs; nothing where it is of none, or of this one."""
+    if not isinstance(test.metric, str) or test.kind == "stated":
+        return {}
+    stem = next((test.metric.removesuffix(one) for one in ACCURACIES if test.metric.endswith(f"accuracy_{one}")), None)
+    return {"metric": stem + ending} if stem and stem + ending != test.metric and "train" not in stem else {}
+
+
+def _with_margin(test: Test, factor: float) -> dict[str, object]:
+    margin = getattr(test, "margin", 0.0)
+    return {"margin": margin * factor} if margin else {}
+
+
+def _verdict(parts: Hypotheses, look: Look | None) -> str:
+    tested = [part for part in parts.all() if isinstance(part, Hypothesis)]
+    return of_parts([part.first(look.seeds) for part in tested] if look else tested)
+
+
+def _without(parts: list[Hypothesis], runs: int) -> Iterator[tuple[int, str]]:
+    """Each seed, and the verdict without it."""
+    for at in range(runs):
+        rest = [position for position in range(runs) if position != at]
+        left = [part if part.sample.exact else part.take(rest) for part in parts]
+        seed = next(part.sample.seeds[at] for part in parts if not part.sample.exact)
+        yield seed, of_parts(left)

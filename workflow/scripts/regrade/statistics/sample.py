@@ -1,0 +1,121 @@
+"""What several runs gave for one number, and what that says about a range."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from regrade.statistics.estimate import NOISE, Estimate, Pooled, estimate
+from regrade.statistics.row_error import row_error
+from regrade.statistics.share import Share
+
+# What each row of a sample contributes to the number, (seeds, rows), and the bounds of these contributions
+Rows = tuple[NDArray[np.float64], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A number of each of several runs, by seed: it lies between `low` and `high`, which are equal where it is known.
+
+    A run that has not reached an accuracy in its 50 epochs needs 50 to infinitely many; of one that diverged, a loss is
+    between minus and plus infinity. `rows`: independent samples of test rows whose means add up to the number.
+    `bounds`: of a share of one cell. `pooled`: the variance of other cells, for sums of this kind. `exact`: the number
+    is the same whatever the seed, such as a count of parameters. `rotated`: it is of a winner that other seeds chose.
+    """
+
+    seeds: tuple[int, ...]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    rows: tuple[Rows, ...] = ()
+    bounds: tuple[float, float] | None = None
+    pooled: Pooled | None = None
+    exact: bool = False
+    rotated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def take(self, positions: list[int]) -> "Sample":
+        """The runs at these positions; a position may be there several times."""
+        return replace(
+            self,
+            seeds=tuple(self.seeds[at] for at in positions),
+            low=self.low[positions],
+            high=self.high[positions],
+            rows=tuple((values[positions], bounds) for values, bounds in self.rows),
+        )
+
+    @property
+    def known(self) -> int:
+        """How many runs have a number that is known."""
+        return int(np.sum(self.low == self.high))
+
+    @cached_property
+    def mean(self) -> Estimate:
+        """The mean; runs that are only known to be beyond a value count with it, unknown ones not at all."""
+        value = np.where(np.isfinite(self.low), self.low, self.high)
+        return self._estimate(value[np.isfinite(value)])
+
+    def p_mean(self, bound: float, side: int) -> float:
+        """One-sided p of the hypothesis that the mean over all runs is not above (side 1) or below (−1) `bound`.
+
+        Runs count with the end of what is known of them that speaks least for it; 1 where that is infinite.
+        """
+        values = self.low if side > 0 else self.high
+        if not np.isfinite(values).all():
+            return 1.0
+        ours = self.mean if self.known == len(self) else self._estimate(values)
+        p = ours.p_above(bound) if side > 0 else ours.p_below(bound)
+        return max(p, _p_bounded(values, bound, self.bounds, side)) if self.bounds else p
+
+    def within(self, low: float, high: float, closed: bool) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
+        """Which runs have a number in the range, and which outside; `closed`: or at its ends."""
+        # Sums of the same numbers in another order differ by rounding
+        slack = NOISE * np.where(np.isfinite(self.low), np.maximum(1, np.abs(self.low)), 1) / 1000
+        slack = slack if closed else -slack
+        inside = (self.low >= low - slack) & (self.high <= high + slack)
+        outside = (self.high < low - slack) | (self.low > high + slack)
+        return inside, outside
+
+    def share(self, low: float, high: float, closed: bool) -> Share:
+        """Of the runs, how many have a number in the range."""
+        inside, outside = self.within(low, high, closed)
+        p_inside, p_outside = (
+            [self._p_of_run(run, low, high, which is inside) for run in np.flatnonzero(which).tolist() if self.rows]
+            for which in (inside, outside)
+        )
+        return Share(len(self), int(inside.sum()), int(outside.sum()), tuple(p_inside), tuple(p_outside))
+
+    def _estimate(self, values: NDArray[np.float64]) -> Estimate:
+        return estimate(values, self.rows if len(values) == len(self) else (), self.pooled, self.rotated)
+
+    def _p_of_run(self, run: int, low: float, high: float, inside: bool) -> float:
+        """The p of the hypothesis that a run lies in (out of) a range on its test rows only, not on all rows."""
+        error = row_error([(values[run], bounds) for values, bounds in self.rows])
+        below = error.p_beyond(self.low[run] - low) if math.isfinite(low) else 0.0
+        above = error.p_beyond(high - self.high[run], side=1) if math.isfinite(high) else 0.0
+        if inside:
+            return max(below, above)
+        sides = [error.p_beyond(low - self.high[run], side=1)] if math.isfinite(low) else []
+        sides += [error.p_beyond(self.low[run] - high)] if math.isfinite(high) else []
+        return min(1.0, len(sides) * min(sides))
+
+
+def _p_bounded(values: NDArray[np.float64], bound: float, bounds: tuple[float, float], side: int) -> float:
+    """One-sided p for the mean of numbers of which only the bounds are known (Gaffke 2005), as `row_error` has it.
+
+    Few runs cannot show that no run is far worse. The distribution is a beta with the same mean and variance, which is
+    exact where all runs are equal.
+    """
+    worst = bounds[0] if side > 0 else bounds[1]
+    above_worst = np.append(side * (values - worst), 0.0)
+    top = above_worst.max()
+    reached = side * (bound - worst)
+    if reached >= top or not top:
+        return 1.0
+    mean, variance = above_worst.mean() / top, above_worst.var() / top**2 / (len(above_worst) + 1)
+    size = mean * (1 - mean) / variance - 1
+    return float(special.betainc(mean * size, (1 - mean) * size, max(reached / top, 0.0)))

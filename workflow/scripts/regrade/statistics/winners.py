@@ -1,0 +1,86 @@
+"""The best of several cells, judged on other seeds and other rows than it is chosen on.
+
+The highest of several means is too high: chance helps to be chosen. For each seed, and for each half of the test rows,
+the winner is therefore chosen by the other seeds on the other half (cross-validation of the choice; Cawley and Talbot
+2010 on why). Another seed may so have another winner: what is judged is choosing, as the source did it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regrade.cells.cell import Cell
+from regrade.config.types import Value
+from regrade.statistics.answers import Correct
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The cell among the candidates with the highest (or lowest) mean of a metric."""
+
+    candidates: tuple[Cell, ...]
+    by: "str | dict[str, Value]"
+    highest: bool = True
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a cell, or a winner: the bounds of a number by seed, and which rows were answered correctly."""
+
+    experiment: str
+    bounds: pd.DataFrame
+    correct: Correct | None
+
+
+def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Seen:
+    """What is seen of the winner among `candidates`, chosen by what is seen in `by`; empty if one is missing."""
+    seeds = sorted(set.intersection(*(set(one.bounds.index) for one in [*candidates, *by])))
+    if not seeds:
+        return Seen(candidates[0].experiment, candidates[0].bounds.iloc[:0], None)
+    sign = 1 if highest else -1
+    answers = _on_same_rows(candidates, seeds) if list(candidates) == list(by) else None
+    if answers is not None:
+        chosen = _by_seeds_and_rows(sign * answers)
+        correct = np.take_along_axis(answers, chosen[None], axis=0)[0]
+        accuracy = correct.mean(axis=1)
+        bounds = pd.DataFrame({"low": accuracy, "high": accuracy}, index=pd.Index(seeds))
+        first = candidates[0].correct
+        rows = first and Correct(first.dataset, first.labels, dict(zip(seeds, correct.astype(bool), strict=True)))
+        return Seen(candidates[0].experiment, bounds, rows)
+    scores = sign * np.array([one.bounds["low"].loc[seeds].to_numpy() for one in by])
+    winners = [int(_mean_of_others(scores, at).argmax()) for at in range(len(seeds))]
+    bounds = pd.DataFrame(
+        [candidates[winner].bounds.loc[seed] for winner, seed in zip(winners, seeds, strict=True)],
+        index=pd.Index(seeds),
+    )
+    return Seen(candidates[0].experiment, bounds, None)
+
+
+def _on_same_rows(cells: Sequence[Seen], seeds: list[int]) -> NDArray[np.float64] | None:
+    """Correct (1.0) or wrong (0.0), (cells, seeds, rows); None where the cells were not all tested on the same rows."""
+    known = [one.correct for one in cells if one.correct is not None]
+    if len(known) < len(cells) or not all(one.same_rows(known[0]) for one in known):
+        return None
+    return np.stack([one.matrix(seeds) for one in known])
+
+
+def _by_seeds_and_rows(answers: NDArray[np.float64]) -> NDArray[np.intp]:
+    """For each seed and row the cell that is best by the other seeds on the other half of the rows: (seeds, rows)."""
+    _, seeds, rows = answers.shape
+    chosen = np.empty((seeds, rows), dtype=np.intp)
+    halves = (slice(0, None, 2), slice(1, None, 2))
+    for half, other in (halves, halves[::-1]):
+        scores = answers[:, :, other].mean(axis=2)
+        for seed in range(seeds):
+            chosen[seed, half] = _mean_of_others(scores, seed).argmax()
+    return chosen
+
+
+def _mean_of_others(scores: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """The mean over all seeds but one, (cells,); of a single seed its own."""
+    others = np.delete(scores, seed, axis=1) if scores.shape[1] > 1 else scores
+    means: NDArray[np.float64] = others.mean(axis=1)
+    return means
