@@ -18,8 +18,8 @@ def pooled(values: Sequence[NDArray[np.float64]]) -> Pooled | None:
     """What the cells' values, an array of seeds each, say about the variance of any one; None if they cannot be pooled.
 
     The degrees of freedom are those of Smyth's (2004) prior, at most those of the cells themselves: the less the cells'
-    variances differ, the more they count. None for few cells or seeds, for cells whose seeds all agree, and where Bartlett's
-    (1937) test finds the variances too unlike.
+    variances differ, the more they count. None for few cells or seeds, for cells whose seeds all agree, and where
+    Bartlett's (1937) test finds the variances too unlike.
     """
     several = [one for one in values if len(one) >= LEAST_SEEDS]
     variances = np.array([one.var(ddof=1) for one in several])
