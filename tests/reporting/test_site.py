@@ -43,13 +43,15 @@ IMPOSSIBLE = {
 
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
     numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "unit": "points"}
+    numbers |= {"about": "mean", "doing": 2, "known": 2, "constant": False, "claimed": [0.0, None]}
     part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
     about |= {"origin": ORIGINS[number % 3], "place": f"section {number}"}
     return (
         about
         | numbers
-        | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": "", "best": [], "seeds_needed": None}
+        | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": "", "best": [], "why": ""}
+        | {"look": 2, "among": 5, "chances": {"10": 0.4}, "analyses": [], "single_runs": [1, 2]}
     )
 
 
