@@ -14,13 +14,14 @@ from regrade.statistics.units import unit
 
 # A table with fewer numbers of one unit has no panel
 LEAST_NUMBERS = 3
-COLUMNS, SIDE = 3, 205
+COLUMNS, SIDE, TICKS = 3, 205, 4
 MOST_CHARACTERS = 34
 # Numbers that differ by more than this factor are drawn on a logarithmic scale
 DECADES = 100
 INTERVALS = ("mean", "low", "high", "predicted_low", "predicted_high")
 PREDICTION: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.6}
 MEAN: dict[str, Any] = {"linewidth": 2.6}
+POINT: dict[str, Any] = {"linestyle": "none", "markersize": 5}
 
 
 @style.look()
@@ -34,11 +35,7 @@ def agreement(grades: list[dict]) -> Figure | None:
     if not tables:
         return None
     known = {grade for _, numbers in tables for grade in numbers["grade"]}
-    handles = [
-        Line2D([], [], label=name, linestyle="none", markersize=6, **look)
-        for name, look in style.JUDGED.items()
-        if name in known
-    ]
+    handles = [Line2D([], [], label=name, **POINT | look) for name, look in style.JUDGED.items() if name in known]
     handles += [
         Line2D([], [], color="black", label="one more run", **PREDICTION),
         Line2D([], [], color="black", label="95 % interval", **MEAN),
@@ -76,6 +73,7 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
         low, high = np.exp(limits(np.log(values)))
     else:
         low, high = limits(values, numbers[["predicted_low", "predicted_high"]].to_numpy().ravel())
+        axes.locator_params(nbins=TICKS)
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.plot([low, high], [low, high], color="#888888", linewidth=0.8, zorder=1)
     for grade, of_grade in numbers.groupby("grade", sort=False):
@@ -83,4 +81,4 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
         x = of_grade["reported"]
         axes.vlines(x, of_grade["predicted_low"], of_grade["predicted_high"], color=look["color"], **PREDICTION)
         axes.vlines(x, of_grade["low"], of_grade["high"], color=look["color"], **MEAN)
-        axes.plot(x, of_grade["mean"], **{"linestyle": "none", "markersize": 5} | look, zorder=3)
+        axes.plot(x, of_grade["mean"], **POINT | look, zorder=3)

@@ -1,6 +1,5 @@
 """A forest plot of a study's claims: what each puts in which range, and what came out."""
 
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ from regrade.reporting.figures.limits import limits
 ROW, WIDTH, RIGHT, MOST_CHARACTERS = 19, 480, 120, 40
 # Between panels, for the name of an axis
 GAP = 56
-# Half of a row's height, in rows
-BAND, BOUND = 0.36, 0.44
+# How thick a band is, in points; half of what a line at its end is, in rows
+BAND, BOUND = 10.5, 0.44
+# Where the counts begin, as a part of the axis; most ticks along it
+COUNT, TICKS = 1.02, 6
 CLAIMED, CLAIMED_EDGE = "#DCE3EC", "#6F7F94"
-# The order of the panels, by what their numbers are
-QUANTITIES = ("difference", "value", "ratio", "slope")
-INTERVAL: dict[str, Any] = {"linewidth": 1.6}
+POINT: dict[str, Any] = {"linestyle": "none", "markersize": 6}
 
 Claim = dict[str, Any]
 
@@ -52,12 +51,11 @@ def forest(claims: list[Claim]) -> Figure | None:
 
 
 def _panels(claims: list[Claim]) -> list[list[Claim]]:
-    """Claims whose numbers can share an axis, each list in the order of the claims."""
-
-    def axis(claim: Claim) -> tuple[int, str]:
-        return QUANTITIES.index(claim["quantity"]), claim["unit"]
-
-    return [list(group) for _, group in groupby(sorted(claims, key=axis), key=axis)]
+    """Claims whose numbers can share an axis, the largest panel first; within one, in the order of the claims."""
+    panels: dict[tuple[str, str], list[Claim]] = {}
+    for claim in claims:
+        panels.setdefault((claim["quantity"], claim["unit"]), []).append(claim)
+    return sorted(panels.values(), key=len, reverse=True)
 
 
 def _legend(panels: list[list[Claim]]) -> list[Line2D | Patch]:
@@ -71,47 +69,55 @@ def _legend(panels: list[list[Claim]]) -> list[Line2D | Patch]:
 def _panel(axes: Axes, panel: list[Claim]) -> None:
     ends = [claim[end] for claim in panel for end in ("low", "high")]
     bounds = [bound for claim in panel for bound in claim["claimed"]]
-    low, high = limits([claim["effect"] for claim in panel], [*ends, *bounds])
-    axes.set_xlim(low, high)
+    axes.set_xlim(limits([claim["effect"] for claim in panel], [*ends, *bounds]))
     axes.set_ylim(len(panel) - 0.5, -0.5)
-    for row, claim in enumerate(panel):
-        _claimed(axes, row, claim["claimed"])
-        _effect(axes, row, claim)
-        axes.annotate(_count(claim), (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center_baseline")
+    rows = list(enumerate(panel))
+    _claimed(axes, [claim["claimed"] for claim in panel])
+    # Artists for many rows at once: each takes its time in each of three formats
+    for verdict in dict.fromkeys(claim["verdict"] for claim in panel):
+        _effects(axes, [(row, claim) for row, claim in rows if claim["verdict"] == verdict], style.JUDGED[verdict])
+    for row, count in enumerate(map(_count, panel)):
+        if count:
+            axes.text(COUNT, row, count, va="center_baseline", transform=axes.get_yaxis_transform())
     quantity, unit = panel[0]["quantity"], panel[0]["unit"]
     axes.set_yticks(range(len(panel)), [style.clipped(claim["id"], MOST_CHARACTERS) for claim in panel])
     axes.tick_params(axis="y", length=0)
+    axes.locator_params(axis="x", nbins=TICKS)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(f"{quantity} ({unit})" if unit else quantity)
 
 
-def _claimed(axes: Axes, row: int, claimed: list[float | None]) -> None:
-    """The claimed range as a band up to the edge where it has no bound, and a line at each bound."""
-    edges = axes.get_xlim()
-    low, high = (edge if bound is None else bound for bound, edge in zip(claimed, edges, strict=True))
-    axes.barh(row, high - low, left=low, height=2 * BAND, color=CLAIMED, linewidth=0, zorder=0.5)
-    bounds = [bound for bound in claimed if bound is not None]
-    axes.vlines(bounds, row - BOUND, row + BOUND, color=CLAIMED_EDGE, linewidth=1.2)
+def _claimed(axes: Axes, claimed: list[tuple[float | None, float | None]]) -> None:
+    """The claimed ranges as bands up to the edge where they have no bound, and a line at each bound."""
+    left, right = axes.get_xlim()
+    starts = [left if low is None else low for low, _ in claimed]
+    ends = [right if high is None else high for _, high in claimed]
+    rows = np.arange(len(claimed))
+    axes.hlines(rows, starts, ends, color=CLAIMED, linewidth=BAND, zorder=0.5, capstyle="butt")
+    bounds = [(row, bound) for row, both in enumerate(claimed) for bound in both if bound is not None]
+    if bounds:
+        at, values = np.transpose(bounds)
+        axes.vlines(values, at - BOUND, at + BOUND, color=CLAIMED_EDGE, linewidth=1.2)
 
 
-def _effect(axes: Axes, row: int, claim: Claim) -> None:
-    """The effect and its interval; what is off the axis is an arrow at its edge, an effect with its value."""
-    look = style.JUDGED[claim["verdict"]]
-    low, high = axes.get_xlim()
-    effect = claim["effect"]
-    if claim["low"] is not None:
-        start, end = np.clip([claim["low"], claim["high"]], low, high)
-        axes.hlines(row, start, end, color=look["color"], **INTERVAL)
-        for place, off, marker in ((low, claim["low"] < low, "<"), (high, claim["high"] > high, ">")):
-            if off:
-                axes.plot(place, row, marker=marker, markersize=4, color=look["color"], clip_on=False)
-    if low <= effect <= high:
-        axes.plot(effect, row, **{"linestyle": "none", "markersize": 6} | look, zorder=3)
-    else:
-        left = effect < low
-        place, ha = (low, "left") if left else (high, "right")
-        text = f"← {effect:.3g}" if left else f"{effect:.3g} →"
-        axes.text(place, row, text, ha=ha, va="center", color="black", fontsize="small")
+def _effects(axes: Axes, rows: list[tuple[int, Claim]], look: dict[str, Any]) -> None:
+    """Effects with their intervals; what is off the axis is an arrow at its edge, an effect with its value."""
+    left, right = axes.get_xlim()
+    ranges = [(row, claim["low"], claim["high"]) for row, claim in rows if claim["low"] is not None]
+    if ranges:
+        at, lows, highs = np.transpose(ranges)
+        axes.hlines(at, np.clip(lows, left, right), np.clip(highs, left, right), color=look["color"], linewidth=1.6)
+        for edge, off, marker in ((left, lows < left, "<"), (right, highs > right, ">")):
+            if off.any():
+                axes.plot([edge] * off.sum(), at[off], marker, markersize=4, color=look["color"], clip_on=False)
+    points = [(claim["effect"], row) for row, claim in rows if left <= claim["effect"] <= right]
+    if points:
+        axes.plot(*np.transpose(points), **POINT | look, zorder=3)
+    for row, claim in rows:
+        if claim["effect"] < left:
+            axes.text(left, row, f"← {claim['effect']:.3g}", ha="left", va="center")
+        elif claim["effect"] > right:
+            axes.text(right, row, f"{claim['effect']:.3g} →", ha="right", va="center")
 
 
 def _count(claim: Claim) -> str:
