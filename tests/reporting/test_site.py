@@ -248,8 +248,8 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     show(browser, pages / "ce4042/index.html")
 
     def text(number: int, *what: str) -> list[str]:
-        found = browser.find_elements(By.CSS_SELECTOR, ", ".join(f"#claim-c{number} {one}" for one in what))
-        return [one.get_property("textContent") for one in found]
+        elements = browser.find_elements(By.CSS_SELECTOR, ", ".join(f"#claim-c{number} {one}" for one in what))
+        return [one.get_property("textContent") for one in elements]
 
     effect = "td[data-name=Effect]"
     assert text(0, effect) == ["+1.5 epochs"]
