@@ -258,7 +258,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
     assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]
     assert text(0, "summary") == [
-        "1 comparison",
+        "1 comparison by itself",
         "1 of 2 cells could be the best",
         "Also confirmed in 1 of 2 other analyses",
     ]
