@@ -54,6 +54,11 @@ def test_a_reduced_run_is_graded_as_reduced(finished: Project):
     assert len(varied) > 5
     assert all(claim["constant"] or claim["seeds"] == 1 for claim in ran if claim["low"] is None)
     assert all(claim["low"] <= claim["effect"] <= claim["high"] for claim in varied)
+    for claim in ran:
+        decisive = [part for part in claim["parts"] if part["text"] == claim["decisive"]]
+        about = ("unit", "quantity", "claimed", "effect")
+        assert [claim[key] for key in about] in [[part[key] for key in about] for part in decisive]
+    assert {claim["quantity"] for claim in ran} == {"difference", "value"}
     numbers = pd.read_parquet(finished.folder / "reports/ce4042/data/grades.parquet")
     assert len(numbers) == 66
     assert set(numbers["grade"]) == {"not at full protocol", "not run"}
