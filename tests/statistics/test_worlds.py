@@ -26,7 +26,7 @@ POWER = {
     "equivalent, seeds vary little": 0.9,
     "censored": 0.7,
     "two humps, runs": 0.95,
-    "winner_by_rows": 0.9,
+    "winner by rows": 0.9,
     "pooled, equal variances": 0.95,
 }
 

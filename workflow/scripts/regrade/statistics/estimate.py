@@ -15,8 +15,8 @@ LEVEL = 0.95
 LEAST_P = 1e-12
 # Numbers whose spread is smaller, relative to their size, are equal: float32 has seven digits
 NOISE = 1e-6
-# A cell shares the variance of its experiment if its own is not larger than in this share of cells by chance
-USUAL = 0.75
+# A cell shares the variance of its experiment if its own is not larger than by chance in this share of cells
+USUAL = 0.6
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Pooled:
         return replace(self, variance=self.variance * factor)
 
     def fits(self, variance: float, df: float) -> bool:
-        """Whether a cell's own variance is no larger than in three of four cells of this variance."""
+        """Whether a cell's own variance is no larger than chance makes it in most cells of this variance."""
         return bool(variance <= self.variance * special.fdtri(df, self.of_cells, USUAL))
 
 

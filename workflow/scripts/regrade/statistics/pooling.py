@@ -8,8 +8,8 @@ from scipy import optimize, special, stats
 
 from regrade.statistics.estimate import Pooled
 
-# Fewer cells say little about how their variances differ
-LEAST_CELLS = 4
+# Fewer cells, or fewer seeds of each, say little about how their variances differ
+LEAST_CELLS, LEAST_SEEDS = 4, 3
 # Variances are pooled unless Bartlett's test doubts at this level that they are equal
 DOUBT = 0.2
 
@@ -18,10 +18,10 @@ def pooled(values: Sequence[NDArray[np.float64]]) -> Pooled | None:
     """What the cells' values, an array of seeds each, say about the variance of any one; None if they cannot be pooled.
 
     The degrees of freedom are those of Smyth's (2004) prior, at most those of the cells themselves: the less the cells'
-    variances differ, the more they count. None for few cells, for cells whose seeds all agree, and where Bartlett's
-    (1937) test finds the variances too unlike.
+    variances differ, the more they count. None for few cells or seeds, for cells whose seeds all agree, and where
+    Bartlett's (1937) test finds the variances too unlike.
     """
-    several = [one for one in values if len(one) > 1]
+    several = [one for one in values if len(one) >= LEAST_SEEDS]
     variances = np.array([one.var(ddof=1) for one in several])
     if len(several) < LEAST_CELLS or not (variances > 0).all():
         return None

@@ -90,8 +90,8 @@ class Standings:
             return Standing(FULL)
         name = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
         of_sequences = ours.data.reading.get("ngrams", 1) > 1 and bool(of_settings.keys() & _OF_SEQUENCES)
-        other_words = bool(stand_in or of_data) or of_sequences
-        return Standing(name, why, not of_network and _same_parameters(ours, theirs, other_words))
+        other_words = _has_words(ours) and bool(stand_in or of_sequences)
+        return Standing(name, why, same_network=not (of_network or of_data or other_words))
 
     def _capped(self, cell: Cell) -> bool:
         """Whether the present scale caps anything of the cell but the number of seeds."""
@@ -235,13 +235,12 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _same_parameters(ours: Configuration, theirs: Configuration, other_words: bool) -> bool:
-    """Whether networks of equal layers have as many parameters: of equal rows, and of token ids that are the same."""
-    of_words = any(
+def _has_words(configuration: Configuration) -> bool:
+    """Whether the network has parameters for each token id of a text."""
+    return any(
         layer.kind in ("embedding", "bag") or (layer.kind == "tokens" and layer.level == "word")
-        for layer in ours.network
+        for layer in configuration.network
     )
-    return registry.form(ours.data) == registry.form(theirs.data) and not (of_words and other_words)
 
 
 def rows(cell: Cell, split: str) -> int | None:

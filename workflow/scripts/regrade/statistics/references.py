@@ -46,7 +46,7 @@ def check(params: Params, cells: Iterable[Cell]) -> None:
             _Line(study, experiments, f"{reported.path(study)}, line {line}").check(row)
         stated: dict[tuple[str, str], list[float]] = {}
         for _, row in lines:
-            numbers = [] if row["metric"] in reported.TEXTS else [float(row["value"].removeprefix(">="))]
+            numbers = [] if row["metric"] in reported.TEXTS else [reported.number_of(row)]
             stated.setdefault((row["experiment"], row["metric"]), []).extend(numbers)
         stated_by_source = claims.read(study)
         for experiment in stated_by_source.rows:
@@ -225,7 +225,7 @@ class _Line(_Names):
             raise self.wrong(f"names {count} cells of {cell.experiment}; add settings to the column cell")
         if metric not in reported.SPECIAL:
             self.metric(cell, metric, *reported.ALIASES, *reported.SPECIAL)
-        if problem := _unknowable(cell, metric, row) or _beyond(metric, row["value"]):
+        if problem := _unknowable(cell, metric, row) or _beyond(row):
             raise self.wrong(f"{metric}: {problem}")
 
 
@@ -259,12 +259,12 @@ def _unknowable(cell: Cell, metric: str, row: ReportedNumber) -> str | None:
     return None
 
 
-def _beyond(metric: str, value: str) -> str | None:
+def _beyond(row: ReportedNumber) -> str | None:
     """Why no cell can have a line's value; None where it is a text, or possible."""
-    if metric in reported.TEXTS:
+    if row["metric"] in reported.TEXTS:
         return None
-    low, high = units.possible(metric)
-    number = float(value.removeprefix(">="))
+    low, high = units.possible(row["metric"])
+    number = reported.number_of(row)
     return None if low <= number <= high else f"{number:g} is not between {low:g} and {high:g}; correct the value"
 
 

@@ -1,5 +1,6 @@
 """Tests that say nothing, because a metric can only have values that pass them, or only such that do not."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -55,17 +56,19 @@ def _complaints(test: Test, within: Range, stated: Sequence[float]) -> Iterator[
 
 
 def _of_bounds(test: Threshold | Ratio, name: str, within: Range) -> Iterator[str]:
+    """Runs may be at a bound; a mean is never shown to be where only the least or the greatest of all means are."""
     low, high = within
+    beyond = operator.ge if test.about == "mean" else operator.gt
     at_least, at_most = test.at_least, test.at_most
-    if at_least is not None and at_most is not None and at_least >= at_most:
+    if at_least is not None and at_most is not None and beyond(at_least, at_most):
         yield f"at_least: {at_least:g} is not below at_most, {at_most:g}, {NEVER_HOLDS}; correct one of them"
     if at_least is not None and at_least <= low:
         yield f"at_least: {name} is never below {low:g}, {NEVER_FAILS}; make it larger"
-    if at_least is not None and at_least >= high:
+    if at_least is not None and beyond(at_least, high):
         yield f"at_least: {name} is never above {high:g}, {NEVER_HOLDS}; make it smaller"
     if at_most is not None and at_most >= high:
         yield f"at_most: {name} is never above {high:g}, {NEVER_FAILS}; make it smaller"
-    if at_most is not None and at_most <= low:
+    if at_most is not None and beyond(low, at_most):
         yield f"at_most: {name} is never below {low:g}, {NEVER_HOLDS}; make it larger"
 
 
