@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from regrade.core.errors import UserError
 from regrade.reporting import template_functions
-from regrade.reporting.figures import accuracies, curves, files, repeated, style
+from regrade.reporting.figures import accuracies, agreement, curves, files, forest, limits, repeated, style
 from regrade.reporting.pages import study_page
+from regrade.statistics.grades import GRADES
+from regrade.statistics.verdicts import VERDICTS
 from support.project import ROOT
 
 
@@ -75,6 +77,40 @@ REPEATED = [
      "measured": [0.4, 0.5]},
     {"where": "other", "stated": [0.5, 0.6], "measured": []},
 ]  # fmt: skip
+
+
+def claim(name: str, verdict: str = "confirmed", **changes) -> dict:
+    """What the forest plot needs of a claim, as in claims.json."""
+    numbers = {"effect": 0.03, "low": 0.01, "high": 0.05, "claimed": [0.0, None]}
+    about = {"about": "mean", "doing": 5, "known": 5, "seeds": 5, "quantity": "difference", "unit": "share"}
+    return {"id": name, "verdict": verdict} | numbers | about | changes
+
+
+RUNS = {"about": "runs", "quantity": "value"}
+CLAIMS = [
+    claim("better"),
+    claim("worse", "contradicted", effect=-0.02, low=-0.04, high=0.0),
+    claim("equal", "inconclusive", claimed=[-0.01, 0.01]),
+    claim("most", **RUNS, doing=4, effect=0.8, low=0.7, high=0.9, claimed=[0.75, None]),
+    claim("constant", "not run", **RUNS, effect=0.5, low=None, high=None, claimed=[0.5, 0.5]),
+    claim("beyond", "inconclusive", **RUNS, unit="epochs", effect=50.0, known=1, claimed=[None, 20.0]),
+    claim("slower", "not at full protocol", quantity="ratio", unit="×", effect=3.0, low=-9e9, high=9e9),
+]
+MANY = [claim(f"claim-{n}-with-quite-a-long-name", effect=n / 1e3) for n in range(53)]
+
+
+def stated(reported: str, mean: str, grade: str = "within", **changes) -> dict:
+    """A row of grades.parquet as a dict."""
+    intervals = {"low": 0.5, "high": 0.6, "predicted_low": 0.4, "predicted_high": 0.7}
+    about = {"source": "table 1", "metric": "test_accuracy_best_epoch", "reported": reported, "mean": mean}
+    return about | {"grade": grade} | intervals | changes
+
+
+NUMBERS = [stated("0.5", "0.52"), stated("0.7", "0.55", "above"), stated("0.6", "0.61", "too few seeds")]
+COUNTS = [
+    stated(f"{n}", f"{n}", "same", metric="trainable_parameters", **dict.fromkeys(agreement.INTERVALS[1:], np.nan))
+    for n in (12, 1_234, 5_678_900)
+]
 FIGURES = {
     "one cell": lambda: drawn(1, FALLING),
     "few epochs": lambda: drawn(2, FALLING[:20]),
@@ -93,6 +129,12 @@ FIGURES = {
         Evidence(grid(4, 1)), "sizes", ["SGD", "SGD with momentum 0.9", "Adam", "a very long name " * 5]
     ),
     "noise": lambda: repeated.noise(REPEATED),
+    "claims": lambda: forest.forest(CLAIMS),
+    "one claim": lambda: forest.forest(CLAIMS[-1:]),
+    "53 claims": lambda: forest.forest(MANY),
+    "reported numbers": lambda: agreement.agreement(
+        [*NUMBERS, *(row | {"source": "text"} for row in NUMBERS), *COUNTS]
+    ),
 }
 
 
@@ -142,6 +184,86 @@ def test_nothing_to_draw_is_none():
     assert curves.curves(nothing, [], "loss", unit="step") is None
     assert accuracies.best_accuracies(Evidence([]), "sizes") is None
     assert repeated.noise([]) is None
+    assert forest.forest([]) is None
+    assert agreement.agreement([]) is None
+    # Too few of one unit, texts, lower bounds, and what was not measured
+    rest = [stated("2-30-2", "2-30-2"), stated("≥ 0.9", "0.8"), stated("0.9", "")]
+    assert agreement.agreement([*NUMBERS[:2], *COUNTS[:2], *rest]) is None
+
+
+def texts_of(figure: Figure, tmp_path: Path) -> list[str]:
+    """What an SVG of the figure says."""
+    files.write(figure, tmp_path, "figure")
+    return re.findall(r"<text[^>]*>([^<]+)</text>", (tmp_path / "figure.svg").read_text())
+
+
+def test_claims_share_an_axis_with_those_of_their_unit(tmp_path: Path):
+    figure = forest.forest(CLAIMS)
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        *("difference (share)", "value (share)", "value (epochs)", "ratio (×)")
+    ]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["better", "worse", "equal"]
+    heights = [axes.get_position().height for axes in figure.axes]
+    assert np.allclose(np.divide(heights, heights[-1]), [3, 2, 1, 1])
+    texts = texts_of(figure, tmp_path)
+    assert {"4 of 5", "5 of 5 (1 known)"} <= set(texts)
+    assert [text for text in style.JUDGED if text in texts] == [
+        *("confirmed", "contradicted", "inconclusive", "not at full protocol", "not run")
+    ]
+    assert forest.forest(MANY).get_figheight() > 53 * forest.ROW / style.INCH
+
+
+def test_a_claim_shows_its_range_and_its_interval_as_far_as_it_has_any():
+    (axes,) = forest.forest([claim("one", claimed=[None, 0.04])]).axes
+    ends = [segment[:, 0].tolist() for lines in axes.collections for segment in lines.get_segments()]
+    assert ends == [[axes.get_xlim()[0], 0.04], [0.04, 0.04], [0.01, 0.05]]  # band, bound, interval
+    (axes,) = forest.forest([CLAIMS[4]]).axes
+    assert [len(lines.get_segments()) for lines in axes.collections] == [1, 2]  # no interval
+
+
+def test_outliers_are_pointed_at_and_do_not_squash_the_others(tmp_path: Path):
+    far = [claim("far", effect=1e6, low=None, high=None), claim("wide", low=-1e9, high=1e9, claimed=[None, 1e7])]
+    figure = forest.forest([*MANY, *far])
+    low, high = figure.axes[0].get_xlim()
+    assert -0.2 < low < 0 and 0.05 < high < 0.3
+    assert [line.get_marker() for line in figure.axes[0].lines if line.get_marker() in "<>"] == ["<", ">"]
+    assert "1e+06 →" in texts_of(figure, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "points, further, holds",
+    [
+        ([], [], (0, 1)),
+        ([5.0], [], (5, 5)),
+        ([0.0], [None, np.nan], (0, 0)),
+        ([5.0], [4.0, 6.0, 0.0], (0, 6)),
+        ([0.1, 0.2, 0.3], [np.inf, 0.0], (0, 0.3)),
+    ],
+)
+def test_limits_hold_what_there_is(points: list, further: list, holds: tuple[float, float]):
+    low, high = limits.limits(points, further)
+    assert low <= holds[0] and holds[1] <= high and low < high
+
+
+def test_each_table_shows_what_decides_the_grades(tmp_path: Path):
+    figure = agreement.agreement([*NUMBERS, *COUNTS])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["table 1 (share)", "table 1 (parameters)"]
+    shares, counts = figure.axes
+    assert (shares.get_xscale(), counts.get_xscale()) == ("linear", "log")
+    assert shares.get_xlim() == shares.get_ylim()
+    points = {line.get_marker(): line.get_xydata().tolist() for line in shares.lines[1:]}
+    assert points == {"o": [[0.5, 0.52]], "^": [[0.7, 0.55]], "s": [[0.6, 0.61]]}
+    ends = [segment[:, 1].tolist() for lines in shares.collections for segment in lines.get_segments()]
+    assert ends == [[0.4, 0.7], [0.5, 0.6]] * 3
+    assert {"within", "above", "too few seeds", "same", "one more run"} <= set(texts_of(figure, tmp_path))
+
+
+def test_verdicts_and_grades_are_told_apart_without_colour():
+    assert {*VERDICTS, *GRADES} == set(style.JUDGED)
+    for names in (VERDICTS, GRADES):
+        # `same` is to counts what `within` is to numbers that vary
+        looks = [style.JUDGED[name] for name in names if name != "same"]
+        assert len({(look["marker"], look.get("markerfacecolor")) for look in looks}) == len(looks)
 
 
 def test_evaluations_in_between_can_be_left_out():

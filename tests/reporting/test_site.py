@@ -42,15 +42,27 @@ IMPOSSIBLE = {
 
 
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
-    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "p": 0.01, "p_holm": 0.0001, "seeds": 2, "unit": "points"}
-    part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, **numbers}
+    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "seeds": 2, "known": 2, "constant": False}
+    numbers |= {"unit": "epochs", "quantity": "difference", "claimed": [0.0, None], "about": "mean", "doing": 1}
+    if number == 1:
+        numbers |= {"about": "runs", "quantity": "value", "known": 0}
+    if verdict == "not run":
+        numbers |= {"effect": None, "low": None, "high": None, "seeds": 0, "about": None, "doing": None, "known": None}
+    part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, "p": 0.01, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
-    about |= {"origin": ORIGINS[number % 3], "place": f"section {number}"}
-    return (
-        about
-        | numbers
-        | {"parts": [part], "figures": ["figure-06", "figure-none"], "note": "", "best": [], "seeds_needed": None}
-    )
+    about |= {"origin": ORIGINS[number % 3], "place": f"section {number}", "note": "", "p_holm": 0.0001}
+    about |= {"figures": ["figure-06", "figure-none"], "look": None, "chances": {}, "analyses": [], "best": []}
+    if verdict == "inconclusive":
+        about |= {"chances": {"5": 0.25, "10": 1.0}}
+    if number == 0:
+        words = ("confirmed", "inconclusive")
+        about |= {"analyses": [{"name": f"without seed {seed}", "verdict": word} for seed, word in enumerate(words)]}
+        about |= {
+            "best": [
+                [{"folder": folder, "p": p, "possible": p > 0.05} for folder, p in zip(folders, (1, 0.01), strict=True)]
+            ]
+        }
+    return about | numbers | {"parts": [part], "single_runs": [numbers["doing"] or 0, numbers["seeds"]]}
 
 
 def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> dict:
@@ -230,6 +242,37 @@ def test_a_study_says_what_is_possible_and_what_chance_does(pages: Path, browser
         "text, part 2 p2_cnn 10,000 3 none 1 19,500: 500, 501, 502, 503, 504, …, all from 500 on (of 500 to 19,999)",
         "text, part 3 p3_palindromes not known 4 – – –",
     ]
+
+
+def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+
+    def text(number: int, *what: str) -> list[str]:
+        found = browser.find_elements(By.CSS_SELECTOR, ", ".join(f"#claim-c{number} {one}" for one in what))
+        return [one.get_property("textContent") for one in found]
+
+    effect = "td[data-name=Effect]"
+    assert text(0, effect) == ["+1.5 epochs"]
+    assert text(1, effect) == ["1.5 epochsholds in 1 of 2 runs, known in none"]
+    assert text(0, "td[data-name=Seeds]") == ["2"]
+    assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
+    assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]
+    assert text(0, "summary") == [
+        "1 comparison",
+        "1 of 2 cells could be the best",
+        "Also confirmed in 1 of 2 other analyses",
+    ]
+    assert text(0, "p.note") == ["One run per cell would have shown it with 1 of 2 seeds."]
+    assert text(1, "p.note") == []
+    assert text(3, "p.note")[1:] == ["Chance of a verdict: 25 % by 5 seeds, 100 % by 10."]
+    (part,) = text(1, ".parts li")
+    assert part.startswith(
+        f"confirmed more {HOSTILE}: claimed ≥ 0; mean 1.5 epochs (95 % interval 0.5 to 2.5); holds in 1"
+    )
+    figure = browser.find_element(By.ID, "figure-claims")
+    assert figure.text.count("1 claim without a number yet is left out.") == 1
+    show(browser, pages / "cs324/index.html")
+    assert not browser.find_elements(By.CSS_SELECTOR, "#figure-claims, #figure-numbers")
 
 
 def shown(browser, table: str) -> list[str]:

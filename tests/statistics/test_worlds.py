@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import yaml
+from regrade.config import params
 from regrade.config.looks import ERROR, Look
 from regrade.statistics import looks, planning, verdicts
 from scipy import stats
+from support.project import ROOT
 from support.simulation import WORLDS, numbers, rates, statement
 
 # 5 % of this many worlds, and three standard errors of chance
@@ -37,12 +40,7 @@ def test_a_true_claim_is_found(name: str):
 
 
 def test_seeds_may_be_added_until_something_is_found():
-    planned = [
-        Look(seeds=5, error=0.02),
-        Look(seeds=10, error=0.015),
-        Look(seeds=20, error=0.01),
-        Look(seeds=40, error=0.005),
-    ]
+    planned = params.parse(yaml.safe_load((ROOT / "params.yaml").read_text())).looks
     generator = np.random.default_rng(6)
     values, wrong = generator.normal(0, 1, (4000, 40)), np.zeros(4000, dtype=bool)
     for look in planned:

@@ -26,6 +26,11 @@ class Verdicts:
     beside: dict
 
     @property
+    def effects(self) -> list[dict]:
+        """The claims of which anything is known: those with an effect."""
+        return [claim for claim in self.claims if claim["effect"] is not None]
+
+    @property
     def by_verdict(self) -> dict[str, int]:
         """Claims by verdict, every verdict named."""
         counts = Counter(claim["verdict"] for claim in self.claims)

@@ -95,9 +95,11 @@ class Estimate:
         """Where the value of one more run lies. `own_rows`: it is tested on rows drawn for it alone."""
         if self.seeds < 2:
             return math.nan, math.nan
-        variance = self.seed_variance * (1 + 1 / self.seeds) + (2 * self.rows.variance if own_rows else 0)
-        half = special.stdtrit(self.seed_df, (1 + level) / 2) * math.sqrt(variance)
-        return self.value - half, self.value + half
+        tail = (1 - level) / 2
+        of_seeds = special.stdtrit(self.seed_df, 1 - tail) * math.sqrt(self.seed_variance * (1 + 1 / self.seeds))
+        # Our rows and the other run's each leave as much room as one sample of rows
+        below, above = (math.sqrt(2) * self.rows.distance(tail, side) if own_rows else 0.0 for side in (-1, 1))
+        return self.value - math.hypot(of_seeds, below), self.value + math.hypot(of_seeds, above)
 
     def p_above(self, bound: float) -> float:
         """One-sided p of the hypothesis that the true mean is at or below `bound`; small speaks for above.

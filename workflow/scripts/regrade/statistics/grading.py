@@ -100,7 +100,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         "among": one.among,
         "look": one.look.seeds if one.look else None,
         **_numbers(decisive),
-        "unit": decisive.unit if decisive else "",
+        **_range(decisive),
         "decisive": decisive.text if decisive else None,
         "chances": {str(seeds): chance for seeds, chance in one.chances.items()},
         "analyses": [{"name": analysis.name, "verdict": analysis.verdict} for analysis in other],
@@ -116,13 +116,19 @@ def _part(part: Statement) -> dict[str, object]:
     tested = part if isinstance(part, Hypothesis) else None
     return {
         "text": part.text,
-        "unit": part.unit,
         "cells": [cell.folder.as_posix() for cell in part.cells],
-        "claimed": [_finite(part.low), _finite(part.high)],
+        **_range(part),
         **_numbers(tested),
         "p": tested.p if tested else None,
         "verdict": verdicts.alone(part),
     }
+
+
+def _range(part: Statement | None) -> dict[str, object]:
+    """In which range a part puts what number, as JSON; None for a bound that it does not set."""
+    if part is None:
+        return {"unit": "", "quantity": None, "claimed": [None, None]}
+    return {"unit": part.unit, "quantity": part.quantity, "claimed": [_finite(part.low), _finite(part.high)]}
 
 
 def _numbers(part: Hypothesis | None) -> dict[str, object]:
@@ -148,4 +154,4 @@ def _mean(estimate: Estimate | None) -> dict[str, object]:
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return float(value) + 0.0 if math.isfinite(value) else None  # without minus zero

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, singledispatchmethod
+from typing import Literal
 
 import numpy as np
 
@@ -39,6 +40,9 @@ from regrade.statistics.winners import Winner
 
 # The selectors of reported.csv that the text of a statement names
 NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
+# What a statement's number is, by the kind of its test
+Quantity = Literal["difference", "ratio", "slope", "value"]
+_QUANTITIES: dict[str, Quantity] = {"ratio": "ratio", "trend": "slope", "threshold": "value", "stated": "value"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Statement:
     high: float = field(default=math.inf, kw_only=True)
     closed: bool = field(default=False, kw_only=True)
     about: Estimand = field(default="mean", kw_only=True)
+    quantity: Quantity = field(default="value", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -320,11 +325,12 @@ def _statement(
 ) -> Statement:
     """A hypothesis if there are any runs, else a statement that cannot be tested."""
     closed = isinstance(test, Threshold | Stated | Ratio)
+    quantity = _QUANTITIES.get(test.kind, "difference")
     if sample is None or not len(sample):
-        return Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about)
+        return Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity)
     # Runs of a winner are not independent, so that they cannot be counted; only for the mean is there a correction
     about: Estimand = "mean" if sample.rotated else test.about
-    return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about)
+    return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about, quantity=quantity)
 
 
 def _title(one: Measured) -> str:

@@ -46,12 +46,12 @@ def single_runs(parts: list[Hypothesis]) -> tuple[int, int]:
 def _variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
     for ending in ACCURACIES:
         changes = [_by(test, ending) for test in claim.tests]
-        yield from _changed(claim, f"by the accuracy {ending.replace('_', ' ')}", changes)
+        yield from _changed(claim, f"by the {ending.replace('_', '-')} accuracy", changes)
     for name, factor in MARGINS.items():
         yield from _changed(claim, f"with {name} the margin", [_with_margin(test, factor) for test in claim.tests])
     other = {"mean": "runs", "runs": "mean"}
     names = " and ".join(sorted({"the mean" if test.about == "runs" else "most runs" for test in claim.tests}))
-    yield from _changed(claim, f"of {names}", [{"estimand": other[test.about]} for test in claim.tests])
+    yield from _changed(claim, f"about {names}", [{"estimand": other[test.about]} for test in claim.tests])
 
 
 def _changed(claim: Claim, name: str, changes: list[dict[str, object]]) -> Iterator[tuple[str, Claim]]:

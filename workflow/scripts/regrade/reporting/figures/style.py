@@ -32,6 +32,24 @@ DIAMOND: dict[str, Any] = {
     "linestyle": "none",
     "markersize": 5,
 }
+# What a claim's verdict and a number's grade look like. A hollow marker judges nothing
+_GOOD, _BAD = {"marker": "o", "color": COLOURS[2]}, {"color": COLOURS[3]}
+_UNJUDGED = {"color": COLOURS[5], "markerfacecolor": "white"}
+JUDGED: dict[str, dict[str, Any]] = {
+    "confirmed": _GOOD,
+    "contradicted": {"marker": "X", **_BAD},
+    "inconclusive": {"marker": "s", "color": COLOURS[1]},
+    "within": _GOOD,
+    "above": {"marker": "^", **_BAD},
+    "below": {"marker": "v", **_BAD},
+    "same": _GOOD,
+    "differs": {"marker": "X", **_BAD},
+    "too few seeds": {"marker": "s", **_UNJUDGED},
+    "other settings": {"marker": "P", **_UNJUDGED},
+    "not at full protocol": {"marker": "D", **_UNJUDGED},
+    "other protocol": {"marker": "^", **_UNJUDGED},
+    "not run": {"marker": "v", **_UNJUDGED},
+}
 # Seven, as there are six colours: the combinations repeat after 42
 MARKERS = ("o", "s", "^", "v", "P", "X", "*")
 
@@ -52,7 +70,7 @@ def grid(
     count: int = 1,
     columns: int = 1,
     width: float = WIDTH,
-    height: float = HEIGHT,
+    height: float | Sequence[float] = HEIGHT,
     left: float = 62,
     right: float = 12,
     top: float = 10,
@@ -63,8 +81,9 @@ def grid(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with `count` axes of width × height pixels, `columns` in a row, and margins around all of them.
 
-    `gap`: pixels between columns and between rows. `share`: all have the same y axis, labelled on the left. `legend`:
-    what has an entry in a legend along the lower edge, which gets the room that it needs.
+    `height`: of all axes, or of those in each row. `gap`: pixels between columns and between rows. `share`: all have
+    the same y axis, labelled on the left. `legend`: what has an entry in a legend along the lower edge, which gets the
+    room that it needs.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -72,10 +91,11 @@ def grid(
     names = [str(handle.get_label()) for handle in legend]
     entries = max(1, min(len(names), int((across - 6) // (text_width(names) + 46))))
     bottom += LINE * -(-len(names) // entries)
-    down = top + rows * height + (rows - 1) * gap[1] + bottom
+    heights = [height] * rows if isinstance(height, int | float) else list(height)
+    down = top + sum(heights) + (rows - 1) * gap[1] + bottom
     figure = Figure(figsize=(across / INCH, down / INCH))
     edges = {"left": left / across, "right": 1 - right / across, "bottom": bottom / down, "top": 1 - top / down}
-    spaces = {"wspace": gap[0] / width, "hspace": gap[1] / height}
+    spaces = {"wspace": gap[0] / width, "hspace": gap[1] * rows / sum(heights), "height_ratios": heights}
     axes = figure.subplots(rows, columns, sharey=share, squeeze=False, gridspec_kw=edges | spaces).flatten()
     for unused in axes[count:]:
         unused.remove()

@@ -10,6 +10,8 @@ from regrade.core.files import write_text
 from regrade.reporting import CELLS, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import files
+from regrade.reporting.figures.agreement import agreement
+from regrade.reporting.figures.forest import forest
 from regrade.reporting.figures.repeated import noise
 from regrade.reporting.pages import cells, histories, study_page
 from regrade.reporting.pages.rendering import render
@@ -28,8 +30,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
         for part in parts:
             (folder / part).mkdir()
         body = study_page.body(evidence, folder)
-        if repeated := noise(verdicts.beside.get("repeated", [])):
-            files.write(repeated, folder / FIGURES, "figure-noise")
+        drawn = _draw(verdicts, folder / FIGURES)
         trained = histories.write(evidence, folder / HISTORIES)
         cells.write(evidence, verdicts, trained, folder / CELLS)
         text = render(
@@ -39,6 +40,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
             facts=evidence.facts(),
             verdicts=verdicts,
             audit=graded.audit(target),
+            drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
             explorer={"root": "", "experiments": trained},
@@ -52,6 +54,19 @@ def write_study(evidence: Evidence, target: Path) -> None:
             if old.is_dir():
                 shutil.rmtree(old)
             (folder / part).replace(old)
+
+
+def _draw(verdicts: graded.Verdicts, folder: Path) -> set[str]:
+    """Draw what the grading found; the names of the figures, without those that have nothing to show."""
+    figures = {
+        "figure-claims": forest(verdicts.effects),
+        "figure-numbers": agreement(verdicts.grades),
+        "figure-noise": noise(verdicts.beside.get("repeated", [])),
+    }
+    drawn = {stem: figure for stem, figure in figures.items() if figure}
+    for stem, figure in drawn.items():
+        files.write(figure, folder, stem)
+    return set(drawn)
 
 
 def write_front(studies: list[Evidence], target: Path) -> None:
