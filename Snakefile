@@ -14,7 +14,10 @@ rule all:
     input:
         rules.front_page.output,
         rules.crate.output,
-        expand([*rules.collect.output, *rules.grade.output, *rules.report.output], study=PARAMS.studies),
+        expand(
+            [*rules.collect.output, *rules.grade.output, *rules.audit.output, *rules.report.output],
+            study=PARAMS.studies,
+        ),
         expand(rules.best_models.output, study=PARAMS.studies),
         [f"{folder}/{name}" for folder in CELLS for name in layout.FILES],
 

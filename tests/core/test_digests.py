@@ -20,7 +20,7 @@ from regrade.core import fingerprints
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 from regrade.jobs import plan
-from regrade.statistics import collect, grading
+from regrade.statistics import audit, collect, grading
 from regrade.statistics.measurements import measured
 from support.expanded import CONFIG, expanded
 
@@ -114,6 +114,7 @@ def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: 
         job.train(cell, parameters)
     makers = {
         "collect.py": lambda study: collect.write(study, every),
+        "audit.py": lambda study: audit.write(study, parameters, every),
         "grade.py": lambda study: grading.write(study, grading.grade(study, parameters, measured(study, every))),
     }
     for script, make in makers.items():

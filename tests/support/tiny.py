@@ -17,6 +17,7 @@ PARAMS = {
     "keep_models": [0],
     "threads": 1,
     "cells_per_job": 1,
+    "audit_worlds": 2,
     "jobs_per_gpu": 1,
     "checkpoint_seconds": 0,
     "scales": {"small": {"data": "stand_in"}},

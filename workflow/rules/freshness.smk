@@ -44,7 +44,7 @@ def make_whole(dag):
     """
     files = [f"{folder}/{name}" for folder in CELLS for name in layout.FILES]
     files += [*SELECTIONS, *rules.front_page.output, *rules.assets.output]
-    for made in (rules.collect, rules.grade, rules.report, rules.best_models):
+    for made in (rules.collect, rules.grade, rules.audit, rules.report, rules.best_models):
         files += expand(made.output, study=PARAMS.studies)
     files += [file for study in PARAMS.studies for file in measurements(study)]
     dag.forcefiles.update(file for file in files if not os.path.exists(file) or retrained(os.path.dirname(file)))
@@ -108,6 +108,11 @@ def measurements(study):
     return [study_code.measured(study).as_posix()] if study_code.path(study, study_code.MEASURE).exists() else []
 
 
+def audits(study):
+    """The file of how often the verdicts on a study's claims would be wrong."""
+    return expand(rules.audit.output, study=study)
+
+
 def candidates(path):
     """The histories from which a winner is chosen."""
     return [f"{cell.folder}/{layout.HISTORY}" for cell in SELECTIONS[path].candidates]
@@ -135,7 +140,7 @@ def pages(study):
     """The files of a study's report."""
     files, tables, grades = before_pages(study)
     return dated_unless_pulled(
-        expand(rules.report.output, study=study), [*files, *tables, *grades, *measurements(study)]
+        expand(rules.report.output, study=study), [*files, *tables, *grades, *audits(study), *measurements(study)]
     )
 
 
@@ -144,7 +149,12 @@ def front_page(_):
     made_of = [
         file
         for study in PARAMS.studies
-        for files in (*before_pages(study), measurements(study), expand(rules.report.output, study=study))
+        for files in (
+            *before_pages(study),
+            audits(study),
+            measurements(study),
+            expand(rules.report.output, study=study),
+        )
         for file in files
     ]
     return dated_unless_pulled(rules.front_page.output, [*made_of, *rules.assets.output])

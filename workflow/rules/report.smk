@@ -2,6 +2,7 @@
 from regrade import statistics
 from regrade.config import reported
 from regrade.reporting.pages import assets
+from regrade.statistics import audit as auditing
 
 REPORTS, MODELS = statistics.REPORTS, reporting.MODELS
 
@@ -10,6 +11,7 @@ REPORTS, MODELS = statistics.REPORTS, reporting.MODELS
 localrules:
     collect,
     grade,
+    audit,
     assets,
     front_page,
     crate,
@@ -67,10 +69,32 @@ rule grade:
         "../scripts/grade.py"
 
 
+# Nothing that is trained is an input: verdicts are audited on made-up runs
+rule audit:
+    output:
+        f"{REPORTS}/{{study}}/{statistics.AUDIT}",
+    log:
+        f"logs/{REPORTS}/{{study}}/audit.log",
+    benchmark:
+        f"logs/{REPORTS}/{{study}}/audit.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        code=code_of("audit.py"),
+        design=lambda w: auditing.design(w.study, PARAMS, CELLS.values(), PARAMS.present_audit_worlds),
+    script:
+        "../scripts/audit.py"
+
+
 rule report:
     input:
         collected,
         graded,
+        lambda w: dated_unless_pulled(audits(w.study)),
         lambda w: dated_unless_pulled(measurements(w.study)),
     output:
         metrics=f"{REPORTS}/{{study}}/{reporting.METRICS}",

@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         "model": "load the weights that a cell keeps, and score them again on the rows that it was evaluated on",
         "prune": "delete results that no cell of params.yaml names, at whichever scale, after showing them",
         "report": "make the reports from whatever cells exist, without training any",
+        "audit": "judge made-up runs of a study's cells: how often a verdict would be wrong, and how often right",
         "schema": "write the JSON schema of params.yaml",
         "docs": "write the tables of docs/ that say what the parameters are",
         "dvc": "write dvc.yaml from params.yaml",
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsers = {name: commands.add_parser(name, help=text, parents=[changes]) for name, text in helps.items()}
     parsers["prune"].add_argument("--yes", action="store_true", help="do not ask")
     parsers["model"].add_argument("folders", type=Path, nargs="+", help="cells' folders, as `cells` lists them")
+    parsers["audit"].add_argument("studies", nargs="+", metavar="STUDY")
+    parsers["audit"].add_argument("--worlds", type=int, help="how many (audit_worlds of params.yaml)")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -65,6 +68,12 @@ def _run(options: argparse.Namespace) -> int:
             return _score(options.folders, parameters)
         case "prune":
             return _prune(parameters, options.yes)
+        case "audit":
+            return _audit(
+                options.studies,
+                parameters,
+                parameters.present_audit_worlds if options.worlds is None else options.worlds,
+            )
         case "dvc":
             from regrade.reporting.exports import dvc_pipeline
 
@@ -109,6 +118,20 @@ def _score(folders: list[Path], parameters: Params) -> int:
             print(f"{folder}:")
         for score in scoring.scores(folder, parameters):
             print(score)
+    return 0
+
+
+def _audit(studies: list[str], parameters: Params, worlds: int) -> int:
+    from regrade.statistics import audit
+
+    if worlds < 1:
+        raise UserError(f"--worlds is {worlds}; give at least 1")
+    every = expansion.expand(parameters)
+    references.check(parameters, every)
+    for study in studies:
+        if study not in parameters.studies:
+            raise UserError(f"params.yaml has no study {study!r}; it has {', '.join(parameters.studies)}")
+        print(audit.as_text(audit.audit(study, parameters, every, worlds)))
     return 0
 
 

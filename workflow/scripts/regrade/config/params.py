@@ -37,6 +37,8 @@ class Params(Section):
     """CPU threads of a training job."""
     cells_per_job: Count
     """Cells of an experiment that one training job trains, one after another."""
+    audit_worlds: Count
+    """Made-up worlds in which each study's verdicts are audited."""
     checkpoint_seconds: NonNegative
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
@@ -96,6 +98,11 @@ class Params(Section):
     def present_cells_per_job(self) -> int:
         """How many cells a training job may have at the present scale."""
         return self.present_scale.cells_per_job or self.cells_per_job
+
+    @property
+    def present_audit_worlds(self) -> int:
+        """In how many worlds verdicts are audited at the present scale."""
+        return self.present_scale.audit_worlds or self.audit_worlds
 
     @property
     def present_seeds(self) -> list[int]:

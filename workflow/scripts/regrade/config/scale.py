@@ -36,3 +36,5 @@ class Scale(Section):
     """Caps on what the studies ask for."""
     cells_per_job: Count | None = None
     """Replaces the general `cells_per_job`."""
+    audit_worlds: Count | None = None
+    """Replaces the general `audit_worlds`."""

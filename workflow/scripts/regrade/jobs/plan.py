@@ -119,7 +119,7 @@ def _changed(what: str) -> UserError:
 def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
     """The folders of texts that a script reads."""
     match script.name:
-        case "grade.py" | "measure.py" if study:
+        case "audit.py" | "grade.py" | "measure.py" if study:
             return (STUDIES / study,)
         case "report.py" if study:
             return STUDIES / study, TEMPLATES

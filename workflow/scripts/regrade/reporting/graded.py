@@ -8,7 +8,7 @@ import pandas as pd
 
 from regrade.config.claims import ORIGINS, Origin
 from regrade.core import integrity
-from regrade.statistics import CLAIMS, GRADES, grades
+from regrade.statistics import AUDIT, CLAIMS, GRADES, grades
 from regrade.statistics.estimate import LEVEL
 from regrade.statistics.verdicts import VERDICTS
 
@@ -79,6 +79,12 @@ def read(study: Path) -> Verdicts:
     content = integrity.read(path) if path.exists() else {"claims": []}
     integrity.verify_files({study / name: checksum for name, checksum in content.pop("sha256", {}).items()})
     return Verdicts(content.pop("claims"), _rows(table) if table.exists() else [], content)
+
+
+def audit(study: Path) -> dict:
+    """The audit in a study's folder of the reports; empty where there is none. UserError on damage: it is deleted."""
+    path = study / AUDIT
+    return integrity.read(path) if path.exists() else {}
 
 
 def _rows(path: Path) -> list[dict]:

@@ -8,7 +8,7 @@ from regrade.config.params import Params
 from regrade.reporting import ASSETS, PAGE, evidence
 from regrade.reporting.exports import crate, dvc
 from regrade.reporting.pages import assets, site
-from regrade.statistics import REPORTS, collect, grading
+from regrade.statistics import REPORTS, audit, collect, grading
 from regrade.statistics.measurements import measured
 
 
@@ -20,6 +20,8 @@ def write_all(params: Params) -> Path:
     for study in params.studies:
         collect.write(study, every)
         grading.write(study, grading.grade(study, params, measured(study, every)))
+        if not audit.is_current(study, params, every):
+            audit.write(study, params, every)
         of_study = evidence.read(params, study, every)
         site.write_study(of_study, REPORTS / study)
         dvc.write(of_study, REPORTS / study)

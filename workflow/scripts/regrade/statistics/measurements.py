@@ -170,7 +170,8 @@ class Measurements:
         """The variance between seeds that the cells of an experiment have in common."""
 
         def compute() -> Pooled | None:
-            return pooled([self.values(cell, metric).to_numpy() for cell in self.find(experiment)])
+            values = [self.bounds(cell, metric)["low"].to_numpy() for cell in self.find(experiment)]
+            return pooled([of_cell[np.isfinite(of_cell)] for of_cell in values])
 
         return self.once(("pooled", experiment, str(metric)), compute)
 
@@ -204,7 +205,9 @@ def _combined(
     for one, weight in zip(seen, weights, strict=True):
         if not weight:
             continue
-        ends = weight * one.bounds.loc[seeds, ["low", "high"] if weight > 0 else ["high", "low"]].to_numpy()
+        # Selecting takes pandas as long as all the rest, and mostly there is nothing to select
+        bounds = one.bounds if one.bounds.index.tolist() == seeds else one.bounds.loc[seeds]
+        ends = weight * np.stack([bounds[end] for end in (("low", "high") if weight > 0 else ("high", "low"))], axis=1)
         low, high = low + ends[:, 0], high + ends[:, 1]
         size = size + np.abs(np.where(np.isfinite(ends[:, 0]), ends[:, 0], 0))
     # Equal values, weighted, may leave a rounding error: no effect, however well the seeds agree on it

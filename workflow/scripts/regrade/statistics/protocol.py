@@ -251,12 +251,12 @@ def rows(cell: Cell, split: str) -> int | None:
     """
     if registry.task(cell.data.dataset) == "language":
         return None
-    asked = _asked(cell, f"{split}_rows")
-    return asked if type(asked) is int and asked else None
+    count = asked(cell, f"{split}_rows")
+    return count if type(count) is int and count else None
 
 
-def _asked(cell: Cell, key: str) -> Value | None:
-    """A setting of the cell before any cap."""
+def asked(cell: Cell, key: str) -> Value | None:
+    """A setting of the cell before any cap; None where nobody gives it."""
     if key in cell.varying:
         return cell.varying[key]
     name: str | None = cell.experiment

@@ -37,8 +37,8 @@ class Share:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Exact limits of the share of runs that do it (Clopper and Pearson 1934); what is not known may be either."""
         tail, most = (1 - level) / 2, self.runs - self.not_doing
-        low = special.btdtri(self.doing, self.runs - self.doing + 1, tail) if self.doing else 0.0
-        high = special.btdtri(most + 1, self.runs - most, 1 - tail) if most < self.runs else 1.0
+        low = special.betaincinv(self.doing, self.runs - self.doing + 1, tail) if self.doing else 0.0
+        high = special.betaincinv(most + 1, self.runs - most, 1 - tail) if most < self.runs else 1.0
         return float(low), float(high)
 
 

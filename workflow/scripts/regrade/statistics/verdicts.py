@@ -89,7 +89,21 @@ def judge(
     contradicted.
     """
     declared = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
-    judged = [_at_look(Judged(one.claim, one.all(), could_be_best(one)), planned) for one in declared]
+    judged = decide([Judged(one.claim, one.all(), could_be_best(one)) for one in declared], planned)
+    for one in judged:
+        if not one.tested:
+            continue
+        if (of_claim := _standing(one, standing)).name != FULL:
+            one.verdict, one.why = of_claim.name, of_claim.why
+        elif one.verdict == INCONCLUSIVE:
+            rest = looks.later(planned, one.look.seeds if one.look else 0)
+            one.chances = planning.chances(one.hypotheses, rest, one.among)
+    return judged
+
+
+def decide(declared: list[Judged], planned: Sequence[Look]) -> list[Judged]:
+    """All claims of a study with their p-values and verdicts, were every cell run as in the source; see `judge`."""
+    judged = [_at_look(one, planned) for one in declared]
     for one in judged:
         if one.tested:
             one.p_for, one.p_against = together(one.hypotheses)
@@ -99,12 +113,8 @@ def judge(
         if not one.tested:
             continue
         one.p_holm = min(of_for, of_against)
-        rest = looks.later(planned, one.look.seeds if one.look else 0)
-        if (of_claim := _standing(one, standing)).name != FULL:
-            one.verdict, one.why = of_claim.name, of_claim.why
-        elif one.p_holm > ERROR:
+        if one.p_holm > ERROR:
             one.verdict = INCONCLUSIVE
-            one.chances = planning.chances(one.hypotheses, rest, one.among)
         else:
             one.verdict = CONFIRMED if of_for <= of_against else CONTRADICTED
     return judged

@@ -67,7 +67,7 @@ def pipeline(params: Params) -> dict:
                     *(f"{PACKAGE}/{name}" for name in ("reporting", "statistics")),
                     "workflow/studies",
                 ],
-                "params": [*SCALE, "seeds", "studies"],
+                "params": [*SCALE, "seeds", "looks", "audit_worlds", "studies"],
                 "outs": [_kept(REPORTS), _kept(MODELS), _kept(Path(CRATE))],
             },
         },

@@ -39,6 +39,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
             evidence=evidence,
             facts=evidence.facts(),
             verdicts=verdicts,
+            audit=graded.audit(target),
             drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
