@@ -20,7 +20,7 @@ from regrade.core.errors import UserError
 from regrade.reporting import template_functions
 from regrade.reporting.figures import accuracies, agreement, curves, files, forest, limits, repeated, style
 from regrade.reporting.pages import study_page
-from regrade.statistics.grades import GRADES
+from regrade.statistics.grades import DIFFERS, GRADES, SAME
 from regrade.statistics.verdicts import VERDICTS
 from support.project import ROOT
 
@@ -108,7 +108,7 @@ def stated(reported: str, mean: str, grade: str = "within", **changes) -> dict:
 
 NUMBERS = [stated("0.5", "0.52"), stated("0.7", "0.55", "above"), stated("0.6", "0.61", "too few seeds")]
 COUNTS = [
-    stated(f"{n}", f"{n}", "same", metric="trainable_parameters", **dict.fromkeys(agreement.INTERVALS[1:], np.nan))
+    stated(f"{n}", f"{n}", metric="steps_to_converge", **dict.fromkeys(agreement.INTERVALS[1:], np.nan))
     for n in (12, 1_234, 5_678_900)
 ]
 FIGURES = {
@@ -186,8 +186,9 @@ def test_nothing_to_draw_is_none():
     assert repeated.noise([]) is None
     assert forest.forest([]) is None
     assert agreement.agreement([]) is None
-    # Too few of one unit, texts, lower bounds, and what was not measured
+    # Too few of one unit, texts, lower bounds, what was not measured, and counts of parameters
     rest = [stated("2-30-2", "2-30-2"), stated("≥ 0.9", "0.8"), stated("0.9", "")]
+    rest += [row | {"metric": "trainable_parameters", "grade": "same"} for row in COUNTS]
     assert agreement.agreement([*NUMBERS[:2], *COUNTS[:2], *rest]) is None
 
 
@@ -247,7 +248,7 @@ def test_limits_hold_what_there_is(points: list, further: list, holds: tuple[flo
 
 def test_each_table_shows_what_decides_the_grades(tmp_path: Path):
     figure = agreement.agreement([*NUMBERS, *COUNTS])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["table 1 (share)", "table 1 (parameters)"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["table 1 (share)", "table 1 (steps)"]
     shares, counts = figure.axes
     assert (shares.get_xscale(), counts.get_xscale()) == ("linear", "log")
     assert shares.get_xlim() == shares.get_ylim()
@@ -255,14 +256,14 @@ def test_each_table_shows_what_decides_the_grades(tmp_path: Path):
     assert points == {"o": [[0.5, 0.52]], "^": [[0.7, 0.55]], "s": [[0.6, 0.61]]}
     ends = [segment[:, 1].tolist() for lines in shares.collections for segment in lines.get_segments()]
     assert ends == [[0.4, 0.7], [0.5, 0.6]] * 3
-    assert {"within", "above", "too few seeds", "same", "one more run"} <= set(texts_of(figure, tmp_path))
+    assert {"within", "above", "too few seeds", "one more run"} <= set(texts_of(figure, tmp_path))
 
 
 def test_verdicts_and_grades_are_told_apart_without_colour():
-    assert {*VERDICTS, *GRADES} == set(style.JUDGED)
+    of_counts = {SAME, DIFFERS}
+    assert {*VERDICTS, *GRADES} - of_counts == set(style.JUDGED)
     for names in (VERDICTS, GRADES):
-        # `same` is to counts what `within` is to numbers that vary
-        looks = [style.JUDGED[name] for name in names if name != "same"]
+        looks = [style.JUDGED[name] for name in names if name not in of_counts]
         assert len({(look["marker"], look.get("markerfacecolor")) for look in looks}) == len(looks)
 
 

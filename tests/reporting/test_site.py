@@ -248,8 +248,8 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     show(browser, pages / "ce4042/index.html")
 
     def text(number: int, *what: str) -> list[str]:
-        found = browser.find_elements(By.CSS_SELECTOR, ", ".join(f"#claim-c{number} {one}" for one in what))
-        return [one.get_property("textContent") for one in found]
+        elements = browser.find_elements(By.CSS_SELECTOR, ", ".join(f"#claim-c{number} {one}" for one in what))
+        return [one.get_property("textContent") for one in elements]
 
     effect = "td[data-name=Effect]"
     assert text(0, effect) == ["+1.5 epochs"]
@@ -258,7 +258,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
     assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]
     assert text(0, "summary") == [
-        "1 comparison",
+        "1 comparison by itself",
         "1 of 2 cells could be the best",
         "Also confirmed in 1 of 2 other analyses",
     ]

@@ -57,6 +57,7 @@ def _tables(grades: list[dict]) -> list[tuple[str, pd.DataFrame]]:
         rows[column] = pd.to_numeric(rows[column], errors="coerce")  # some state texts, or lower bounds
     rows = rows.dropna(subset=["reported", "mean"])
     rows["unit"] = rows["metric"].map(unit)
+    rows = rows[rows["unit"] != "parameters"]  # counts are the same or not, which needs no plot
     groups = rows.groupby(["source", "unit"], sort=False)
     return [
         (f"{source} ({name})" if name else source, numbers)

@@ -42,8 +42,6 @@ JUDGED: dict[str, dict[str, Any]] = {
     "within": _GOOD,
     "above": {"marker": "^", **_BAD},
     "below": {"marker": "v", **_BAD},
-    "same": _GOOD,
-    "differs": {"marker": "X", **_BAD},
     "too few seeds": {"marker": "s", **_UNJUDGED},
     "other settings": {"marker": "P", **_UNJUDGED},
     "not at full protocol": {"marker": "D", **_UNJUDGED},
