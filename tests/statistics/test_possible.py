@@ -146,7 +146,7 @@ def test_a_made_up_number_is_named_with_its_neighbours(written):
         "table 1,b1_b5_models,level=char;network=cnn;dropout=0,test_accuracy_best_epoch,0.7,\n"
         "table 1,a1_baseline,,train_loss_best,0.5,\n"
     )
-    table = grades.table(compared("ce4042", "demo"), lambda cell: False)
+    table = grades.table(compared("ce4042", "demo"), lambda cell: protocol.Standing(protocol.FULL))
     # Of the texts nobody says how many rows there are
     assert table["possible"].tolist() == ["possible", "not possible", "", "not known", ""]
     assert table["nearest"].tolist() == ["", "0.544 (1088 of 2000) or 0.5445 (1089 of 2000)", "", "", ""]
@@ -198,7 +198,7 @@ def graded(value: str, metric: str = "test_accuracy_best_epoch", **about: object
     changed = Comparison(
         row, one.cell, stated, sample=numbers(np.array([0.89, 0.91])), prediction=(0.883, 0.917), **about
     )
-    return grades.table([changed], lambda cell: False)["grade"].item()
+    return grades.table([changed], lambda cell: protocol.Standing(protocol.FULL))["grade"].item()
 
 
 def test_a_rounded_number_is_within_if_any_that_it_stands_for_is(written):

@@ -211,7 +211,7 @@ def test_reports_are_made_again_of_pulled_results_without_training(pulled: Proje
     assert "Nothing to be done" in run(here, "snakemake", "-n")
     shutil.rmtree(here.folder / "reports")
     made = jobs(run(here, "snakemake"))
-    of_studies = dict.fromkeys(("collect", "grade", "report", "best_models"), 2)
+    of_studies = dict.fromkeys(("collect", "grade", "audit", "report", "best_models"), 2)
     assert made == of_studies | {"assets": 1, "front_page": 1, "crate": 1, "all": 1}
     assert "Nothing to be done" in run(here, "snakemake", "-n")
     for path in pulled.find("reports/*/metrics.json"):

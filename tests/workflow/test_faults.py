@@ -157,7 +157,7 @@ def test_what_is_missing_on_the_way_to_a_page_is_made_again(copy: Project):
     shutil.rmtree(copy.find("results/tiny/sweep/*")[0])
     shutil.rmtree(copy.folder / "reports/tiny/data")
     for target, further in ((page, {"report"}), ("reports/index.html", {"report", "front_page"})):
-        assert set(plan(copy, target)) == {"train", "collect", "grade", *further}
+        assert set(plan(copy, target)) == {"train", "collect", "grade", "audit", *further}
     assert set(plan(copy, "models/tiny")) == {"train", "collect", "best_models"}
     assert plan(copy, "prepare_moons") == {}
     answer = copy.snakemake(page, overlay={})

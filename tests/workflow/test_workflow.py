@@ -92,7 +92,8 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
     figures = {path.name for path in finished.find("reports/ce4042/figures/[!.]*")}
     # Two of the four optimizers; of the texts, the word models without dropout and one of the recurrent cells
     numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 20, 21, 24, 25, 46, 47]
-    assert figures == {f"figure-{number:02d}.{kind}" for number in numbers for kind in ("svg", "png", "pdf")}
+    stems = [*(f"{number:02d}" for number in numbers), "claims"]
+    assert figures == {f"figure-{stem}.{kind}" for stem in stems for kind in ("svg", "png", "pdf")}
     tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
     names = ("1", "a1", "a3", "a3-ours", "a4", "2", "2-times", "3", "6", "7")
     assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}

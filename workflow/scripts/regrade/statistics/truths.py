@@ -86,9 +86,9 @@ class Truths:
         asking = _Asking(cells, NOTHING, NOTHING)
         every = Hypotheses(study, claim, asking, with_samples(stated, asking, claim)).all()
         self.parts = [part for part in every if isinstance(part, Hypothesis)]
-        self.by_chance = len(self.parts) == len(every) and not any(
-            str(_asked(part).metric) in COUNTS for part in self.parts
-        )
+        # A claim about the best of several cells has no parts where params.yaml asks for only one
+        counts = any(str(_asked(part).metric) in COUNTS for part in self.parts)
+        self.by_chance = bool(self.parts) and len(self.parts) == len(every) and not counts
         self._levels = _reported(stated)
         self._solved: dict[tuple[int, int] | None, dict[Key, float] | None] = {}
 
