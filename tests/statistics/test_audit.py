@@ -25,6 +25,7 @@ def most(worlds: int) -> float:
 @pytest.fixture(autouse=True)
 def at_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(ROOT)
+    cells()  # read while params.yaml is at hand, whatever a test changes to
     yield
 
 
