@@ -18,7 +18,7 @@ from regrade.statistics.comparison import Comparison
 POSSIBLE, NOT_POSSIBLE, NOT_KNOWN = "possible", "not possible", "not known"
 # From here to less than twice the stated number of rows, others are tried; twice as many fit whatever the others do
 LEAST_ROWS = 500
-# Of the numbers of rows that fit, so many are listed
+# How many of the numbers of rows that fit are listed
 LISTED = 5
 
 
