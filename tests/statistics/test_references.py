@@ -19,20 +19,12 @@ from regrade.reporting.pages import study_page
 from regrade.statistics import accuracy, collect, comparison, grades, grading, naming, references, vacuous, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.protocol import Standing
 from regrade.statistics.units import unit
 from support.expanded import experiment
-from support.project import ROOT
+from support.paper import CE4042, HEADER, PAPER, at_full_protocol, cells, measured_winner
 
-PAPER = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
-CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
 LOOKS = params.parse(PAPER).looks
 STUDIES = tuple(PAPER["studies"])
-HEADER = "source,experiment,cell,metric,value,note\n"
-
-
-def at_full_protocol(cell: Cell) -> Standing:
-    return Standing("full")
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +96,6 @@ def test_every_study_says_what_it_does_otherwise(study: str):
 
 
 # Words for values
-
-
-def cells(change: Callable[[dict], None] = lambda config: None) -> list[Cell]:
-    config = yaml.safe_load(yaml.safe_dump(CE4042))
-    change(config)
-    return expansion.expand(params.parse(config))
 
 
 def clipped(value: float, grid: list[float]) -> Callable[[dict], None]:
@@ -382,125 +368,6 @@ def test_every_effect_and_every_number_of_the_studies_has_its_unit(untrained: di
         of_squares = any(cell.settings.get("loss") == "squared_error" for cell in measurements.find(row["experiment"]))
         assert not (of_squares and unit(row["metric"]) == "nats")
     assert unit("train_seconds_ratio") == "×"
-
-
-# Numbers of other settings
-
-
-def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "ce4042").mkdir()
-    (tmp_path / "ce4042/reported.csv").write_text(
-        f"{HEADER}a,a1_baseline,,train_seconds,3,\n"
-        "b,a1_baseline,filters1=50;l2=0;epochs=1000,best_epoch,3,\n"
-        "c,a1_baseline,filters1=70;l2=0.1;epochs=1000,best_epoch,3,said so\n"
-    )
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
-    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
-    every = expansion.expand(parameters)
-    references.check(parameters, every)
-    (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
-    rows = [
-        {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "best_epoch": 3 + seed} for seed in (0, 1)
-    ]
-    curves = pd.DataFrame({"experiment": [], "cell": []})
-    compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    table = grades.table(compared, at_full_protocol)
-    assert table["grade"].tolist() == ["not run", "within", "other settings"]
-    assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
-    assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
-
-
-@pytest.mark.parametrize("together", [False, True])
-def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measurement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
-):
-    (tmp_path / "ce4042").mkdir()
-    lines = "a,a1_baseline,epoch=1,epoch_seconds,40,\nb,a1_baseline,epoch=3,epoch_seconds,20,a note\n"
-    (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
-    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
-    every = expansion.expand(parameters)
-    references.check(parameters, every)
-    (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
-    history = pd.DataFrame(
-        [
-            {"seed": seed, "epoch": epoch, "seconds": 8 / epoch + (0 if together else seed)}
-            for seed in (0, 1)
-            for epoch in (1, 2, 3, 4)
-        ]
-    )
-    monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
-    rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
-    curves = pd.DataFrame({"experiment": [], "cell": []})
-    first, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    # Of 40 and of 20 seconds, each rounded to whole seconds
-    assert (first.rounding, third.rounding) == (0, pytest.approx(0.5 * (0.5 / 40 + 0.5 / 20)))
-    table = grades.table([third], at_full_protocol)
-    assert third.estimate
-    assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
-    assert table["reported"].tolist() == ["0.5"]
-    assert table["note"].tolist() == ["ratio to the first; a note"]
-    assert table["grade"].tolist() == ["too few seeds" if together else "within"]
-
-
-def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "cs324").mkdir()
-    metrics = ("test_accuracy_min", "train_accuracy_min", "train_accuracy_max")
-    lines = [f"a,p1_cifar_mlp,,{metric},0.5,\n" for metric in metrics]
-    (tmp_path / "cs324/reported.csv").write_text(
-        HEADER + "".join(lines) + "a,p1_cifar_mlp,epoch=20,test_accuracy_mean,0.5,\n"
-    )
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
-    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
-    every = expansion.expand(parameters)
-    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
-    run = {"folder": cell.folder.as_posix(), "status": "done", "seed": 0, "train_accuracy_best_epoch": 0.7}
-    curves = pd.DataFrame({"epoch": [10, 20, 30], "test_accuracy": [0.3, 0.2, 0.9], "train_accuracy": [0.4, 0.7, 0.6]})
-    curves = curves.assign(seed=0, experiment=cell.experiment, cell=cell.name)
-    compared = comparison.comparisons("cs324", Measurements(every, pd.DataFrame([run]), curves))
-    assert [one.estimate.value for one in compared] == pytest.approx([0.2, 0.4, 0.7, 0.25])
-
-
-def test_a_mean_needs_the_epoch_at_which_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "cs324").mkdir()
-    (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,test_accuracy_mean,0.5,\n")
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
-    parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
-    with pytest.raises(UserError, match="test_accuracy_mean: say of which epoch"):
-        references.check(parameters, expansion.expand(parameters))
-
-
-def measured_winner() -> dict:
-    study = yaml.safe_load(yaml.safe_dump(PAPER["studies"]["ce4042"]))
-    study["experiments"]["a3_optimizers"]["select"]["winner"] = "measured"
-    return study
-
-
-def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
-    every = expansion.expand(parameters)
-    references.check(parameters, every)
-    third = [cell for cell in every if cell.experiment == "a3_optimizers"]
-    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: {"filters1": 90, "filters2": 100})
-    rows = [
-        {
-            "folder": cell.folder.as_posix(),
-            "status": "done",
-            "seed": seed,
-            "test_accuracy_best_epoch": 0.6,
-            "error": None,
-        }
-        for cell in third
-        for seed in (0, 1)
-    ]
-    monkeypatch.setattr("regrade.statistics.answers.read", lambda *_: None)
-    evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
-    table = grades.table(comparison.comparisons("ce4042", evidence), at_full_protocol)
-    of_third = table[table["experiment"] == "a3_optimizers"]
-    assert of_third["grade"].tolist() == ["other settings"] * 4
-    assert of_third["note"].tolist() == ["ours has filters1=90"] * 4
-    assert evidence.other_settings(third[0], "test_accuracy_best_epoch") == {"filters1": 90}
-    assert evidence.stated(third[0], "test_accuracy_best_epoch") == 0.5815
 
 
 # Runs that diverge at once

@@ -90,6 +90,9 @@ def _grade(one: Comparison, standing: Standing) -> str:
         return TOO_FEW_SEEDS
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)
+    outside = one.stated - one.rounding > high + slack or one.stated + one.rounding < low - slack
+    if outside and low == high and one.estimate.constant:
+        return TOO_FEW_SEEDS  # seeds that all agree do not show how far another one may be
     if one.stated - one.rounding > high + slack:
         return ABOVE
     return BELOW if one.stated + one.rounding < low - slack and not one.at_least else WITHIN

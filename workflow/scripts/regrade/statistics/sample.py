@@ -95,9 +95,9 @@ class Sample:
     def _p_of_run(self, run: int, low: float, high: float, inside: bool) -> float:
         """The p of the hypothesis that a run lies in (out of) a range on its test rows only, not on all rows."""
         error = row_error([(values[run], bounds) for values, bounds in self.rows])
-        below = error.p_beyond(self.low[run] - low) if math.isfinite(low) else 0.0
-        above = error.p_beyond(high - self.high[run], side=1) if math.isfinite(high) else 0.0
         if inside:
+            below = error.p_beyond(self.low[run] - low) if math.isfinite(low) else 0.0
+            above = error.p_beyond(high - self.high[run], side=1) if math.isfinite(high) else 0.0
             return max(below, above)
         sides = [error.p_beyond(low - self.high[run], side=1)] if math.isfinite(low) else []
         sides += [error.p_beyond(self.low[run] - high)] if math.isfinite(high) else []
