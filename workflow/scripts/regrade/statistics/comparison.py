@@ -269,11 +269,19 @@ def _layer_sizes(measurements: Measurements, cell: Cell, row: ReportedNumber) ->
     counts = list(_layers(measurements.of(cell)["parameters_by_layer"].iloc[0]).values())
     configuration = cell.configuration()
     first, *_ = [layer for layer in configuration.network if layer.kind == "dense"]
-    units = registry.form(configuration.data).classes if first.units == "classes" else first.units
+    units = _classes(cell) if first.units == "classes" else first.units
     sizes = [counts[0] // units - 1, units]
     for count in counts[1:]:
         sizes.append(count // (sizes[-1] + 1))
     return "-".join(map(str, sizes))
+
+
+def _classes(cell: Cell) -> int:
+    form = registry.form(cell.configuration().data)
+    if form is None:
+        data = cell.data.dataset
+        raise UserError(f"{data} is not prepared, so its classes are not known: run `snakemake prepare_{data}`")
+    return form.classes
 
 
 def _selected(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
