@@ -18,6 +18,7 @@ from regrade.datasets import prepared, registry
 from regrade.datasets.checksums import checksum
 from regrade.datasets.fetch import fetch
 from regrade.datasets.form import Form
+from regrade.datasets.text import word_vectors
 from regrade.reporting.exports import dvc_pipeline, protocol
 from regrade.training import job
 from support.own_data import DRAW, described, identity, prepare, stand_in
@@ -89,7 +90,8 @@ def test_what_is_wrong_is_said_before_any_job_starts(table: Path):
         ({"stand_in": ROWS | {"features": 3}, "features": ["size"]}, "stand_in has 3 features, but 1 are listed"),
         ({"stand_in": ROWS | {"features": 3}, "classes": ["a", "b"]}, "stand_in has 3 classes, but 2 are listed"),
         ({"files": {"a/b.csv": {"urls": ["a"]}}}, "datasets.zoo.files"),
-        ({"format": None}, "datasets.zoo"),
+        ({"format": None}, "datasets.zoo: split is of data of one's own, which need a format: table, images, arrays"),
+        ({"format": ["table"]}, "datasets.zoo: ['table'] is not one of the formats"),
     ):
         assert said in refused(**changes), changes
 
@@ -162,7 +164,7 @@ def test_the_training_job_says_what_could_not_be_known_before(table: Path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_stand_ins_are_learnable_have_the_form_that_is_said_and_train(name: str):
+def test_stand_ins_are_learnable_and_have_the_form_that_is_said(name: str):
     this = identity(described(format=name, **FORMATS[name]), "stand_in")
     data = stand_in(this)
     data.save(this.folder, this.parts)
@@ -182,6 +184,49 @@ def test_stand_ins_are_learnable_have_the_form_that_is_said_and_train(name: str)
     assert (nearest == data.test_targets).mean() > 0.8
     again = stand_in(this)
     np.testing.assert_array_equal(again.test_targets, data.test_targets)
+
+
+DENSE = {"dense": {"units": "classes"}}
+EMBEDDING = {"embedding": {"units": 4}}
+RECURRENT = {"recurrent": {"cell": "lstm", "units": 4, "layers": 1, "output": "last"}}
+READ = {"max_length": 12, "vocab_size": 100}
+NETWORKS = {
+    "table": ("table", [DENSE], {}),
+    "images": ("images", [{"rescale": {"divisor": 255}}, "flatten", DENSE], {}),
+    "arrays": ("arrays", [DENSE], {}),
+    "recurrent": ("texts", [EMBEDDING, RECURRENT, DENSE], READ),
+    "whole": ("texts", [EMBEDDING, "maximum_over_steps", DENSE], {"batch_tokens": 200, "batch_size": None}),
+    "bag": ("texts", [{"bag": {"units": 4}}, DENSE], {"ngrams": 2}),
+    "tokens": (
+        "texts",
+        [{"tokens": {"level": "word", "one_hot": 256, "embedding": 5}}, "maximum_over_steps", DENSE],
+        READ,
+    ),
+    "vectors": ("texts", [{"embedding": {"units": 4, "initial": "word_vectors"}}, "maximum_over_steps", DENSE], READ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_train_on_every_format(name: str):
+    form, layers, settings = NETWORKS[name]
+    content = copy.deepcopy(merged(PARAMS, sweep(settings={"dataset": "own", "epochs": 1} | settings)))
+    experiment = content["studies"]["tiny"]["experiments"]["sweep"]
+    experiment["settings"] = {key: value for key, value in experiment["settings"].items() if value is not None}
+    experiment["grid"] = {"lr": [0.1]}
+    content["studies"]["tiny"]["networks"]["mlp"] = layers
+    vectors = {"size": 4, "window": 2, "epochs": 1, "min_count": 2}
+    content["datasets"]["own"] = {"format": form, "split": DRAW, **FORMATS[form]}
+    if form == "texts":
+        content["datasets"]["own"]["word_vectors"] = vectors
+    parameters = params.parse(content)
+    (cell,) = expansion.expand(parameters)
+    this = cell.needed_data
+    stand_in(this).save(this.folder, this.prepared.parts)
+    if this.word_vectors:
+        fitted = word_vectors.fit(this.folder, word_vectors.WordVectors(**vectors))
+        word_vectors.save(fitted, this.word_vectors_folder, {})
+    job.train(cell, parameters)
+    assert cell.status == "done"
 
 
 def test_bytes_of_any_shape_stand_in():

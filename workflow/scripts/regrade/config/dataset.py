@@ -29,6 +29,17 @@ class Dataset(Section):
     word_vectors: dict[Name, Count] | None = None
     """How word2vec is fitted on the training texts, including those without a label."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_keys_of_own_data(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "format" not in content:
+            own = [
+                key for model in OWN for key in model.model_fields if key not in Dataset.model_fields and key in content
+            ]
+            if own:
+                raise ValueError(f"{own[0]} is of data of one's own, which need a format: {', '.join(FORMATS)}; add it")
+        return content
+
 
 class OwnDataset(Dataset, OwnOptions):
     """A dataset of one's own."""
@@ -101,12 +112,15 @@ class TextsDataset(TextsOptions, OwnDataset):
 
 OWN = (TableDataset, ImagesDataset, ArraysDataset, TextsDataset)
 FORMATS = ("table", "images", "arrays", "texts")
+BUILT_IN = "built in"
 
 
 def _tag(content: Any) -> str | None:
     """Which model a dataset is of; None where there is no such format. Messages leave the tag out of a key's path."""
-    form = content.get("format", "built in") if isinstance(content, dict) else getattr(content, "format", "built in")
-    return f"format {form}" if form in (*FORMATS, "built in") else None
+    if isinstance(content, OwnDataset):
+        return f"format {content.format}"
+    form = content.get("format", BUILT_IN) if isinstance(content, dict) else BUILT_IN
+    return f"format {form}" if form in (*FORMATS, BUILT_IN) else None
 
 
 AnyDataset = Annotated[
