@@ -18,6 +18,11 @@ from regrade.datasets.standins import clusters
 
 MOST_BYTES = 2**34  # of an array
 MEND = "correct the file, and its sha256 in params.yaml"
+# What is raised for a file that is damaged, or another
+_DAMAGED = (
+    *(SafetensorError, zipfile.BadZipFile, zlib.error),
+    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
+)
 
 
 def form(options: Options) -> Form | None:
@@ -97,7 +102,7 @@ def _array(path: Path, name: str) -> np.ndarray:
         with safe_open(path, framework="numpy") as file:
             _require(name, list(file.keys()), path)
             return file.get_tensor(name)
-    except (SafetensorError, zipfile.BadZipFile, zlib.error, EOFError, OSError, TypeError, ValueError) as error:
+    except _DAMAGED as error:
         raise UserError(
             f"{path}: {name} cannot be read as an array of an .npz or .safetensors file ({error}); {MEND}"
         ) from error

@@ -165,6 +165,7 @@ def read(path: Path, needed: list[str], separator: str | None) -> Columns:
 def _parquet(path: Path) -> Columns:
     try:
         table = parquet.read_table(path)
+        table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
     # Row numbers that pandas keeps

@@ -1,5 +1,6 @@
 """The files in an archive, read without extracting it."""
 
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -10,6 +11,10 @@ from regrade.core.errors import UserError
 from regrade.datasets.checksums import hidden
 
 MOST_BYTES = 2**28  # of a file in an archive, unpacked
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, OSError),
+)
 
 
 def read(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -20,7 +25,7 @@ def read(path: Path) -> Iterator[tuple[str, bytes]]:
     """
     try:
         yield from _zipped(path) if zipfile.is_zipfile(path) else _taped(path)
-    except (tarfile.TarError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, OSError) as error:
+    except _DAMAGED as error:
         raise UserError(
             f"{path} is damaged, or no zip or tar archive ({error}): delete it, and get an intact one"
         ) from error
