@@ -49,6 +49,7 @@ def described(cell: Cell, standing: Callable[[Cell], Standing]) -> BundledCell:
     """A cell as a bundle describes it, with its present status. UserError when a file of it is damaged."""
     taken_over = _taken_over(cell)
     configuration = cell.configuration(taken_over or None)
+    form = registry.form(configuration.data)
     return BundledCell(
         study=cell.study,
         experiment=cell.experiment,
@@ -68,7 +69,7 @@ def described(cell: Cell, standing: Callable[[Cell], Standing]) -> BundledCell:
         dataset=cell.data.dataset,
         source=_source(cell.data),
         own_rows=registry.own_rows(cell.data, configuration.settings.evaluated == "validation"),
-        classes=registry.form(configuration.data).classes,
+        classes=form.classes if form else None,
         language=registry.task(cell.data.dataset) == "language",
         evaluated=configuration.settings.evaluated,
         rows={split: count for split in SPLITS if (count := asked_rows(cell, split))},

@@ -108,7 +108,8 @@ def _as_the_source(
         data = DataIdentity(
             dataset=dataset,
             data="real",
-            options=registry.options_of(dataset, settings, where),
+            format=source.datasets[dataset].format,
+            options=source.datasets[dataset].description or registry.options_of(dataset, settings, where),
             files=source.datasets[dataset].files,
         )
         return dataclasses.replace(

@@ -133,7 +133,7 @@ class Cell:
     def _reading(self, settings: dict[str, Value]) -> dict[str, Any]:
         """How the rows are read, which may depend on a winner's settings."""
         where = f"params.yaml: studies.{self.study}.experiments.{self.experiment}"
-        return registry.reading_of(self.data.dataset, settings, where)
+        return registry.reading_of(self.data.dataset, settings, where, self.data.format)
 
     def _vectors(
         self, network: list[dict[str, Value | None]], settings: dict[str, Value], where: str

@@ -41,6 +41,10 @@ class DatasetProtocol(Section):
 
     options: dict[Name, Value] = Field({})
     """Settings of every cell on this dataset, unless its experiment says otherwise."""
+    format: str = ""
+    """The format of a dataset of one's own."""
+    description: dict[str, Any] = Field({})
+    """What is said of how a dataset of one's own is read and split."""
     files: dict[str, str] = Field({})
     """Checksums of its raw files, by source/name. Files that are not listed, as the coursework's own, are accepted."""
     word_vectors: dict[Name, Count] = Field({})

@@ -260,7 +260,9 @@ def _layer_sizes(measurements: Measurements, cell: BundledCell, row: ReportedNum
     """The sizes of the layers of a network of dense layers, as in 2-30-2, from the numbers of their parameters."""
     counts = list(_layers(measurements.of(cell)["parameters_by_layer"].iloc[0]).values())
     first = next(layer for layer in cell.configuration["network"] if layer["kind"] == "dense")
-    units = int(cell.classes or 0) if first["units"] == "classes" else int(first["units"])
+    units = first["units"] if first["units"] != "classes" else cell.classes
+    if units is None:
+        raise UserError(f"{cell.folder}: nobody says how many classes its data have; prepare them and collect again")
     sizes = [counts[0] // units - 1, units]
     for count in counts[1:]:
         sizes.append(count // (sizes[-1] + 1))

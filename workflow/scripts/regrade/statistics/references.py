@@ -307,7 +307,8 @@ def _summary(columns: tuple[str, ...], split: str) -> frozenset[str]:
 def _impossible(cell: Cell, key: str, value: Value) -> str | None:
     """Why the setting `key` cannot have this value in the cell's experiment; None where it can."""
     if key == "dataset":
-        return None if value in registry.NAMES else f"there is no such dataset{hint(str(value), registry.NAMES)}"
+        known = (*registry.NAMES, cell.data.dataset)
+        return None if value in known else f"there is no such dataset{hint(str(value), known)}"
     if key == "network":
         networks = cell.template.networks
         return (
@@ -320,7 +321,7 @@ def _impossible(cell: Cell, key: str, value: Value) -> str | None:
 
 def _uses(cell: Cell, key: str) -> Iterator[tuple[type[BaseModel], str]]:
     """The declared fields that a setting's value goes to: options of the dataset, settings of layers."""
-    for model in registry.models(cell.data.dataset):
+    for model in registry.models(cell.data.dataset, cell.data.format):
         if key in model.model_fields:
             yield model, key
     for network in cell.template.networks.values():
