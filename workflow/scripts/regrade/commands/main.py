@@ -8,13 +8,14 @@ from typing import Any
 
 import argcomplete
 
-from regrade.commands import audit, cells, docs, dvc, model, protocol, prune, report, schema
+from regrade.commands import audit, cells, check, docs, dvc, model, protocol, prune, report, schema
 from regrade.runtime.logs import explain
 
 # By the names that users type. A module has a docstring whose first line is its help, EXAMPLES, `add_arguments(parser)`
 # and `run(options)`, which returns the exit status. It imports what it works with inside `run`: help and completion
 # must not wait for that
 COMMANDS: dict[str, ModuleType] = {
+    "check": check,
     "cells": cells,
     "report": report,
     "audit": audit,

@@ -1,0 +1,146 @@
+"""Everything that is wrong with params.yaml, its overlays and the files of the studies, before anything is run.
+
+No rule is written here. What has mistakes is left out, so that the rest can be judged.
+"""
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import TemplateSyntaxError
+from pydantic import TypeAdapter, ValidationError
+
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.config import claims, params, protocol
+from regrade.config.params import Params
+from regrade.config.places import Places
+from regrade.config.reported import STUDIES
+from regrade.config.study import Study
+from regrade.config.types import Name
+from regrade.core import fingerprints
+from regrade.core.errors import UserError
+from regrade.reporting import study_code
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.pages import study_page
+from regrade.reporting.pages.rendering import environment
+from regrade.statistics import references
+from regrade.statistics.references import Experiment
+
+_NAME = TypeAdapter(Name)
+
+
+def mistakes(places: Places, studies: Collection[str]) -> Iterator[str]:
+    """A sentence for each mistake in the parameters, and in the files of these studies, file by file."""
+    config = places.merged()
+    if isinstance(config.get("studies"), dict):
+        config["studies"] = {name: config["studies"][name] for name in studies}
+    parameters, errors = params.salvaged(config)
+    if parameters and parameters.scale not in parameters.scales:
+        # What the studies name hardly depends on the scale
+        scale = next(iter(parameters.scales), None)
+        parameters = parameters.model_copy(update={"scale": scale}) if scale else None
+    cells, unexpanded = expansion.attempt(parameters) if parameters else ([], {})
+    left_out = _experiments(config) - {(cell.study, cell.experiment) for cell in cells} - unexpanded.keys()
+    unknown = left_out | unexpanded.keys()
+    if parameters:
+        errors += [
+            error
+            for (study, name), error in unexpanded.items()
+            if not any((study, needed) in left_out for needed in _needed(parameters.studies[study], name))
+        ]
+    yield from places.by_file(map(str, errors))
+    for study in filter(_is_name, studies):
+        of_study = [cell for cell in cells if cell.study == study]
+        complete = parameters if not any(study == other for other, _ in unknown) else None
+        yield from dict.fromkeys(_of_files(study, of_study, unknown, complete))
+
+
+def _of_files(
+    study: str, cells: list[Cell], unknown: Collection[Experiment], parameters: Params | None
+) -> Iterator[str]:
+    """What is wrong with the files of a study. Its page is not tried without `parameters`."""
+    yield from map(str, references.complaints([study], cells, unknown))
+    yield from _of_other_files(study)
+    if parameters:
+        yield from _of_page(study, cells, parameters)
+
+
+def _experiments(config: dict[str, Any]) -> set[Experiment]:
+    """All experiments by their studies and names, right or wrong."""
+    names = set()
+    for study, content in _mapping(config, "studies").items():
+        names |= {(study, name) for name in _mapping(content, "experiments")}
+    return names
+
+
+def _mapping(content: object, key: str) -> dict[str, Any]:
+    inner = content.get(key) if isinstance(content, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _needed(study: Study, name: str, *through: str) -> set[str]:
+    """The experiments that one takes something over from, directly or not."""
+    experiment = study.experiments.get(name)
+    if experiment is None or name in through:
+        return set()
+    sources = {experiment.like, experiment.select and experiment.select.source} - {None}
+    return {str(source) for source in sources}.union(*(_needed(study, str(one), name, *through) for one in sources))
+
+
+def _is_name(study: str) -> bool:
+    try:
+        return bool(_NAME.validate_python(study))
+    except ValidationError:
+        return False
+
+
+def _of_other_files(study: str) -> Iterator[str]:
+    """What is wrong with the protocol, the templates and the code of a study, apart from what they are used for."""
+    checks: list[Callable[[], object]] = [partial(protocol.read, study)]
+    checks += [partial(_parse, template) for template in sorted((STUDIES / study).glob("*.j2"))]
+    checks += [partial(_load, study), partial(fingerprints.code, study_code.path(study, study_code.MEASURE))]
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            yield str(error)
+
+
+def _parse(template: Path) -> None:
+    try:
+        environment(template.parent).get_template(template.name)
+    except TemplateSyntaxError as error:
+        raise UserError(f"{template}, line {error.lineno}: {error.message}; mend the template") from None
+
+
+def _load(study: str) -> None:
+    """Import what draws the study's figures: any error that this raises would be raised again by the report."""
+    file = study_code.path(study, study_code.FIGURES)
+    try:
+        fingerprints.code(file)
+        study_code.load(study, study_code.FIGURES)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it") from None
+
+
+def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]:
+    """What is wrong with the study's page while nothing is trained, and with what claims say is on it."""
+    rows = [{"folder": cell.folder.as_posix(), "experiment": cell.experiment, "status": "missing"} for cell in cells]
+    runs = pd.DataFrame(rows).assign(error=None)
+    evidence = Evidence(cells, runs, pd.DataFrame({"experiment": [], "cell": []}), study, parameters)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            page = study_page.body(evidence, Path(folder))
+        except UserError as error:
+            yield str(error)
+            return
+    for claim in claims.salvaged(study)[0].claims:
+        for anchor in claim.figures:
+            if f"id='{anchor}'" not in page:
+                yield f"{claims.path(study)}: {claim.id}: figures: the page has no {anchor!r}; correct or remove it"
