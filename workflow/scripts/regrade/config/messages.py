@@ -65,7 +65,7 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "literal_error":
             return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is not one of the layers {context['expected_tags']}"
+            return f"{context['tag']!r} is not one of {context['expected_tags']}"
         case "value_error":
             return str(context["error"])
         case "too_short":
