@@ -79,7 +79,7 @@ MISTAKES = {
         "vgg",
         f"{BASELINE}: network 'vgg' is not one of the study's networks",
     ),
-    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is not one of the layers"),
+    "unknown layer": (f"{CNN}.9", "flaten", f"{CNN}.9: 'flaten' is not one of 'rescale', "),
     "two kinds in a layer": (
         f"{CNN}.9",
         {"flatten": {}, "dense": {}},

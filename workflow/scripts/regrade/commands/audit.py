@@ -1,4 +1,7 @@
-"""Judge made-up runs of a study's cells: how often a verdict would be wrong, and how often right."""
+"""Say how often verdicts on a study would be wrong, and right.
+
+The study's claims are judged by made-up runs of its cells, where the truth is known.
+"""
 
 import argparse
 

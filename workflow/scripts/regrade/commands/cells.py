@@ -1,4 +1,4 @@
-"""List every cell that the parameters ask for, with its state and folder."""
+"""List what the parameters ask for: each cell, its state, its folder."""
 
 import argparse
 import sys

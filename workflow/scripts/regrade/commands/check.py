@@ -1,4 +1,7 @@
-"""Say everything that is wrong with the parameters and with the files of studies, without running anything."""
+"""Say all that is wrong with studies, before anything is run.
+
+That is what is wrong with their parameters, numbers, claims, templates and code.
+"""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Write the tables of docs/ that say what the parameters are."""
+"""Write the tables of parameters in docs/."""
 
 import argparse
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import argcomplete
 
-from regrade.commands import audit, cells, check, docs, dvc, model, protocol, prune, report, schema
+from regrade.commands import audit, cells, check, docs, dvc, model, new_study, protocol, prune, report, schema
 from regrade.runtime.logs import explain
 
 # By the names that users type. A module has a docstring whose first line is its help, EXAMPLES, `add_arguments(parser)`
 # and `run(options)`, which returns the exit status. It imports what it works with inside `run`: help and completion
 # must not wait for that
 COMMANDS: dict[str, ModuleType] = {
+    "new-study": new_study,
     "check": check,
     "cells": cells,
     "report": report,
@@ -28,9 +29,9 @@ COMMANDS: dict[str, ModuleType] = {
 }
 DESCRIPTION = "Run deep-learning coursework reports again from raw data, and grade what they claimed."
 EXAMPLES = """\
-regrade cells                               # what the parameters ask for, and how far it is
-regrade report                              # the reports from whatever cells exist
-regrade cells --help                        # a command's arguments, with examples
+regrade new-study my_study    # start a study of your own
+regrade cells                 # what the parameters ask for, and what is trained
+regrade cells --help          # a command's arguments, with examples
 """
 
 

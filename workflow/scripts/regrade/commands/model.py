@@ -1,4 +1,7 @@
-"""Load the weights that a cell keeps, and score them again on the rows that it was evaluated on."""
+"""Load the weights that a cell keeps, and score them again.
+
+They are scored on the rows that the cell was evaluated on.
+"""
 
 import argparse
 from pathlib import Path

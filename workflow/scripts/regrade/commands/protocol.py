@@ -1,4 +1,7 @@
-"""Write what each study's source did, by which its cells are judged, from params.yaml."""
+"""Write what each study's source did, from params.yaml.
+
+Cells with other settings than in protocol.yaml are not judged.
+"""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Delete results that no cell of params.yaml names, at whichever scale, after showing them."""
+"""Show results that no cell needs, at any scale, and delete them."""
 
 import argparse
 import sys

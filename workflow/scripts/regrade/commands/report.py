@@ -1,4 +1,4 @@
-"""Make the reports from whatever cells exist, without training any."""
+"""Make the reports from whatever cells exist; train none."""
 
 import argparse
 
