@@ -69,9 +69,7 @@ def find(params: Params, folders: Collection[Path]) -> list[Cell]:
     by_name = {cell.name: cell for cell in candidates}
     for name in names:
         if name not in by_name:
-            raise UserError(
-                f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
-            )
+            raise UserError(f"params.yaml: {study}.{experiment} has no cell {name}; `regrade cells` lists what it has")
     return [by_name[name] for name in names]
 
 

@@ -1,4 +1,4 @@
-"""List what the parameters ask for: each cell, its state, its folder."""
+"""List all cells that are asked for, with states and folders."""
 
 import argparse
 import sys

@@ -11,7 +11,7 @@ EXAMPLES = """\
 regrade new-study my_study
 """
 # A whole study of the name _EXAMPLE
-_SKELETON, _EXAMPLE = Path(__file__).parent / "skeleton", "my_study"
+SKELETON, _EXAMPLE = Path(__file__).parent / "skeleton", "my_study"
 _NEXT = """
 Replace the example in them by what your source did, stated and claimed (docs/new-study.md explains them), then
 
@@ -50,7 +50,7 @@ def write(study: str) -> list[Path]:
         if path.exists():
             raise UserError(f"{os.path.relpath(path)} exists already; choose another name than {study!r}")
     for path, name in files.items():
-        write_text(path, (_SKELETON / name).read_text("utf-8").replace(_EXAMPLE, study))
+        write_text(path, (SKELETON / name).read_text("utf-8").replace(_EXAMPLE, study))
     return list(files)
 
 
