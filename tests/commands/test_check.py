@@ -1,9 +1,16 @@
 """regrade check: every mistake of a study in one go, and none where there is none."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from regrade.cells import expansion
+from regrade.commands.mistakes import mistakes
+from regrade.config import claims, params, reported
+from regrade.config.places import Places
+from regrade.core.errors import UserError
 from support.project import Project
 from support.tiny import PARAMS, STUDY, tiny
 
@@ -33,6 +40,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     project = tiny(tmp_path_factory.mktemp("wrong"), {"keep_models": [7]})
     experiments = {
         "misspelt": {"title": "A", "settings": SETTINGS | {"wdith": 3}},
+        "two_at_once": {"title": "A", "settings": SETTINGS | {"lr": -1, "epochs": "ten"}, "grid": {"width": [2]}},
         "impossible": {
             "title": "B",
             "settings": SETTINGS | {"validation_rows": 500, "train_rows": 400},
@@ -80,6 +88,8 @@ params.yaml: keep_models: 7 is not one of the seeds, so it is not trained; remov
 mine.yaml: scale: 'smal' is not one of small
 mine.yaml: studies.{STUDY}.experiments.unknown_key.settngs: there is no such key; correct or remove it
 mine.yaml: studies.{STUDY}.experiments.misspelt: there is no setting 'wdith' (did you mean 'width'?)
+mine.yaml: studies.{STUDY}.experiments.two_at_once.settings.lr: -1
+mine.yaml: studies.{STUDY}.experiments.two_at_once.settings.epochs: 'ten'
 mine.yaml: studies.{STUDY}.experiments.impossible.settings.validation_rows: 500 of 400 training rows cannot be held out
 {STUDY_FILES}/reported.csv, line 2: the value '90 %' is not a number; write it as 0.5 or >=0.5
 {STUDY_FILES}/reported.csv, line 3: sweep has no setting 'wdith' (did you mean 'width'?); correct the column cell
@@ -136,3 +146,59 @@ def test_only_the_named_studies_are_checked(tmp_path: Path):
     assert project.run("regrade", "check", STUDY).stdout == "Nothing wrong with tiny.\n"
     assert "params.yaml: studies.other.titel: there is no such key" in project.run("regrade", "check").stdout
     assert "no study 'none'; it has tiny, other" in project.run("regrade", "check", "none").stdout
+
+
+# The tiny study with an experiment that takes over the settings of another, and one that takes over its winner
+SELECT = {"from": "sweep", "settings": ["width"], "by": "test_accuracy_best_epoch", "winner": "measured"}
+RELATED = {
+    "alike": {"title": "A", "like": "sweep", "grid": {"width": [2]}},
+    "winner": {"title": "B", "settings": SETTINGS, "select": SELECT},
+}
+WRONG = [None, "x", -1, [], {1: 2}]
+
+
+def places_in(node: object, *above: object) -> Iterator[tuple]:
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*above, key)
+        yield from places_in(value, *above, key)
+
+
+def changed(config: dict) -> Iterator[dict]:
+    """The parameters with each value replaced by each of WRONG, and with each key left out or misspelt."""
+    for *above, last in places_in(config):
+        for new in [*WRONG, "left out", "misspelt"]:
+            copied = copy.deepcopy(config)
+            holder = copied
+            for key in above:
+                holder = holder[key]
+            old = holder.pop(last) if new in ("left out", "misspelt") else None
+            if new == "misspelt" and isinstance(holder, dict):
+                holder[f"{last}s"] = old
+            elif new not in ("left out", "misspelt"):
+                holder[last] = new
+            yield copied
+
+
+def test_it_says_what_stops_a_plan_and_nothing_where_nothing_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for module in (claims, reported):
+        monkeypatch.setattr(module, "STUDIES", tmp_path)
+    # A page says nothing about parameters, and takes most of the time
+    monkeypatch.setattr("regrade.commands.mistakes._of_page", lambda *_: ())
+    base = copy.deepcopy(PARAMS)
+    base["studies"][STUDY]["experiments"] |= copy.deepcopy(RELATED)
+    outcomes = {True: 0, False: 0}
+    for config in changed(base):
+        Path("params.yaml").write_text(yaml.safe_dump(config))
+        places = Places([], [])
+        sentences = list(mistakes(places, places.studies([])))
+        try:
+            expansion.expand(params.parse(places.merged()))
+            stopped = None
+        except UserError as error:
+            # Which of several experiments has it first depends on their order
+            stopped = str(error).partition(" (")[0].split(": ")[-1]
+        assert bool(sentences) == bool(stopped), (stopped, sentences)
+        assert stopped is None or any(stopped in sentence for sentence in sentences), (stopped, sentences)
+        outcomes[stopped is None] += 1
+    assert min(outcomes.values()) > 10

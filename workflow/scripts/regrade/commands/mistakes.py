@@ -3,8 +3,9 @@
 No rule is written here. What has mistakes is left out, so that the rest can be judged.
 """
 
+import itertools
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.config import claims, params, protocol
 from regrade.config.params import Params
-from regrade.config.places import Places
+from regrade.config.places import Places, about_parameters
 from regrade.config.reported import STUDIES
 from regrade.config.study import Study
 from regrade.config.types import Name
@@ -45,18 +46,41 @@ def mistakes(places: Places, studies: Collection[str]) -> Iterator[str]:
         parameters = parameters.model_copy(update={"scale": scale}) if scale else None
     cells, unexpanded = expansion.attempt(parameters) if parameters else ([], {})
     left_out = _experiments(config) - {(cell.study, cell.experiment) for cell in cells} - unexpanded.keys()
+    refused = {
+        study: _refused(
+            content, _of(study, left_out), {name: unexpanded[study, name].each for name in _of(study, unexpanded)}
+        )
+        for study, content in (parameters.studies.items() if parameters else ())
+    }
+    yield from places.by_file(itertools.chain(map(str, errors), *refused.values()))
     unknown = left_out | unexpanded.keys()
-    if parameters:
-        errors += [
-            error
-            for (study, name), error in unexpanded.items()
-            if not any((study, needed) in left_out for needed in _needed(parameters.studies[study], name))
-        ]
-    yield from places.by_file(map(str, errors))
     for study in filter(_is_name, studies):
+        # An experiment may take settings over from what reported.csv states
+        of_others = itertools.filterfalse(about_parameters, refused.get(study, ()))
         of_study = [cell for cell in cells if cell.study == study]
-        complete = parameters if not any(study == other for other, _ in unknown) else None
-        yield from dict.fromkeys(_of_files(study, of_study, unknown, complete))
+        complete = parameters if of_study and not _of(study, unknown) else None
+        yield from dict.fromkeys([*of_others, *_of_files(study, of_study, unknown, complete)])
+
+
+def _of(study: str, experiments: Iterable[Experiment]) -> list[str]:
+    """The names of those that are of this study."""
+    return [name for other, name in experiments if other == study]
+
+
+def _refused(study: Study, left_out: Collection[str], complaints: dict[str, list[str]]) -> list[str]:
+    """The complaints about a study's experiments without those that others are the reason for.
+
+    Those others are left out, or refused for the same.
+    """
+    own: list[str] = []
+    for name, of_experiment in complaints.items():
+        needed = _needed(study, name) - {name}
+        same = {
+            one.replace(f".{other}", f".{name}") for other in needed & complaints.keys() for one in complaints[other]
+        }
+        if needed.isdisjoint(left_out):
+            own += [one for one in of_experiment if one not in same]
+    return own
 
 
 def _of_files(
@@ -73,7 +97,7 @@ def _experiments(config: dict[str, Any]) -> set[Experiment]:
     """All experiments by their studies and names, right or wrong."""
     names = set()
     for study, content in _mapping(config, "studies").items():
-        names |= {(study, name) for name in _mapping(content, "experiments")}
+        names |= {(study, name) for name in _mapping(content, "experiments") if isinstance(name, str)}
     return names
 
 

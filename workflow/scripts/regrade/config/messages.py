@@ -2,10 +2,12 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
+
+from regrade.core.errors import UserError
 
 # The keys that lead to a mistake
 Where = tuple[str, ...]
@@ -20,6 +22,12 @@ def first_mistake(error: ValidationError) -> tuple[str, str]:
 def further(count: int) -> str:
     """What follows the first of several mistakes."""
     return f" ({count} more mistake{'s' * (count > 1)} after this one)" if count else ""
+
+
+def refusal(error: ValidationError, place: Callable[[str], str]) -> UserError:
+    """The error for what is wrong with a user's values. `place`: where a mistake is, by its dotted path."""
+    sentences = [f"{place('.'.join(path))}: {complaint}" for path, complaint in mistakes(error)]
+    return UserError(f"{sentences[0]}{further(len(sentences) - 1)}", sentences)
 
 
 def mistakes(error: ValidationError) -> list[tuple[Where, str]]:

@@ -8,6 +8,14 @@ from typing import Any
 from regrade.config import overlays
 from regrade.core.errors import UserError
 
+# How sentences about the parameters begin, whichever file they are in
+_ABOUT = f"{overlays.BASE}: "
+
+
+def about_parameters(sentence: str) -> bool:
+    """Whether a mistake is in params.yaml or in what lies on top of it."""
+    return sentence.startswith(_ABOUT)
+
 
 class Places:
     """params.yaml and what lies on top of it: the content of each file, and the values of --config."""
@@ -47,11 +55,11 @@ class Places:
     def by_file(self, sentences: Iterable[str]) -> list[str]:
         """Sentences about params.yaml, each once and about the file that its mistake is in, in the files' order.
 
-        What is wrong with files that cannot be read comes first.
+        What is wrong with files that cannot be read comes first. Sentences about other files are left out.
         """
         files: dict[str, list[str]] = {name: [] for name in self._contents}
-        for sentence in dict.fromkeys(sentences):
-            _, _, complaint = sentence.partition(f"{overlays.BASE}: ")
+        for sentence in filter(about_parameters, dict.fromkeys(sentences)):
+            complaint = sentence.removeprefix(_ABOUT)
             name = self._file(complaint.partition(": ")[0].split("."))
             files[name].append(f"{name}: {complaint}")
         return [*self._unreadable, *(sentence for of_file in files.values() for sentence in of_file)]

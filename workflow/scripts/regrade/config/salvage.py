@@ -33,12 +33,16 @@ def salvage(
             if () in parts or parts <= left_out:
                 return None, complaints
             left_out |= parts
-            content = _without(content, parts)
+            try:
+                content = _without(content, parts)
+            except LookupError:
+                return None, complaints
         else:
             return rest, [*complaints, *(((), text) for text in contradictions)]
 
 
 def _without(content: object, paths: Collection[Where]) -> object:
+    """A copy without what these paths lead to. LookupError for one that leads nowhere, as keys may be no texts."""
     rest: Any = copy.deepcopy(content)
     # The last of a list first, so that the others keep their places
     for *above, last in sorted(paths, key=lambda path: [key.zfill(9) for key in path], reverse=True):

@@ -109,7 +109,7 @@ class _UnknownCells(UserError):
 class _Names:
     """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it lacks.
 
-    `experiments`: their cells by their names; none where they are not known.
+    `experiments`: their cells by their names; none where they are not known. A study without any is not known itself.
     """
 
     def __init__(self, study: str, experiments: dict[str, list[Cell]], where: str):
@@ -121,6 +121,8 @@ class _Names:
 
     def cells(self, experiment: object) -> list[Cell]:
         """All cells of an experiment."""
+        if not self.experiments:
+            raise _UnknownCells(self.study)
         if not isinstance(experiment, str) or experiment not in self.experiments:
             known = hint(str(experiment), self.experiments)
             raise self.wrong(f"params.yaml has no experiment {experiment!r} in {self.study}{known}; correct or add it")
