@@ -24,7 +24,7 @@ GRADING = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 ALL = [*GRADING, *(requirement for lines in EXTRAS.values() for requirement in lines)]
 # What is given to a bundle of runs; the others make one
-OF_GRADING = ("core", "config", "languages", "cells", "statistics", "reporting", "commands")
+OF_GRADING = ("core", "config", "languages", "cells", "bundle", "statistics", "reporting", "commands")
 # Modules there that need more: the RO-Crate describes a run of the workflow
 OF_WORKFLOW = {"rocrate": "reporting/exports/crate"}
 # pip and Python must not see the package that is tested from its source
@@ -136,7 +136,8 @@ def test_an_installed_package_works_by_itself(installed: Environment, tmp_path: 
     code = """
 from regrade.reporting import TEMPLATES
 from regrade.reporting.pages import assets, site
-from regrade.statistics import audit, collect, grading
+from regrade.bundle import bundle
+from regrade.statistics import audit, grading
 from pathlib import Path
 assets.write(Path("assets"))
 assert list(TEMPLATES.glob("*.j2")) and list(Path("assets").iterdir())

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from regrade.cells import expansion
 from regrade.commands.mistakes import mistakes
-from regrade.config import claims, params, reported
+from regrade.config import params, studies
 from regrade.config.places import Places
 from regrade.core.errors import UserError
 from support.project import Project
@@ -181,8 +181,7 @@ def changed(config: dict) -> Iterator[dict]:
 
 def test_it_says_what_stops_a_plan_and_nothing_where_nothing_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    for module in (claims, reported):
-        monkeypatch.setattr(module, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     # A page says nothing about parameters, and takes most of the time
     monkeypatch.setattr("regrade.commands.mistakes._of_page", lambda *_: ())
     base = copy.deepcopy(PARAMS)

@@ -39,6 +39,8 @@ def check(configuration: "Configuration") -> None:
         raise Impossible("network", "no layer has anything to train; end with a dense layer")
     _check_recorded(configuration, language)
     form = registry.form(configuration.data)
+    if form is None:
+        return  # the training job will tell
     *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     # One output is enough for two classes: the logit of the second
     needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
@@ -162,6 +164,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
     if size is None or (size > 1 and rows % size != 1):
         return
     form = registry.form(configuration.data)
+    if form is None:
+        return
     between = _between(network, _Values(form.shape, form.values), form.classes)
     for number, (layer, values) in enumerate(zip(network, between, strict=False)):
         if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):

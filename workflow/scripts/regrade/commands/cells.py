@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     references.check(params, every)
     for cell in every:
         try:
-            state = cell.status
+            state: str = cell.status
         except UserError as error:
             state = "damaged"
             damages.append(error)

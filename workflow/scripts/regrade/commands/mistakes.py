@@ -14,12 +14,12 @@ import pandas as pd
 from jinja2 import TemplateSyntaxError
 from pydantic import TypeAdapter, ValidationError
 
+from regrade.bundle import describe
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
-from regrade.config import claims, params, protocol
+from regrade.config import claims, params, protocol, studies
 from regrade.config.params import Params
 from regrade.config.places import Places, about_parameters
-from regrade.config.reported import STUDIES
 from regrade.config.study import Study
 from regrade.config.types import Name
 from regrade.core import fingerprints
@@ -34,11 +34,11 @@ from regrade.statistics.references import Experiment
 _NAME = TypeAdapter(Name)
 
 
-def mistakes(places: Places, studies: Collection[str]) -> Iterator[str]:
+def mistakes(places: Places, names: Collection[str]) -> Iterator[str]:
     """A sentence for each mistake in the parameters, and in the files of these studies, file by file."""
     config = places.merged()
     if isinstance(config.get("studies"), dict):
-        config["studies"] = {name: config["studies"][name] for name in studies}
+        config["studies"] = {name: config["studies"][name] for name in names}
     parameters, errors = params.salvaged(config)
     if parameters and parameters.scale not in parameters.scales:
         # What the studies name hardly depends on the scale
@@ -54,7 +54,7 @@ def mistakes(places: Places, studies: Collection[str]) -> Iterator[str]:
     }
     yield from places.by_file(itertools.chain(map(str, errors), *refused.values()))
     unknown = left_out | unexpanded.keys()
-    for study in filter(_is_name, studies):
+    for study in filter(_is_name, names):
         # An experiment may take settings over from what reported.csv states
         of_others = itertools.filterfalse(about_parameters, refused.get(study, ()))
         of_study = [cell for cell in cells if cell.study == study]
@@ -125,7 +125,7 @@ def _is_name(study: str) -> bool:
 def _of_other_files(study: str) -> Iterator[str]:
     """What is wrong with the protocol, the templates and the code of a study, apart from what they are used for."""
     checks: list[Callable[[], object]] = [partial(protocol.read, study)]
-    checks += [partial(_parse, template) for template in sorted((STUDIES / study).glob("*.j2"))]
+    checks += [partial(_parse, template) for template in sorted(studies.folder(study).glob("*.j2"))]
     checks += [partial(_load, study), partial(fingerprints.code, study_code.path(study, study_code.MEASURE))]
     for check in checks:
         try:
@@ -155,12 +155,13 @@ def _load(study: str) -> None:
 
 def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]:
     """What is wrong with the study's page while nothing is trained, and with what claims say is on it."""
-    rows = [{"folder": cell.folder.as_posix(), "experiment": cell.experiment, "status": "missing"} for cell in cells]
-    runs = pd.DataFrame(rows).assign(error=None)
-    evidence = Evidence(cells, runs, pd.DataFrame({"experiment": [], "cell": []}), study, parameters)
+    nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
     with tempfile.TemporaryDirectory() as folder:
         try:
-            page = study_page.body(evidence, Path(folder))
+            manifest = describe.manifest(study, parameters, cells)
+            untrained = [cell.model_copy(update={"status": "missing"}) for cell in manifest.cells]
+            manifest = manifest.model_copy(update={"cells": untrained})
+            page = study_page.body(Evidence(untrained, nothing, nothing, manifest, False), Path(folder))
         except UserError as error:
             yield str(error)
             return

@@ -39,11 +39,11 @@ def write(study: str) -> list[Path]:
 
     UserError for a name that is not one, or is taken. Nothing is overwritten.
     """
-    from regrade.config.reported import STUDIES
+    from regrade.config import studies
     from regrade.core.files import write_text
 
     _check(study)
-    folder = STUDIES / study
+    folder = studies.folder(study)
     files = {Path(f"{study}.yaml"): "overlay.yaml"}
     files |= {folder / name: name for name in ("reported.csv", "claims.yaml", "report.md.j2")}
     for path in (folder, *files):

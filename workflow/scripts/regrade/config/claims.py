@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from regrade.config import studies
 from regrade.config.messages import Where, further, refuse
-from regrade.config.reported import STUDIES
 from regrade.config.salvage import salvage
 from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
@@ -223,7 +223,7 @@ class Claims(Section):
 
 def path(study: str) -> Path:
     """Where the study's claims are kept."""
-    return STUDIES / study / "claims.yaml"
+    return studies.folder(study) / "claims.yaml"
 
 
 def read(study: str) -> Claims:

@@ -50,7 +50,7 @@ def refuse(complaints: Iterable[str], info: ValidationInfo) -> None:
 
 
 _UNION_TAGS = {"int", "float", "str", "bool", "[key]"}
-_UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[")
+_UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[", "format ")
 
 
 def _path(mistake: ErrorDetails) -> Where:
@@ -74,6 +74,8 @@ def _complaint(mistake: ErrorDetails) -> str:
             return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
             return f"{context['tag']!r} is not one of {context['expected_tags']}"
+        case "unknown_format":
+            return f"{value['format']!r} {mistake['msg']}"
         case "value_error":
             return str(context["error"])
         case "too_short":

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
-from regrade.config.dataset import Dataset
+from regrade.config.dataset import AnyDataset
 from regrade.config.looks import ERROR, Look
 from regrade.config.messages import Where, first_mistake, refuse
 from regrade.config.salvage import salvage
@@ -45,7 +45,7 @@ class Params(Section):
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
     """Scales by name."""
-    datasets: dict[Name, Dataset]
+    datasets: dict[Name, AnyDataset]
     """Datasets by name."""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     """Studies by name."""
