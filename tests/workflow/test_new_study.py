@@ -102,7 +102,7 @@ def test_its_page_shows_all_of_it(added: Project):
 
 def test_its_own_figures_are_on_its_own_page(added: Project):
     page = (added.folder / "reports/my_study/index.html").read_text()
-    runs = pd.read_parquet(added.folder / "reports/my_study/data/runs.parquet")
+    runs = pd.read_parquet(added.folder / "reports/my_study/bundle/runs.parquet")
     last = 100 * runs[runs["cell"].str.startswith("hidden_size=20")]["test_accuracy_last_epoch"]
     assert f"at most {last.max() - last.min():.1f} points apart" in page
     assert "src='figures/figure-02.svg'" in page and "class='missing'" not in page
