@@ -8,7 +8,7 @@ from typing import Any
 
 import argcomplete
 
-from regrade.commands import audit, cells, check, docs, dvc, model, new_study, protocol, prune, report, schema
+from regrade.commands import audit, cells, check, docs, dvc, grade, model, new_study, protocol, prune, report, schema
 from regrade.runtime.logs import explain
 
 # By the names that users type. A module has a docstring whose first line is its help, EXAMPLES, `add_arguments(parser)`
@@ -19,6 +19,7 @@ COMMANDS: dict[str, ModuleType] = {
     "check": check,
     "cells": cells,
     "report": report,
+    "grade": grade,
     "audit": audit,
     "model": model,
     "prune": prune,
@@ -30,6 +31,7 @@ COMMANDS: dict[str, ModuleType] = {
 DESCRIPTION = "Run deep-learning coursework reports again from raw data, and grade what they claimed."
 EXAMPLES = """\
 regrade new-study my_study    # start a study of your own
+regrade grade my_study runs.csv    # grade runs from elsewhere
 regrade cells                 # what the parameters ask for, and what is trained
 regrade cells --help          # a command's arguments, with examples
 """

@@ -13,6 +13,8 @@ from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
 from regrade.reporting.pages import assets, site
 from regrade.statistics import BUNDLE, grading
+from regrade.statistics.grades import GRADES
+from regrade.statistics.verdicts import VERDICTS
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -61,3 +63,15 @@ def _find(study: Path) -> None:
             "letter; rename the folder"
         )
     studies.FOLDER = study.resolve().parent
+
+
+def as_text(verdicts: Verdicts) -> list[str]:
+    """The verdict on each claim and the grade of each number, as lines for the terminal."""
+    width = max((len(word) for word in (*VERDICTS, *GRADES)), default=0)
+    of_claims = [f"{claim['verdict']:{width}}  {claim['id']}: {claim['claim']}" for claim in verdicts.claims]
+    of_numbers = [
+        f"{row['grade']:{width}}  {row['experiment']}{', ' if row['settings'] else ''}{row['settings']}: "
+        f"{row['metric']} {row['reported']}, here {row['mean'] or 'not known'}"
+        for row in verdicts.grades
+    ]
+    return [*of_claims, *of_numbers]
