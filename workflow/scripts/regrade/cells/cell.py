@@ -13,7 +13,7 @@ from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, label
 from regrade.config.messages import first_mistake
 from regrade.config.settings import Settings
 from regrade.config.study import Study
-from regrade.config.types import LayerTemplate, Value
+from regrade.config.types import Argument, LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, short_hash
 from regrade.core.fingerprints import code
@@ -136,7 +136,7 @@ class Cell:
         return registry.reading_of(self.data.dataset, settings, where)
 
     def _vectors(
-        self, network: list[dict[str, Value | None]], settings: dict[str, Value], where: str
+        self, network: list[dict[str, Argument]], settings: dict[str, Value], where: str
     ) -> dict[str, Any] | None:
         """What the word vectors are made of, where an embedding starts from them; else None."""
         for number, layer in enumerate(network):
@@ -211,7 +211,7 @@ def network_name(name: Value | None, settings: dict[str, Value]) -> str:
     return Template(str(name)).safe_substitute(settings)
 
 
-def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> dict[str, Value | None]:
+def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> dict[str, Argument]:
     """A layer of a network template with its kind under the key `kind` and its $names replaced by settings."""
     if isinstance(template, str):
         return {"kind": template}
@@ -220,11 +220,20 @@ def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> d
             f"params.yaml: {where}: a layer is one kind with its settings, found {', '.join(template) or 'none'}"
         )
     ((kind, body),) = template.items()
-    layer: dict[str, Value | None] = {"kind": kind}
-    for key, value in body.items():
-        if isinstance(value, str) and value.startswith("$"):
+    if "kind" in body:
+        raise UserError(f"params.yaml: {where}.{kind}.kind: the kind of this layer is {kind}, and no setting can be called so; remove or rename it")
+    return {"kind": kind} | {key: _resolved(value, settings, f"{where}.{kind}.{key}") for key, value in body.items()}
+
+
+def _resolved(value: Argument, settings: dict[str, Value], where: str) -> Argument:
+    """The value with its $names, those in lists and mappings included, replaced by settings."""
+    match value:
+        case str() if value.startswith("$"):
             if value[1:] not in settings:
-                raise UserError(f"params.yaml: {where}.{kind}.{key}: the experiment has no setting {value[1:]!r}")
-            value = settings[value[1:]]
-        layer[key] = value
-    return layer
+                raise UserError(f"params.yaml: {where}: the experiment has no setting {value[1:]!r}")
+            return settings[value[1:]]
+        case list():
+            return [_resolved(each, settings, where) for each in value]
+        case dict():
+            return {key: _resolved(each, settings, f"{where}.{key}") for key, each in value.items()}
+    return value

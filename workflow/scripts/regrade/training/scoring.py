@@ -1,5 +1,6 @@
 """Stored models, loaded from their cell's folder alone and scored again as they were after the last epoch."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
 
+from regrade.cells import expansion
 from regrade.cells.configuration import Configuration
 from regrade.cells.layout import HISTORY, MODEL, RECORD, RESULTS
 from regrade.config.params import Params
@@ -47,7 +49,8 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
 
     What the model is comes from the cell's own record, whatever params.yaml says now. On the kind of device that it was
     trained on, the accuracy is exactly the stored one. UserError when the cell, its data or its weights are not there
-    or damaged.
+    or damaged, and for a record with an own module that `params` do not name: a folder from elsewhere decides on no
+    code that is run.
     """
     if not (folder / RECORD).exists():
         raise UserError(f"{folder} is not the folder of a trained cell; `python -m regrade cells` lists these")
@@ -56,6 +59,8 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     elif file := damaged(folder, RECORD):
         raise UserError(f"{file}: damaged or missing; copy the cell's folder again")
     configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
+    if configuration.own_modules:
+        _check_named(configuration, folder, params)
     weights = _weights(folder)
     trained.verify_data(configuration.data)
     process.set_up(params.threads)
@@ -67,6 +72,19 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
         accuracy, loss = (numbers[f"{split}_{name}"].item() for name in ("accuracy", "loss"))
         stored = history.loc[history["seed"] == seed, f"{split}_accuracy"].iloc[-1]
         yield Score(seed, split, len(data.evaluation_targets), accuracy, loss, stored)
+
+
+def _check_named(configuration: Configuration, folder: Path, params: Params) -> None:
+    named = [layer for cell in expansion.expand(params) for layer in cell.configuration().own_modules]
+    for layer in configuration.own_modules:
+        if layer not in named:
+            arguments = ", ".join(
+                f"{key}: {json.dumps(value)}" for key, value in layer.model_dump().items() if key != "kind"
+            )
+            raise UserError(
+                f"{folder / RECORD} names the own module {{{arguments}}}, which no network of params.yaml is made of; "
+                "only code that params.yaml names is run: add that layer there if you trust it"
+            )
 
 
 def _weights(folder: Path) -> dict[int, dict[str, torch.Tensor]]:

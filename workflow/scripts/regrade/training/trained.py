@@ -38,6 +38,7 @@ class Trained:
 def load(cell: Cell) -> Trained | None:
     """The trained network of a cell of images or other inputs without words; None without a kept model.
 
+    None, too, for a network with an own module: pages are made without running the user's code.
     UserError when the model, or the data that it was trained on, are damaged or missing.
     """
     if not (cell.folder / RECORD).exists():
@@ -46,6 +47,8 @@ def load(cell: Cell) -> Trained | None:
     if not by_seed:
         return None
     configuration = cell.configuration(cell.selection.taken_over() if cell.selection else None)
+    if configuration.own_modules:
+        return None
     verify_data(configuration.data)
     card = prepared.card(configuration.data.folder)
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))
