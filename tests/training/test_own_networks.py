@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from regrade.cells.configuration import Configuration
 from regrade.core.errors import UserError
 from regrade.models.own import Module
@@ -17,6 +19,7 @@ from regrade.training import job, stacking
 from regrade.training.state import RunState
 from regrade.training.streams import stream
 from regrade.training.trainer import Data
+from support.project import ROOT
 from support.runs import CPU, MLP, advanced, configuration, context, network, timeless
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -195,6 +198,21 @@ def test_initial_values_are_those_of_pytorch_from_the_runs_stream(write: Write):
             assert torch.equal(made.module1.weight[seed], torch.nn.Linear(2, 3).weight)
 
 
+def test_the_example_of_the_documentation_can_be_trained(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    page = (ROOT / "docs/own-networks.md").read_text()
+    (source,), (overlay,) = (
+        re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) for language in ("python", "yaml")
+    )
+    Path("my_package").mkdir()
+    Path("my_package/nets.py").write_text(source)
+    ((_, layer),) = yaml.safe_load(overlay)["studies"]["my_study"]["networks"]["own"][0].items()
+    this = configuration([{"kind": "module"} | layer | {"width": 4}], batch_size=8, epochs=20)
+    x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))
+    (run,) = advanced(this, [RunState(0)], Data(x, x[:, 0].gt(0).long(), x, x[:, 0].gt(0).long(), classes=2), 20)
+    assert run.history[-1]["test_accuracy"] > 0.9
+
+
 def test_what_pytorch_offers_can_be_used(write: Write):
     """Recurrent layers, attention, layers that find out their own sizes; token ids and pixels as inputs."""
     name = write("""
@@ -231,7 +249,7 @@ class Net(nn.Module):
 
 def test_the_state_of_the_process_is_as_before(write: Write):
     def everything() -> list:
-        return [repr(part.read()) for part in global_state._PARTS]
+        return [repr(part.read()) for part in global_state.PARTS]
 
     before = everything()
     advanced(training(write(MLP_WITH_ALL), units=5), [RunState(0)], points(), 2)
@@ -275,7 +293,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_module_that_changes_global_state_is_refused_and_the_state_put_back(template: str, change: str, write: Write):
     name = write(template.format(change))
-    before = [repr(part.read()) for part in global_state._PARTS]
+    before = [repr(part.read()) for part in global_state.PARTS]
     with pytest.raises(UserError) as raised:
         advanced(training(name), [RunState(0)], points(), 1)
     sentence = str(raised.value)
@@ -284,7 +302,7 @@ def test_a_module_that_changes_global_state_is_refused_and_the_state_put_back(te
     if template == FORWARD and "manual_seed" in change:  # noticed in the first pass, which is none of training
         expected = "draws random numbers outside training"
     assert f"params.yaml: module {{import: {name}:Net}}: {place} {expected}" in sentence
-    assert [repr(part.read()) for part in global_state._PARTS] == before
+    assert [repr(part.read()) for part in global_state.PARTS] == before
 
 
 def test_seeding_in_training_only_is_noticed(write: Write):
@@ -365,8 +383,8 @@ class Net(nn.Module):
 
 
 def test_a_draw_is_where_numpy_and_python_left_off():
-    before = np.random.get_state(), random.getstate(), os.getcwd()
+    before = np.random.get_state(), random.getstate(), Path.cwd()
     with pytest.raises(global_state.Changed), global_state.kept():
         np.random.rand(3), random.random(), os.chdir("/")
-    after = np.random.get_state(), random.getstate(), os.getcwd()
+    after = np.random.get_state(), random.getstate(), Path.cwd()
     assert str(before) == str(after)

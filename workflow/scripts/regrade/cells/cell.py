@@ -221,7 +221,7 @@ def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> d
         )
     ((kind, body),) = template.items()
     if "kind" in body:
-        raise UserError(f"params.yaml: {where}.{kind}.kind: the kind of this layer is {kind}, and no setting can be called so; remove or rename it")
+        raise UserError(f"params.yaml: {where}.{kind}.kind: this layer is a {kind}; remove or rename this key")
     return {"kind": kind} | {key: _resolved(value, settings, f"{where}.{kind}.{key}") for key, value in body.items()}
 
 

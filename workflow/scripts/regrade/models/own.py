@@ -44,6 +44,7 @@ class Module(Layer):
         super().__init__()
         self._target, self._streams, self._input_shape = spec.target, context.dropout, shape
         self._may_be_ids, self._quiet = context.vocabulary_size > 0, False
+        self._passes = {True: 0, False: 0}
         kind = self._class()
         self._check_arguments(kind, spec.arguments)
         # A list, as the layer's parameters are its own
@@ -110,10 +111,13 @@ class Module(Layer):
         return UserError(f"params.yaml: module {{import: {self._target}}}: {what}")
 
     @contextmanager
-    def _run(self, what: str) -> Iterator[None]:
-        """A block that runs the user's code: UserError for an error in it, and for global state that it changes."""
+    def _run(self, what: str, slow: bool = True) -> Iterator[None]:
+        """A block that runs the user's code: UserError for an error in it, and for global state that it changes.
+
+        `slow`: also for what is slow to check.
+        """
         try:
-            with global_state.kept():
+            with global_state.kept(slow):
                 yield
         except global_state.Changed as changed:
             raise self._wrong(f"{what} {changed}") from None
@@ -172,7 +176,10 @@ class Module(Layer):
         """The output of one run (examples, *output shape) for its inputs (examples, *input shape)."""
         stream, version, after = self._streams[run], x._version, dict(tensors)
         drawing = _drawing_from(stream) if self.training else _drawing_nothing(stream.device)
-        with self._run("its forward pass"), drawing:
+        self._passes[self.training] += 1
+        # Everything in the first passes of training and of evaluation, then ever more rarely
+        slow = self._passes[self.training].bit_count() == 1
+        with self._run("its forward pass", slow), drawing:
             output = functional_call(self._of_runs[run], after, (x,))
             with torch.no_grad():
                 for name, value in after.items():

@@ -18,12 +18,16 @@ class Changed(Exception):
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the state: its name, what to do instead of changing it, how it is read and set."""
+    """A part of the state: its name, what to do instead of changing it, how it is read and set.
+
+    `slow`: to read it takes as long as a step of a small network.
+    """
 
     name: str
     instead: str
     read: Callable[[], Any]
     set: Callable[[Any], None]
+    slow: bool = False
 
 
 def _set_environment(variables: dict[str, str]) -> None:
@@ -63,33 +67,31 @@ def _set_numpy(state: tuple[Any, ...]) -> None:
 
 
 _REMOVE, _GENERATOR = "remove that", "draw from a generator of your own"
-_PARTS = (
+PARTS = (
     _Part("the default dtype", "give tensors theirs", torch.get_default_dtype, torch.set_default_dtype),
-    _Part("the default device", _REMOVE, torch.get_default_device, lambda _: torch.set_default_device(None)),
-    _Part(
-        "whether gradients are computed",
-        "use a with block",
-        torch.is_grad_enabled,
-        _set_gradients,
-    ),
+    _Part("the default device", _REMOVE, torch.get_default_device, lambda _: torch.set_default_device(None), slow=True),
+    _Part("whether gradients are computed", "use a with block", torch.is_grad_enabled, _set_gradients),
     _Part("which algorithms PyTorch chooses", _REMOVE, _algorithms, _set_algorithms),
     _Part("the number of threads", "set threads in params.yaml", torch.get_num_threads, torch.set_num_threads),
     _Part("PyTorch's global random state", _GENERATOR, torch.get_rng_state, torch.set_rng_state),
-    _Part("numpy's global random state", "draw with PyTorch", _numpy, _set_numpy),
-    _Part("the random state of Python's random", "draw with PyTorch", random.getstate, random.setstate),
-    _Part("environment variables", "set them before you start", lambda: dict(os.environ), _set_environment),
+    _Part("numpy's global random state", "draw with PyTorch", _numpy, _set_numpy, slow=True),
+    _Part("the random state of Python's random", "draw with PyTorch", random.getstate, random.setstate, slow=True),
+    _Part("environment variables", "set them before you start", lambda: dict(os.environ), _set_environment, slow=True),
     _Part("the current directory", "use whole paths", os.getcwd, os.chdir),
 )
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Put everything back at the end of the block; Changed where that was needed and the block raises no error."""
-    before = [part.read() for part in _PARTS]
+def kept(slow: bool = True) -> Iterator[None]:
+    """Put everything back at the end of the block; Changed where that was needed and the block raises no error.
+
+    `slow`: also what is slow to read.
+    """
+    before = [(part, part.read()) for part in PARTS if slow or not part.slow]
     try:
         yield
     finally:
-        changed = [(part, value) for part, value in zip(_PARTS, before, strict=True) if not _same(part.read(), value)]
+        changed = [(part, value) for part, value in before if not _same(part.read(), value)]
         for part, value in changed:
             part.set(value)
     for part, _ in changed:
