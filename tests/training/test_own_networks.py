@@ -13,6 +13,7 @@ import torch
 import yaml
 from regrade.cells.configuration import Configuration
 from regrade.core.errors import UserError
+from regrade.models.network import Network
 from regrade.models.own import Module
 from regrade.runtime import global_state, process
 from regrade.training import job, stacking
@@ -155,8 +156,6 @@ def test_stacked_it_is_the_same(write: Write):
     outputs.square().sum().backward()
     for seed in range(2):
         specs = configuration(layers).network
-        from regrade.models.network import Network
-
         alone = Network(specs, (2,), context([seed])).train()
         output = alone(x[seed : seed + 1])
         output.square().sum().backward()
@@ -301,7 +300,7 @@ def test_a_module_that_changes_global_state_is_refused_and_the_state_put_back(te
     expected = CHANGES[change]
     if template == FORWARD and "manual_seed" in change:  # noticed in the first pass, which is none of training
         expected = "draws random numbers outside training"
-    assert f"params.yaml: module {{import: {name}:Net}}: {place} {expected}" in sentence
+    assert f"params.yaml: module: {{import: {name}:Net}}: {place} {expected}" in sentence
     assert [repr(part.read()) for part in global_state.PARTS] == before
 
 
@@ -348,6 +347,19 @@ def test_mistakes_in_the_training_job_are_one_sentence(source: str, said: str, w
         advanced(training(name), [RunState(0)], points(), 1)
     assert "params.yaml: " in str(raised.value) and said in str(raised.value), raised.value
     assert ("Traceback" in capsys.readouterr().err) == (" raises " in str(raised.value))
+
+
+def test_a_module_that_was_refused_once_is_refused_again(write: Write):
+    """Although Python would not run it a second time."""
+    name = write("torch.set_default_dtype(torch.float64)\nNet = nn.Linear\n")
+    for _ in range(2):
+        with pytest.raises(UserError, match="its module changes the default dtype"):
+            advanced(training(name, in_features=2, out_features=3), [RunState(0)], points(), 1)
+
+
+def test_the_digest_covers_what_runs(write: Write):
+    modules = training(write(MLP_WITH_ALL), units=2).modules
+    assert {"regrade.models.own", "regrade.runtime.global_state"} <= modules - configuration(MLP).modules
 
 
 def test_the_module_is_the_one_that_was_planned(write: Write, tmp_path: Path, monkeypatch):

@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from regrade.config.messages import hint
 from regrade.config.types import Argument
@@ -180,7 +181,7 @@ def _root(module: str, project: Path) -> Path:
     return next((place for place in places if _file(place, module)), None) or _missing(module)
 
 
-def _missing(module: str) -> Path:
+def _missing(module: str) -> NoReturn:
     raise UserError(
         f"there is no Python file of a module {module}, neither in the project's folder nor in an installed package; "
         "correct its name, or put it there"

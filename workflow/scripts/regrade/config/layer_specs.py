@@ -3,6 +3,7 @@
 What a layer computes is in `regrade.models.<module>`: the layer of `DenseSpec` is `Dense`.
 """
 
+import json
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -285,6 +286,11 @@ class ModuleSpec(LayerSpec):
     def arguments(self) -> dict[str, Argument]:
         """The constructor's arguments; no fields, so that none is taken for a setting such as `activation`."""
         return self._arguments
+
+    def __str__(self) -> str:
+        """As params.yaml has it."""
+        arguments = "".join(f", {key}: {json.dumps(value)}" for key, value in self.arguments.items())
+        return f"module: {{import: {self.target}{arguments}}}"
 
     @model_validator(mode="wrap")
     @classmethod

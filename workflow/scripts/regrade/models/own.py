@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Rows of the batch by which the shape of the output is found out
 PROBED = 2
+# Why a module may not be imported: Python runs it once only, and would not run it for the next cell of the process
+REFUSED: dict[str, UserError] = {}
 
 
 class Module(Layer):
@@ -42,13 +44,13 @@ class Module(Layer):
     def __init__(self, spec: "layer_specs.ModuleSpec", shape: tuple[int, ...], context: Context):
         """UserError for whatever is wrong with the module."""
         super().__init__()
-        self._target, self._streams, self._input_shape = spec.target, context.dropout, shape
+        self._spec, self._streams, self._input_shape = spec, context.dropout, shape
         self._may_be_ids, self._quiet = context.vocabulary_size > 0, False
         self._passes = {True: 0, False: 0}
         kind = self._class()
-        self._check_arguments(kind, spec.arguments)
+        self._check_arguments(kind)
         # A list, as the layer's parameters are its own
-        self._of_runs = [self._made(kind, spec.arguments, stream) for stream in context.initial]
+        self._of_runs = [self._made(kind, stream) for stream in context.initial]
         # Where the layer keeps each of them, and its shape in the module
         self._places: dict[str, tuple[dict[str, Any], str, torch.Size]] = {}
         for name, parameter in self._of_runs[0].named_parameters():
@@ -83,13 +85,19 @@ class Module(Layer):
         return super().train(mode)
 
     def _class(self) -> type[torch.nn.Module]:
-        module, _, name = self._target.partition(":")
+        module, _, name = self._spec.target.partition(":")
         path, project = own_code.find(module), str(Path.cwd())
         if project not in sys.path:
             sys.path.insert(0, project)
         importlib.invalidate_caches()
-        with self._run("its module"):
-            imported = importlib.import_module(module)
+        if module in REFUSED:
+            raise REFUSED[module]
+        try:
+            with self._run("its module"):
+                imported = importlib.import_module(module)
+        except UserError as error:
+            REFUSED[module] = error
+            raise
         found = Path(str(imported.__file__))
         if found.resolve() != path.resolve():
             raise self._wrong(f"Python imports {module} from {found}, not from {path}; give it another name")
@@ -100,15 +108,15 @@ class Module(Layer):
             raise self._wrong(f"{name} is no class that is a torch.nn.Module; name one that is")
         return kind
 
-    def _check_arguments(self, kind: type[torch.nn.Module], arguments: dict[str, Any]) -> None:
+    def _check_arguments(self, kind: type[torch.nn.Module]) -> None:
         signature = inspect.signature(kind)
         try:
-            signature.bind(**arguments)
+            signature.bind(**self._spec.arguments)
         except TypeError as error:
             raise self._wrong(f"{error}; the constructor is {kind.__name__}{signature}; correct the keys") from None
 
     def _wrong(self, what: str) -> UserError:
-        return UserError(f"params.yaml: module {{import: {self._target}}}: {what}")
+        return UserError(f"params.yaml: {self._spec}: {what}")
 
     @contextmanager
     def _run(self, what: str, slow: bool = True) -> Iterator[None]:
@@ -131,10 +139,10 @@ class Module(Layer):
                 f"{what} raises {type(error).__name__}: {first.rstrip('.')}; correct it (traceback in the log)"
             ) from error
 
-    def _made(self, kind: type[torch.nn.Module], arguments: dict[str, Any], stream: torch.Generator) -> torch.nn.Module:
+    def _made(self, kind: type[torch.nn.Module], stream: torch.Generator) -> torch.nn.Module:
         """The module of a run, initialised from the run's stream."""
         with self._run("its constructor"), _drawing_from(stream):
-            module = kind(**copy.deepcopy(arguments))
+            module = kind(**copy.deepcopy(self._spec.arguments))
             if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
                 module.eval()(torch.zeros(PROBED, *self._input_shape))
         return module

@@ -1,6 +1,5 @@
 """Stored models, loaded from their cell's folder alone and scored again as they were after the last epoch."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,11 +77,8 @@ def _check_named(configuration: Configuration, folder: Path, params: Params) -> 
     named = [layer for cell in expansion.expand(params) for layer in cell.configuration().own_modules]
     for layer in configuration.own_modules:
         if layer not in named:
-            arguments = ", ".join(
-                f"{key}: {json.dumps(value)}" for key, value in layer.model_dump().items() if key != "kind"
-            )
             raise UserError(
-                f"{folder / RECORD} names the own module {{{arguments}}}, which no network of params.yaml is made of; "
+                f"{folder / RECORD} names the own network `{layer}`, which no network of params.yaml is made of; "
                 "only code that params.yaml names is run: add that layer there if you trust it"
             )
 
