@@ -39,7 +39,7 @@ rule train_all:
 
 
 # One target per stage of dvc.yaml: one dataset or one study at a time
-for dataset in registry.NAMES:
+for dataset in registry.names(PARAMS.datasets):
 
     rule:
         name:

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydantic import BaseModel
+from regrade.bundle import bundle, collect
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.cells.configuration import WITHOUT_INFLUENCE, Configuration
@@ -19,9 +22,10 @@ from regrade.config.settings import Settings
 from regrade.core import fingerprints
 from regrade.core.errors import UserError
 from regrade.datasets import registry
+from regrade.datasets.fetch import fetch
 from regrade.jobs import plan
-from regrade.statistics import audit, collect, grading
-from regrade.statistics.measurements import measured
+from regrade.statistics import BUNDLE, REPORTS, audit, grading
+from support import own_data
 from support.expanded import CONFIG, expanded
 
 PACKAGE = fingerprints.PACKAGE
@@ -102,6 +106,41 @@ def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
     assert idle <= {"regrade.runtime.logs"}, "it runs in batches, and where something fails"
 
 
+OWN = {
+    "table": {"label": "y", "features": ["x"], "stand_in": {"features": 1}},
+    "images": {"size": [2, 2], "stand_in": {"size": [2, 2]}},
+    "arrays": {"inputs": "x", "targets": "y", "stand_in": {"shape": [1]}},
+    "texts": {"label": "y", "text": "said", "stand_in": {"words": 3}},
+}
+
+
+@pytest.mark.parametrize("form", OWN)
+def test_every_module_that_prepares_own_data_is_in_their_digest(form: str, elsewhere: None):
+    for number in range(8):
+        Path(f"images/{number % 2}").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (3, 3), (number, 0, 0)).save(f"images/{number % 2}/{number}.png")
+    np.savez("arrays", x=np.arange(8.0)[:, None], y=np.arange(8) % 2)
+    for name in ("table", "texts"):
+        Path(name).write_text("x,y,said\n" + "".join(f"{n}.5,{n % 2},a {n}\n" for n in range(8)))
+    Path("arrays.npz").rename("arrays")
+    stood_in = {"classes": 2, "train_rows": 6, "test_rows": 4} | OWN[form]["stand_in"]
+    keys = {"split": {"test_share": 0.5, "seed": 1}} | OWN[form] | {"format": form, "stand_in": stood_in}
+    entry = own_data.described(Path(form), **keys)
+    fetch(entry.files[form], Path("raw"))
+    with traced() as ran:
+        for data in ("real", "stand_in"):
+            this = own_data.identity(entry, data)
+            module, options = registry.module(form, form), registry.options(this)
+            (module.prepare({form: Path("raw")}, options) if data == "real" else module.stand_in(options)).save(
+                this.folder, this.parts
+            )
+    covered = fingerprints.closure(f"regrade.datasets.formats.{form}")
+    assert "regrade.config.own_data" in covered, "it has the defaults"
+    described = {"regrade.datasets.registry", "regrade.datasets.identity", "regrade.config"}
+    assert not [name for name in ran - covered if not fingerprints.is_within(name, described | fingerprints.APART)]
+    assert f"regrade.datasets.formats.{form}" in ran and "regrade.datasets.standins.clusters" in ran
+
+
 def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: None):
     from regrade.training import job
 
@@ -113,16 +152,20 @@ def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: 
         module.stand_in(registry.options(cell.data)).save(cell.data.folder, cell.data.parts)
         job.train(cell, parameters)
     makers = {
-        "collect.py": lambda study: collect.write(study, every),
+        "collect.py": lambda study: collect.bundle(study, parameters, every).write(REPORTS / study / BUNDLE),
         "audit.py": lambda study: audit.write(study, parameters, every),
-        "grade.py": lambda study: grading.write(study, grading.grade(study, parameters, measured(study, every))),
+        "grade.py": lambda study: grading.write(
+            grading.grade(bundle.read_own(REPORTS / study / BUNDLE)), REPORTS / study
+        ),
     }
     for script, make in makers.items():
         with traced() as ran:
             for study in ("vudl", "cs324", "csci5622"):
                 make(study)
         covered = plan.modules(plan.SCRIPTS / script)
-        assert not [name for name in ran - covered if not fingerprints.is_within(name, plan.APART)], script
+        # What a data set is, its module says; cells are named by that module's digest
+        apart = plan.APART | {"regrade.datasets.sources", "regrade.datasets.kinds"}
+        assert not [name for name in ran - covered if not fingerprints.is_within(name, apart)], script
     assert "regrade.statistics.verdicts" in ran
 
 

@@ -37,7 +37,7 @@ def test_wrong_checksum_leaves_nothing(project: Project, tmp_path: Path):
     archive(tmp_path / "mirror.tar.gz")
     answer = prepare(project, address(tmp_path / "mirror.tar.gz", "0" * 64))
     assert answer.returncode == 1
-    assert "its SHA-256 is not the one in params.yaml" in answer.stdout
+    assert "not the one in params.yaml" in answer.stdout
     assert not project.find("data/raw/**/*.*")
     assert not project.find(PREPARED)
 

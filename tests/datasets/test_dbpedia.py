@@ -192,8 +192,8 @@ def test_the_pair_is_preferred_where_both_files_have_an_address(tmp_path: Path):
 def test_an_image_dataset_has_no_options():
     made = registry.identity("cifar10", "stand_in", {"level": "word"}, {}, "here")
     assert list(made.parts) == ["dataset", "data", "code"]
-    assert registry.setting_names("cifar10") == registry.setting_names("cifar11") == set()
-    assert registry.setting_names("dbpedia") == {"level", "max_length", "tokens"}
+    assert registry.setting_names("cifar10", {}) == registry.setting_names("cifar11", {}) == set()
+    assert registry.setting_names("dbpedia", {}) == {"level", "max_length", "tokens"}
     assert cifar10.Options().model_dump() == {}
 
 

@@ -10,7 +10,7 @@ with job(snakemake):
     from regrade.datasets.identity import RAW, DataIdentity
 
     identity = DataIdentity(**snakemake.params.identity)
-    module, options = registry.module(identity.dataset), registry.options(identity)
+    module, options = registry.module(identity.dataset, identity.format), registry.options(identity)
     if identity.data == "real":
         verify_files({RAW / file: checksum for file, checksum in identity.files.items()})
         dataset = module.prepare({Path(file).name: RAW / file for file in identity.files}, options)

@@ -201,7 +201,7 @@ class _Expansion:
         where, scale, settings = self._where(name), self.params.present_scale, fixed | varying
         selection = self._selection(name, settings)
         dataset = str(settings.get("dataset"))
-        of_dataset = registry.setting_names(dataset)
+        of_dataset = registry.setting_names(dataset, self.params.datasets)
         allowed = self.allowed | of_dataset | set(Template(str(settings.get("network"))).get_identifiers())
         options = self.params.datasets[dataset].options if dataset in self.params.datasets else {}
         for key in options:

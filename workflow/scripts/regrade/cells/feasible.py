@@ -42,6 +42,8 @@ def check(configuration: "Configuration") -> None:
     _check_recorded(configuration, language)
     _check_own_modules(configuration)
     form = registry.form(configuration.data)
+    if form is None:
+        return  # the training job will tell
     *between, outputs = _between(network, _Values(form.shape, form.values), form.classes)
     if len(between) == len(network):
         _check_outputs(outputs, form.classes, configuration, language)
@@ -187,6 +189,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
     if size is None or (size > 1 and rows % size != 1):
         return
     form = registry.form(configuration.data)
+    if form is None:
+        return
     between = _between(network, _Values(form.shape, form.values), form.classes)
     for number, (layer, values) in enumerate(zip(network, between, strict=False)):
         if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):

@@ -22,7 +22,7 @@ def first_mistake(error: ValidationError) -> tuple[str, str]:
 
 
 _UNION_TAGS = {"int", "float", "str", "bool", "[key]"}
-_UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[")
+_UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[", "format ")
 
 
 def _path(mistake: ErrorDetails) -> list[str]:
@@ -46,6 +46,8 @@ def _complaint(mistake: ErrorDetails) -> str:
             return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
             return f"{context['tag']!r} is not one of the layers {context['expected_tags']}"
+        case "unknown_format":
+            return f"{value['format']!r} {mistake['msg']}"
         case "value_error":
             return str(context["error"])
         case "too_short":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from regrade.config.dataset import Dataset
+from regrade.config.dataset import AnyDataset
 from regrade.config.looks import ERROR, Look
 from regrade.config.messages import first_mistake
 from regrade.config.scale import Scale
@@ -43,7 +43,7 @@ class Params(Section):
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     scales: dict[Name, Scale]
     """Scales by name."""
-    datasets: dict[Name, Dataset]
+    datasets: dict[Name, AnyDataset]
     """Datasets by name."""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     """Studies by name."""

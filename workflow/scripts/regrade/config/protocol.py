@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from regrade.config import reported
+from regrade.config import studies
 from regrade.config.messages import first_mistake
 from regrade.config.study import Select
 from regrade.config.types import Count, LayerTemplate, Name, Section, Value
@@ -41,6 +41,10 @@ class DatasetProtocol(Section):
 
     options: dict[Name, Value] = Field({})
     """Settings of every cell on this dataset, unless its experiment says otherwise."""
+    format: str = ""
+    """The format of a dataset of one's own."""
+    description: dict[str, Any] = Field({})
+    """What is said of how a dataset of one's own is read and split."""
     files: dict[str, str] = Field({})
     """Checksums of its raw files, by source/name. Files that are not listed, as the coursework's own, are accepted."""
     word_vectors: dict[Name, Count] = Field({})
@@ -62,7 +66,7 @@ class Protocol(Section):
 
 def path(study: str) -> Path:
     """Where a study's protocol is kept."""
-    return reported.STUDIES / study / "protocol.yaml"
+    return studies.folder(study) / "protocol.yaml"
 
 
 def read(study: str) -> Protocol | None:

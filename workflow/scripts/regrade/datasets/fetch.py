@@ -2,21 +2,23 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import pooch
 
 from regrade.config.dataset import DataFile
 from regrade.core.errors import UserError
 from regrade.core.files import atomic_write
+from regrade.datasets import checksums
 
 
 def fetch(file: DataFile, target: Path) -> None:
     """Bring `file` to `target` from the first of its addresses that gives the content with its checksum.
 
-    The download goes to a temporary file beside `target`; a broken one leaves nothing behind.
+    The download goes to a temporary file beside `target`; a broken one leaves nothing behind. A folder becomes a tar
+    archive of its files.
     UserError, naming every address and what was wrong with each, when none does.
     """
     failures = []
@@ -28,9 +30,7 @@ def fetch(file: DataFile, target: Path) -> None:
                     known_hash=f"sha256:{file.sha256}",
                     fname=partial.name,
                     path=partial.parent,
-                    downloader=_copy
-                    if url.startswith("file://")
-                    else pooch.HTTPDownloader(progressbar=True, timeout=30),
+                    downloader=_copy if checksums.local(url) else pooch.HTTPDownloader(progressbar=True, timeout=30),
                 )
             return
         except (OSError, ValueError) as error:
@@ -44,10 +44,16 @@ def fetch(file: DataFile, target: Path) -> None:
 
 
 def _copy(url: str, output_file: str | os.PathLike, _: pooch.Pooch) -> None:
-    shutil.copyfile(unquote(urlparse(url).path), output_file)
+    path = checksums.local(url)
+    assert path is not None
+    if path.is_dir():
+        with Path(output_file).open("wb") as archive:
+            checksums.pack(path, archive)
+    else:
+        shutil.copyfile(path, output_file)
 
 
 def _reason(error: Exception) -> str:
-    if "hash" in str(error):
-        return "its SHA-256 is not the one in params.yaml"
+    if actual := re.search(r"hash.* got:? (\w{64})", str(error), re.DOTALL):
+        return f"its SHA-256 is {actual[1]}, not the one in params.yaml"
     return " ".join(str(error).split())[:200]

@@ -16,13 +16,15 @@ PREPARED = Path("data/prepared")
 class DataIdentity(Section):
     """What a cell's rows, and its word vectors if it starts from any, are made of.
 
-    `data`: real or stand_in. `code`: digest of the modules that prepare it. `options`: the settings that decide how it
-    is prepared. `files`: checksums of raw files by source/name. `reading`: the settings that decide how its prepared
-    rows are read. `word_vectors`: how they are fitted and on which rows, and the digest of the code that does it.
+    `data`: real or stand_in. `format`: that of one's own data. `code`: digest of the modules that prepare it.
+    `options`: what decides how it is prepared: settings of a cell, or what params.yaml says of one's own data. `files`:
+    checksums of raw files by source/name. `reading`: the settings that decide how its prepared rows are read.
+    `word_vectors`: how they are fitted and on which rows, and the digest of the code that does it.
     """
 
     dataset: str
     data: Literal["real", "stand_in"] = "stand_in"
+    format: str = ""
     code: str = ""
     options: dict[str, Any] = Field({})
     files: dict[str, str] = Field({})

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from regrade.cells.expansion import SET_BY_SCALES
-from regrade.config import claims, layer_specs
-from regrade.config.dataset import Dataset
+from regrade.config import claims, layer_specs, own_data
+from regrade.config.dataset import OWN, Dataset, OwnDataset
 from regrade.config.params import Params
 from regrade.config.scale import AtMost, Scale
 from regrade.config.settings import Settings
@@ -114,7 +114,7 @@ def _claims() -> str:
     groups = [("all kinds", base, fields(base))]
     for kind in kinds:
         own = {key: value for key, value in fields(kind).items() if key not in base.model_fields}
-        groups.append((", ".join(f"`{name}`" for name in _kinds(kind)), kind, own))
+        groups.append((_quoted(*_kinds(kind)), kind, own))
     return _groups("kind", groups)
 
 
@@ -138,9 +138,35 @@ def _datasets() -> str:
     return _groups("dataset", sorted(groups, key=lambda group: group[0]))
 
 
+def _own_data() -> str:
+    """What all formats have in common, then format by format, then the mappings within."""
+    common = {key: value for key, value in fields(OwnDataset).items() if key not in Dataset.model_fields}
+    groups: list[tuple[str, type[BaseModel], Fields]] = [("all formats", OwnDataset, common)]
+    for model in OWN:
+        own = {key: value for key, value in fields(model).items() if key not in OwnDataset.model_fields}
+        groups.append((_quoted(*_format(model)), model, own))
+    groups.append(("`split` of all formats", own_data.Split, fields(own_data.Split)))
+    general = fields(own_data.StandIn)
+    groups.append(("`stand_in` of all formats", own_data.StandIn, general))
+    for model in OWN:
+        described = next(kind for kind in get_args(model.model_fields["stand_in"].annotation) if kind is not NoneType)
+        own = {key: value for key, value in fields(described).items() if key not in general}
+        groups.append((f"`stand_in` of {_quoted(*_format(model))}", described, own))
+    return _groups("format", groups)
+
+
+def _format(model: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(model.model_fields["format"].annotation)
+
+
+def _quoted(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 _TABLES: dict[str, Callable[[], str]] = {
     "params": lambda: _keys(Params),
     "dataset": lambda: _keys(Dataset),
+    "own_data": _own_data,
     "word_vectors": lambda: _keys(WordVectors),
     "datasets": _datasets,
     "study": lambda: _keys(Study),

@@ -104,9 +104,11 @@ def _training(study: str, every: list[Cell]) -> dict:
 
 def _places(name: str, params: Params, every: list[Cell]) -> list[str]:
     """Where params.yaml says how a dataset is prepared: files, options, experiments with options of their own."""
-    sources = {file.split("/")[0] for files in registry.module(name).ALTERNATIVES for file in files} | {name}
+    own = registry.own_format(name, params.datasets)
+    alternatives = () if own else registry.module(name).ALTERNATIVES
+    sources = {file.split("/")[0] for files in alternatives for file in files} | {name}
     general = params.datasets[name].options if name in params.datasets else {}
-    options = registry.module(name).Options.model_fields
+    options = registry.models(name, own)[0].model_fields
     experiments = {
         f"studies.{cell.study}.experiments.{cell.experiment}"
         for cell in every

@@ -50,7 +50,14 @@ def _protocol(params: Params, name: str, cells: list[Cell]) -> Protocol:
 
 def _dataset(params: Params, cell: Cell) -> DatasetProtocol:
     given = params.datasets.get(cell.data.dataset, Dataset())
-    return DatasetProtocol(options=given.options, files=cell.data.files, word_vectors=given.word_vectors or {})
+    own = cell.data.format
+    return DatasetProtocol(
+        options=given.options,
+        format=own,
+        description=cell.data.options if own else {},
+        files=cell.data.files,
+        word_vectors=given.word_vectors or {},
+    )
 
 
 def _experiment(study: Study, name: str, cell: Cell) -> ExperimentProtocol:
