@@ -137,6 +137,14 @@ def test_a_job_holds_to_the_code_that_was_planned(monkeypatch):
     monkeypatch.delenv(plan.VARIABLE)
 
 
+def test_a_cell_may_have_the_layers_of_any_winner():
+    select = {"from": "sweep", "settings": ["width"], "by": "test_accuracy_last_epoch", "winner": "measured"}
+    best = {"title": "Best", "like": "sweep", "select": select}
+    change = {"studies": {STUDY: {"networks": {"mlp": [module()]}, "experiments": {"best": best}}}}
+    cell = expansion.expand(params.parse(merged(PARAMS, change)))[-1]
+    assert [each.own_modules[0].arguments["width"] for each in cell.possible] == [2, 2, 3]
+
+
 def test_settings_reach_the_arguments():
     layer = {"module": {"import": "my_package.nets:Net", "width": ["$width", {"a": "$width"}], "rate": "$rate"}}
     networks = [cell.configuration().own_modules[0].arguments for cell in cells(layer, rate=0)]

@@ -122,12 +122,16 @@ class Cell:
         """
         return short_hash([self.configuration().code, code("regrade.training.results", apart=APART)])
 
+    @property
+    def possible(self) -> list[Configuration]:
+        """The configurations that the cell may have, whichever candidate wins; the one without a winner first."""
+        candidates = self.selection.candidates if self.selection else ()
+        return [self.configuration(), *(self.configuration(candidate.settings) for candidate in candidates)]
+
     @cached_property
     def needed_data(self) -> DataIdentity:
         """What the cell's data are made of, with word vectors if it needs any, whichever candidate wins."""
-        candidates = self.selection.candidates if self.selection else ()
-        possible = [self.configuration(), *(self.configuration(candidate.settings) for candidate in candidates)]
-        vectors = next(filter(None, (configuration.data.word_vectors for configuration in possible)), None)
+        vectors = next(filter(None, (configuration.data.word_vectors for configuration in self.possible)), None)
         return self.configuration().data.model_copy(update={"word_vectors": vectors})
 
     def _reading(self, settings: dict[str, Value]) -> dict[str, Any]:

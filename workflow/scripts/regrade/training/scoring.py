@@ -74,7 +74,8 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
 
 
 def _check_named(configuration: Configuration, folder: Path, params: Params) -> None:
-    named = [layer for cell in expansion.expand(params) for layer in cell.configuration().own_modules]
+    possible = (each for cell in expansion.expand(params) for each in cell.possible)
+    named = [layer for each in possible for layer in each.own_modules]
     for layer in configuration.own_modules:
         if layer not in named:
             raise UserError(

@@ -86,7 +86,8 @@ def _training(study: str, every: list[Cell]) -> dict:
     """The stage that trains a study, and measures what it measures apart from its cells."""
     datasets = sorted({cell.data.dataset for cell in every if cell.study == study})
     measure = study_code.path(study, study_code.MEASURE)
-    targets = {layer.target for cell in every if cell.study == study for layer in cell.configuration().own_modules}
+    possible = [each for cell in every if cell.study == study for each in cell.possible]
+    targets = {layer.target for each in possible for layer in each.own_modules}
     own = {path.as_posix() for target in targets for path in own_code.files(target)}
     parts = [f"studies.{study}.{part}" for part in ("conventions", "experiments", "networks")]
     return {
