@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support import graded
 from support.project import ROOT
 
 PACKAGE = ROOT / "workflow/scripts/regrade"
@@ -144,5 +145,10 @@ assert list(TEMPLATES.glob("*.j2")) and list(Path("assets").iterdir())
 """
     answer = installed.run("python", "-c", code, cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
+    graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    answer = installed.run("regrade", "grade", "levels_of_text", "runs.csv", cwd=tmp_path)
+    assert answer.returncode == 0 and answer.stdout.startswith("confirmed "), answer.stderr
+    assert (tmp_path / "graded/levels_of_text/index.html").exists()
     outside = installed.run("regrade", "cells", cwd=tmp_path)
     assert outside.stderr.startswith(f"Error: {tmp_path} has no params.yaml")

@@ -1,31 +1,13 @@
 """Runs of others are graded at the command line, without what trains."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from regrade.core.files import read_json
 from support import graded
-from support.project import ROOT
-
-# Runs the command, then says which modules it has imported that train or plan
-COMMAND = """
-import json, sys
-from regrade.commands import main
-status = main.main(sys.argv[1:])
-trains = ("torch", "snakemake", "dvc", "sklearn", "gensim", "regrade.training", "regrade.models", "regrade.jobs")
-print(json.dumps([name for name in trains if name in sys.modules]))
-sys.exit(status)
-"""
-
-
-def graded_apart(*arguments: str | Path, at: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", COMMAND, "grade", *map(str, arguments)]
-    environment = {"PYTHONPATH": str(ROOT / "workflow/scripts"), "PATH": ""}
-    return subprocess.run(command, cwd=at, capture_output=True, text=True, env=environment)
-
+from support.apart import graded_apart
+from support.project import ROOT, Project
 
 def test_a_table_of_real_runs(tmp_path: Path):
     study = graded.study(tmp_path)
@@ -65,3 +47,15 @@ def test_runs_of_another_study_are_refused(tmp_path: Path):
     study.rename(tmp_path / "other")
     answer = graded_apart("other", "graded/levels_of_text/bundle", at=tmp_path)
     assert answer.returncode == 1 and "the runs are of 'levels_of_text', but the study is 'other'" in answer.stderr
+
+
+def test_a_bundle_of_the_workflow_is_graded_as_it_is_there(finished: Project, tmp_path: Path):
+    bundle = finished.folder / "reports/ce4042/bundle"
+    answer = graded_apart(ROOT / "workflow/studies/ce4042", bundle, at=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout.splitlines()[-1]) == []
+    ours, theirs = (read_json(one / "ce4042/claims.json") for one in (finished.folder / "reports", tmp_path / "graded"))
+    assert {**ours, "sha256": None} == {**theirs, "sha256": None}
+    page = (tmp_path / "graded/ce4042/index.html").read_text()
+    # Tables and curves are made from the bundle; what needs weights is missing, and says so
+    assert "figures/figure-claims.svg" in page and "is missing: the files of its cells are not here" in page

@@ -12,8 +12,10 @@ import yaml
 from regrade.config import params
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, sha256, write_json
+from regrade.statistics import GRADES
 from regrade.training import scoring
 from safetensors.numpy import save_file
+from support.apart import graded_apart
 from support.project import ROOT, Project, copy_workflow
 
 STUDIES = ("cs324", "csci5622", "comp576", "vudl")
@@ -123,6 +125,19 @@ def test_every_cell_is_trained_and_every_part_of_the_reports_is_there(whole: Pro
     assert whole.find("reports/csci5622/figures/figure-q3-sweep.svg")
     assert all((whole.folder / f"reports/{study}/index.html").exists() for study in STUDIES)
     assert "Nothing to be done" in whole.snakemake(options=("-n",), overlay=SMALL).stdout
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_bundle_is_graded_elsewhere_as_it_is_here(whole: Project, study: str, tmp_path: Path):
+    """What it says there needs no project, no data, no weights, and nothing that trains."""
+    bundle = whole.folder / f"reports/{study}/bundle"
+    answer = graded_apart(ROOT / "workflow/studies" / study, bundle, "--to", "out", at=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "[]"
+    ours, theirs = (read_json(folder / study / "claims.json") for folder in (whole.folder / "reports", tmp_path / "out"))
+    assert {**ours, "sha256": None} == {**theirs, "sha256": None}
+    ours, theirs = (pd.read_parquet(folder / study / GRADES) for folder in (whole.folder / "reports", tmp_path / "out"))
+    pd.testing.assert_frame_equal(ours, theirs)
 
 
 def test_tables_have_a_row_for_each_cell(whole: Project):

@@ -77,10 +77,9 @@ class StudyPage:
         """A figure under the source's number, as SVG, PNG and PDF; a sentence in its place when it is None."""
         stem = f"figure-{number:0>2}"
         if figure is None:
-            text = Markup(
-                "\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: nothing of it is trained yet.</p>\n\n"
-            )
-            return text.format(stem, number, caption)
+            why = "nothing of it is trained yet" if self.evidence.at_hand else "the files of its cells are not here"
+            text = Markup("\n\n<p class='missing' id='{}'>Figure {} ({}) is missing: {}.</p>\n\n")
+            return text.format(stem, number, caption, why)
         files.write(figure, self.folder / FIGURES, stem)
         links = _links(FIGURES, stem, files.KINDS)
         return Markup(
