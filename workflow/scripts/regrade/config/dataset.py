@@ -91,6 +91,13 @@ class TableDataset(TableOptions, OwnDataset):
 
     format: Literal["table"]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_text(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "text" in content:
+            raise ValueError("a table of numbers has no text column; for texts, say format: texts")
+        return content
+
 
 class ImagesDataset(ImagesOptions, OwnDataset):
     """A folder or an archive (zip, tar) of images, each in a folder that is named as its class."""
