@@ -25,8 +25,7 @@ from regrade.config import params
 from regrade.core.files import write_json
 from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.tables import comparisons
-from regrade.statistics import collect, grading
-from regrade.statistics.measurements import measured
+from regrade.statistics import BUNDLE, REPORTS, collect, grading
 from regrade.training import results
 from regrade.training.state import RunState
 
@@ -136,10 +135,11 @@ def _run(seed: int, generator: np.random.Generator) -> RunState:
 def tables(parameters: params.Params, every: list[Cell]) -> dict:
     """Seconds of collecting and grading all cells, and of the table of all."""
     started = time.perf_counter()
-    collect.write("many", every)
-    grading.write("many", grading.grade("many", parameters, measured("many", every)))
+    bundle = collect.bundle("many", parameters, every)
+    bundle.write(REPORTS / "many" / BUNDLE)
+    grading.write(grading.grade(bundle), REPORTS / "many")
     collected = time.perf_counter()
-    evidence = evidence_of(parameters, "many", every)
+    evidence = evidence_of("many")
     table = comparisons.table(evidence, every[0].experiment)
     assert table["seeds"].eq(2).all()
     return {"collect_seconds": collected - started, "table_seconds": time.perf_counter() - collected}

@@ -18,6 +18,7 @@ ORDER = (
     "cells",
     "models",
     "training",
+    "bundle",
     "statistics",
     "reporting",
     "jobs",

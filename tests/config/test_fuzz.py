@@ -3,6 +3,7 @@
 Seeded, so that a run can be repeated. REGRADE_FUZZ is how many changes are tried: more than the default of CI.
 """
 
+import contextlib
 import copy
 import csv
 import io
@@ -22,16 +23,17 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from regrade.cells import expansion, layout
+from regrade.bundle import describe, metrics
+from regrade.bundle.bundle import Bundle
+from regrade.cells import expansion
 from regrade.cells.cell import Cell
-from regrade.config import claims, params, reported
+from regrade.config import params, reported, studies
 from regrade.core.errors import UserError
 from regrade.core.files import write_json
 from regrade.datasets import registry
 from regrade.datasets.text import word_vectors
 from regrade.runtime.logs import explain
-from regrade.statistics import accuracy, answers, grading, references
-from regrade.statistics.measurements import Measurements
+from regrade.statistics import grading, references
 from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState
@@ -245,7 +247,7 @@ def train(cell: Cell) -> None:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Measurements]]:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, tuple[list[Cell], Bundle]]]:
     """A folder with the files that grading reads, and made-up runs of every study's cells."""
     folder, random_numbers, found = tmp_path_factory.mktemp("measured"), np.random.default_rng(15), {}
     for study in CONFIG["studies"]:
@@ -260,20 +262,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
                 history = history.assign(epoch=range(1, 13), seed=seed)
                 about = {"study": study, "experiment": cell.experiment, "cell": cell.name, "status": "done"}
                 about |= {"folder": cell.folder.as_posix(), "seed": seed, "epochs": 12, "parameters": 100}
-                about |= {"epochs_to_converge": 3.0, "peak_memory_bytes": 1}
+                about |= {"epochs_to_converge": 3.0, "peak_memory_bytes": 1, "valid_by_prompt": "[1.0]"}
                 about["parameters_by_layer"] = json.dumps({f"{kind}{n}": 60 for n, kind in enumerate(layers, 1)})
-                runs.append(about | accuracy.summarise(history, 50, split))
+                runs.append(about | metrics.summarise(history, 50, split))
                 histories.append(history.assign(experiment=cell.experiment, cell=cell.name))
             if cell.selection:
                 winner = cell.selection.candidates[0].settings
                 settings = {key: winner[key] for key in cell.selection.settings} | {"epochs": 1}
                 write_json(folder / cell.selection.path, {"settings": settings})
-            if registry.task(cell.data.dataset) == "language":
-                (folder / cell.folder).mkdir(parents=True)
-                written = {"seed": [0], "epoch": [1.0], "kind": ["prompted"], "prompt": ["s"], "first_error": [None]}
-                pd.DataFrame(written).to_parquet(folder / cell.folder / layout.PREDICTIONS)
-                write_json(folder / cell.folder / layout.RECORD, {})
-        found[study] = Measurements(every, pd.DataFrame(runs), pd.concat(histories, ignore_index=True))
+        with contextlib.chdir(folder):
+            manifest = describe.manifest(study, params.parse(of_study(CONFIG, study)), every)
+        trained = [cell.model_copy(update={"status": "done"}) for cell in manifest.cells]
+        manifest = manifest.model_copy(update={"cells": trained})
+        found[study] = every, Bundle(manifest, pd.DataFrame(runs), pd.concat(histories, ignore_index=True))
     return folder, found
 
 
@@ -282,12 +283,7 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """What planning and grading do with a study of which a file has this content."""
     folder, found = measured
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(answers, "read", lambda *_: None)
-    # What is read from the files of cells that are not there: seconds of their epochs
-    seconds = pd.DataFrame([{"seed": seed, "epoch": n, "seconds": n + seed} for seed in range(3) for n in range(1, 13)])
-    monkeypatch.setattr("regrade.statistics.collect.read", lambda cell: ({}, seconds))
-    for module in (reported, claims):
-        monkeypatch.setattr(module, "STUDIES", folder / "studies")
+    monkeypatch.setattr(studies, "FOLDER", folder / "studies")
     for study in found:
         (folder / "studies" / study).mkdir(parents=True, exist_ok=True)
     parsed = {study: params.parse(of_study(CONFIG, study)) for study in found}
@@ -298,10 +294,10 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         if name == "claims.yaml":  # some claims are about what is reported
             shutil.copy(STUDIES / study / "reported.csv", folder / "studies" / study)
         (folder / "studies" / study / name).write_text(content, encoding="utf-8")
-        of_cells = found[study]
-        references.check(parsed[study], of_cells.cells)
+        cells, bundle = found[study]
+        references.check(parsed[study], cells)
         try:
-            grading.grade(study, parsed[study], of_cells)
+            grading.grade(bundle)
         except UserError as error:
             raise AssertionError(f"said only after training: {error}") from None
 

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 from regrade import cli
+from regrade.bundle import describe
 from regrade.cells import expansion, layout, prune
-from regrade.config import claims, params, reported
+from regrade.config import params, reported, studies
 from regrade.config.dataset import DataFile
 from regrade.core.errors import UserError
 from regrade.datasets.fetch import fetch
@@ -181,7 +182,7 @@ ODD_TABLES = {
 @pytest.mark.parametrize("odd", ODD_TABLES)
 def test_odd_reported_numbers_are_one_sentence_with_the_line(odd: str, tmp_path: Path, monkeypatch):
     content, complaint = ODD_TABLES[odd]
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / STUDY).mkdir()
     path = tmp_path / STUDY / "reported.csv"
@@ -194,7 +195,7 @@ def test_odd_reported_numbers_are_one_sentence_with_the_line(odd: str, tmp_path:
 
 
 def test_spreadsheets_may_mark_the_beginning(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     (tmp_path / STUDY).mkdir()
     (tmp_path / STUDY / "reported.csv").write_text(f"{HEADER}t,e,width=2,m,>=0.5,a\n", encoding="utf-8-sig")
     expected = {"source": "t", "experiment": "e", "cell": {"width": 2}, "metric": "m", "value": ">=0.5", "note": "a"}
@@ -256,8 +257,10 @@ TEMPLATES = {
 
 def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study_page, "STUDIES", tmp_path)
-    of_study = Evidence(cells_of(PARAMS), pd.DataFrame(), pd.DataFrame(), STUDY, params.parse(PARAMS))
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    manifest = describe.manifest(STUDY, params.parse(PARAMS), cells_of(PARAMS))
+    nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
+    of_study = Evidence(manifest.cells, nothing, nothing, manifest, False)
     (tmp_path / STUDY).mkdir()
     for text, complaint in TEMPLATES.items():
         (tmp_path / STUDY / study_page.TEMPLATE).write_text(f"# A page\n{text}\n")
@@ -269,8 +272,7 @@ def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, m
 def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
-    monkeypatch.setattr(claims, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     for number, words in ((errno.ENOSPC, "the disk is full"), (errno.EROFS, "may not be changed or read")):
 
         def refused(*_, number=number, **__):

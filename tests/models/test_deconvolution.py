@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
-from regrade.cells import expansion
 from regrade.cells.configuration import Configuration
-from regrade.config import params
 from regrade.core.errors import UserError
 from regrade.models.inspect.activations import strongest
 from regrade.models.inspect.deconvolution import project, receptive_field
@@ -22,7 +19,7 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.pages import study_page
 from regrade.training import trained
-from support.project import SMALL, Project, merged
+from support.project import Project
 from torch.nn import functional
 
 SHAPE = (2, 13, 12)
@@ -217,14 +214,13 @@ def test_occlusion_against_a_plain_loop(double):
 def evidence(finished: Project, monkeypatch: pytest.MonkeyPatch) -> Evidence:
     """The small version's, as its report has it."""
     monkeypatch.chdir(finished.folder)
-    parameters = params.parse(merged(yaml.safe_load(Path("params.yaml").read_text()), SMALL))
-    return evidence_of(parameters, "ce4042", expansion.expand(parameters))
+    return evidence_of("ce4042")
 
 
 @pytest.fixture
 def as_comp576(evidence: Evidence) -> Evidence:
     """The same cells, in a report that can call what the study comp576 draws."""
-    return dataclasses.replace(evidence, name="comp576")
+    return dataclasses.replace(evidence, study=evidence.study.model_copy(update={"study": "comp576"}))
 
 
 def test_reports_draw_what_a_trained_network_looks_for(evidence: Evidence, as_comp576: Evidence, tmp_path: Path):
@@ -257,7 +253,7 @@ def test_reports_draw_what_a_trained_network_looks_for(evidence: Evidence, as_co
 
 def test_the_network_of_a_report_is_the_one_that_was_trained(evidence: Evidence):
     cell = evidence.cell("a1_baseline")
-    model = trained.load(cell)
+    model = trained.load(cell.folder)
     inputs, targets = model.test()
     with torch.no_grad():
         predicted = model.network(torch.from_numpy(inputs)[None])[0].argmax(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from regrade.statistics.accuracy import summarise
+from regrade.bundle.metrics import summarise
 from regrade.statistics.intervals import mean_interval
 from regrade.training import optimizers
 from scipy import signal, special, stats

@@ -26,9 +26,9 @@ from support.project import ROOT
 
 
 def cells(settings: list[dict]) -> list[SimpleNamespace]:
-    rows = SimpleNamespace(settings=SimpleNamespace(train_rows=50_000, batch_size=32, evaluated="test"))
+    rows = {"train_rows": 50_000, "batch_size": 32}
     return [
-        SimpleNamespace(varying=one, experiment="sizes", name=str(i), configuration=lambda: rows)
+        SimpleNamespace(varying=one, experiment="sizes", name=str(i), evaluated="test", settings=rows)
         for i, one in enumerate(settings)
     ]
 
@@ -316,7 +316,7 @@ def test_what_a_figure_says_is_not_shortened_with_its_positions(tmp_path: Path):
 
 
 def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("regrade.reporting.study_code.STUDIES", tmp_path)
+    monkeypatch.setattr("regrade.config.studies.FOLDER", tmp_path)
     study = study_page.StudyPage(Evidence([]), tmp_path)
     (tmp_path / "none").mkdir()
     code = tmp_path / "none/figures.py"

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 import pytest
 import yaml
+from regrade.bundle import collect
 from regrade.cells import expansion
 from regrade.config import params
 from regrade.core.files import write_json
@@ -19,8 +20,7 @@ from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.figures import files
 from regrade.reporting.figures.curves import curves as draw_curves
 from regrade.reporting.pages import assets, histories, site
-from regrade.statistics import CLAIMS, GRADES, REPORTS, collect, grading
-from regrade.statistics.measurements import measured
+from regrade.statistics import BUNDLE, CLAIMS, GRADES, REPORTS, grading
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -97,8 +97,9 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(project.folder)
         every = expansion.expand(parameters())
         for study in parameters().studies:
-            collect.write(study, every)
-            grading.write(study, grading.grade(study, parameters(), measured(study, every)))
+            bundle = collect.bundle(study, parameters(), every)
+            bundle.write(REPORTS / study / BUNDLE)
+            grading.write(grading.grade(bundle), REPORTS / study)
         first, second = (cell for cell in every if cell.study == "ce4042" and cell.experiment == "a2_filters")
         folders = [cell.folder.as_posix() for cell in (first, second)]
         claims = [claim(number, verdict, folders) for number, verdict in enumerate(VERDICTS)]
@@ -112,7 +113,7 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
         pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
-        every_evidence = [evidence_of(parameters(), study, every) for study in parameters().studies]
+        every_evidence = [evidence_of(study) for study in parameters().studies]
         for one in every_evidence:
             site.write_study(one, REPORTS / one.name)
         assets.write(REPORTS / ASSETS)
@@ -368,7 +369,7 @@ def test_a_cells_page_says_where_its_numbers_are_from(pages: Path, browser):
 
 def test_long_histories_are_thinned(pages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(pages.parent)
-    evidence = evidence_of(parameters(), "ce4042", expansion.expand(parameters()))
+    evidence = evidence_of("ce4042")
     last = evidence.curves[evidence.curves["epoch"] == 2]
     curves = pd.concat([last.assign(epoch=epoch, test_loss=epoch / 7) for epoch in range(1, 1501)])
     evidence = dataclasses.replace(evidence, curves=curves)

@@ -56,7 +56,7 @@ def test_false_claims_are_rarely_confirmed_and_true_ones_found(study: str, of_me
 @pytest.mark.parametrize("study", ["ce4042", "cs324", "csci5622"])
 def test_every_claim_can_be_false_and_true_unless_it_depends_on_no_chance(study: str):
     generator = np.random.default_rng(0)
-    for one in audit._claims(study, cells()):
+    for one in audit._claims(study, parameters(), cells()):
         if one.truths.by_chance:
             assert one.truths.true() is not None and one.truths.false(generator) is not None, one.claim.id
         else:

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from regrade.bundle import describe
 from regrade.cells import expansion
-from regrade.config import claims, params, reported
+from regrade.config import params, reported, studies
 from regrade.core.errors import UserError
-from regrade.statistics import comparison, grades, possible, protocol, references
+from regrade.statistics import comparison, grades, possible, references
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.measurements import Measurements
+from support.described import described
 from support.project import ROOT
 from support.simulation import numbers
 
@@ -84,11 +86,9 @@ def test_chance_is_the_share_of_numbers_that_are_possible():
 def compared(study: str, scale: str, **changes: dict) -> list[Comparison]:
     """The comparisons of a study of which nothing is trained."""
     parameters = params.parse(PARAMS | {"scale": scale, "studies": {study: PARAMS["studies"][study]}} | changes)
-    every = expansion.expand(parameters)
-    rows = [{"folder": cell.folder.as_posix(), "status": "missing"} for cell in every]
-    return comparison.comparisons(
-        study, Measurements(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
-    )
+    nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
+    every = described(expansion.expand(parameters), status="missing")
+    return comparison.comparisons(study, Measurements(every, nothing, nothing))
 
 
 @pytest.mark.parametrize("scale", ["paper", "demo"])
@@ -130,8 +130,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def write(lines: str, rows: dict | None = None) -> None:
         (folder / "reported.csv").write_text(HEADER + lines)
         (folder / "claims.yaml").write_text(yaml.safe_dump({"claims": [], "rows": rows or {}}))
-        for module in (reported, claims):
-            monkeypatch.setattr(module, "STUDIES", tmp_path)
+        monkeypatch.setattr(studies, "FOLDER", tmp_path)
 
     return write
 
@@ -146,7 +145,7 @@ def test_a_made_up_number_is_named_with_its_neighbours(written):
         "table 1,b1_b5_models,level=char;network=cnn;dropout=0,test_accuracy_best_epoch,0.7,\n"
         "table 1,a1_baseline,,train_loss_best,0.5,\n"
     )
-    table = grades.table(compared("ce4042", "demo"), lambda cell: protocol.Standing(protocol.FULL))
+    table = grades.table(compared("ce4042", "demo"))
     # Of the texts nobody says how many rows there are
     assert table["possible"].tolist() == ["possible", "not possible", "", "not known", ""]
     assert table["nearest"].tolist() == ["", "0.544 (1088 of 2000) or 0.5445 (1089 of 2000)", "", "", ""]
@@ -183,7 +182,7 @@ def test_accuracies_of_language_models_are_no_shares_of_rows():
     study = yaml.safe_load(yaml.safe_dump(PARAMS["studies"]["vudl"]))
     study["experiments"]["q2_language_models"]["settings"]["test_rows"] = 500
     every = expansion.expand(params.parse(PARAMS | {"studies": {"vudl": study}}))
-    rows = {cell.experiment: protocol.rows(cell, "test") for cell in every}
+    rows = {cell.experiment: describe.asked_rows(cell, "test") for cell in every}
     assert rows["q2_language_models"] is None
     assert {cell.settings["test_rows"] for cell in every if cell.experiment == "q2_language_models"} == {500}
 
@@ -198,7 +197,7 @@ def graded(value: str, metric: str = "test_accuracy_best_epoch", **about: object
     changed = Comparison(
         row, one.cell, stated, sample=numbers(np.array([0.89, 0.91])), prediction=(0.883, 0.917), **about
     )
-    return grades.table([changed], lambda cell: protocol.Standing(protocol.FULL))["grade"].item()
+    return grades.table([changed])["grade"].item()
 
 
 def test_a_rounded_number_is_within_if_any_that_it_stands_for_is(written):

@@ -3,28 +3,34 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from regrade.bundle import describe, metrics
+from regrade.bundle.bundle import Bundle
+from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
-from regrade.config import claims, params, reported
+from regrade.config import claims, params, reported, studies
 from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import accuracy, collect, comparison, grades, grading, naming, references, vacuous, verdicts
+from regrade.statistics import comparison, grades, grading, naming, references, vacuous, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.units import unit
+from support.described import described
 from support.expanded import experiment
-from support.paper import CE4042, HEADER, PAPER, at_full_protocol, cells, measured_winner
+from support.paper import CE4042, HEADER, PAPER, cells, measured_winner
 
 LOOKS = params.parse(PAPER).looks
 STUDIES = tuple(PAPER["studies"])
+STATED = reported.path("ce4042")
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +40,24 @@ def untrained() -> dict[str, Evidence]:
     every = expansion.expand(parameters)
     found = {}
     for study in STUDIES:
-        mine = [cell for cell in every if cell.study == study]
-        about = {"status": "missing", "error": None}
-        rows = [{"folder": cell.folder.as_posix(), "experiment": cell.experiment} | about for cell in mine]
-        curves = pd.DataFrame({"experiment": [], "cell": []})
-        found[study] = Evidence(mine, pd.DataFrame(rows), curves, study, parameters)
+        manifest = describe.manifest(study, parameters, [])
+        mine = described((cell for cell in every if cell.study == study), status="missing")
+        nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
+        found[study] = Evidence(
+            mine, nothing, nothing, manifest.model_copy(update={"cells": mine}), False, experiments=manifest.experiments
+        )
     return found
 
 
 def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrained: dict[str, Evidence]):
     for study, measurements in untrained.items():
         first = {cell.experiment: cell for cell in reversed(measurements.cells)}
-        few = Measurements(list(first.values()), measurements.runs, measurements.curves)
+        few = Measurements(
+            list(first.values()), measurements.runs, measurements.curves, experiments=measurements.experiments
+        )
         compared = comparison.comparisons(study, few)
         assert any(one.cell is None for one in compared)
-        judged = verdicts.judge(study, few, compared, at_full_protocol, LOOKS)
+        judged = verdicts.judge(study, few, compared, LOOKS)
         assert {one.verdict for one in judged} == {"not run"}
 
 
@@ -56,12 +65,13 @@ def test_a_claim_about_cells_that_params_yaml_does_not_ask_for_is_not_run(untrai
 def test_every_reported_number_and_every_claim_is_about_cells_of_params_yaml(untrained: dict, study: str):
     measurements = untrained[study]
     # Metrics, too: a line or a test of one that its cells cannot have is refused here
-    references.check(params.parse(PAPER | {"studies": {study: PAPER["studies"][study]}}), measurements.cells)
+    parameters = params.parse(PAPER | {"studies": {study: PAPER["studies"][study]}})
+    references.check(parameters, expansion.expand(parameters))
     compared = comparison.comparisons(study, measurements)
     assert compared
     assert [one.row for one in compared if one.cell is None] == []
-    assert len(grades.table(compared, at_full_protocol)) == len(compared)
-    judged = verdicts.judge(study, measurements, compared, at_full_protocol, LOOKS)
+    assert len(grades.table(compared)) == len(compared)
+    judged = verdicts.judge(study, measurements, compared, LOOKS)
     assert judged
     for one in judged:
         assert one.verdict == "not run"
@@ -107,8 +117,8 @@ def clipped(value: float, grid: list[float]) -> Callable[[dict], None]:
 
 
 def nothing_trained(every: list[Cell]) -> Measurements:
-    rows = [{"folder": cell.folder.as_posix(), "status": "missing"} for cell in every]
-    return Measurements(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
+    nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
+    return Measurements(described(every, status="missing"), nothing, nothing)
 
 
 def test_a_word_means_the_value_that_params_yaml_gives_it():
@@ -149,13 +159,16 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
             about = {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "epochs": 3}
             values = {"train_seconds": 10.0 * (number + 1) + seed, "train_loss_last_epoch": 0.1}
             rows.append(about | values)
-    measurements = Measurements(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}))
+    nothing = pd.DataFrame({"experiment": [], "cell": []})
+    experiments = describe.experiments("ce4042", params.parse(CE4042))
+    measurements = Measurements(described(every), pd.DataFrame(rows), nothing, experiments=experiments)
 
     def make(**test: object) -> list[Hypothesis]:
         claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
         (tmp_path / "ce4042").mkdir(exist_ok=True)
+        shutil.copy(STATED, tmp_path / "ce4042")
         (tmp_path / "ce4042/claims.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
-        monkeypatch.setattr(claims, "STUDIES", tmp_path)
+        monkeypatch.setattr(studies, "FOLDER", tmp_path)
         references.check(params.parse(CE4042), every)
         return Hypotheses("ce4042", Claim.model_validate(claim), measurements, []).all()
 
@@ -309,8 +322,7 @@ def test_stated_values_and_their_margins_must_be_possible(tmp_path: Path, monkey
     test = {"kind": "stated", "experiment": "a1_baseline", "margin": 0.7}
     claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
     (tmp_path / "ce4042/claims.yaml").write_text(yaml.safe_dump({"claims": [claim]}))
-    monkeypatch.setattr(claims, "STUDIES", tmp_path)
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
     every = expansion.expand(parameters)
     for value, complaint in {
@@ -373,10 +385,10 @@ def test_every_effect_and_every_number_of_the_studies_has_its_unit(untrained: di
 # Runs that diverge at once
 
 
-def diverged(cell: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]:
+def diverged(cell: BundledCell, known: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]:
     """A run of a cell whose loss was no number from its first evaluation on, and its history."""
-    split = cell.configuration().settings.evaluated
-    values = {name: math.nan if "loss" in name else 0.1 for name in references._history(cell, split)}
+    split = cell.evaluated
+    values = {name: math.nan if "loss" in name else 0.1 for name in references._history(known, split)}
     values |= {f"{split}_correct_even": 1, f"{split}_correct_odd": 1} if f"{split}_correct_even" in values else {}
     history = pd.DataFrame([values | {"epoch": 1.0, "seed": seed}])
     about = {"folder": cell.folder.as_posix(), "experiment": cell.experiment, "cell": cell.name, "status": "diverged"}
@@ -385,24 +397,22 @@ def diverged(cell: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]
         "epochs": 1,
         "parameters": 7,
         "parameters_by_layer": '{"dense1": 90, "dense2": 310}',
-        "error": None,
+        "valid_by_prompt": "[0.5]",
     }
-    if (template := cell.template.experiments[cell.experiment]).converged_at:
-        run["epochs_to_converge"] = accuracy.epochs_to(history, template.converged_at, split)
-    return about | run | accuracy.summarise(history, rows, split), history.assign(**about)
+    if (template := known.template.experiments[cell.experiment]).converged_at:
+        run["epochs_to_converge"] = metrics.epochs_to(history, template.converged_at, split)
+    return about | run | metrics.summarise(history, rows, split), history.assign(**about)
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_runs_that_diverge_at_once_are_graded(untrained: dict, study: str, monkeypatch: pytest.MonkeyPatch):
-    evidence = untrained[study]
-    pairs = [diverged(cell, seed) for cell in evidence.cells for seed in (0, 1, 2)]
+def test_runs_that_diverge_at_once_are_graded(study: str):
+    parameters = params.parse(PAPER)
+    every = [cell for cell in expansion.expand(parameters) if cell.study == study]
+    mine = described(every, status="diverged")
+    pairs = [diverged(cell, known, seed) for cell, known in zip(mine, every, strict=True) for seed in (0, 1, 2)]
     runs, curves = pd.DataFrame([run for run, _ in pairs]), pd.concat([history for _, history in pairs])
-    monkeypatch.setattr("regrade.statistics.answers.read", lambda *_: None)
-    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: self.candidates[0].settings)
-    monkeypatch.setattr(collect, "read", lambda folder: ({}, pd.DataFrame({"seed": [0], "epoch": [9], "seconds": [1]})))
-    for name in ("valid_samples_of_10", "invalid_samples_of_10"):
-        monkeypatch.setitem(comparison._SPECIAL, name, lambda *_: (comparison._sample([]), None))
-    graded = grading.grade(study, evidence.params, Measurements(evidence.cells, runs, curves))
+    manifest = describe.manifest(study, parameters, []).model_copy(update={"cells": mine})
+    graded = grading.grade(Bundle(manifest, runs, curves))
     # Where nothing was measured, nothing is said
     losses = graded.numbers[graded.numbers["metric"].str.contains("loss")]
     assert set(losses["grade"]) <= set(grades.UNJUDGED)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from regrade.bundle import describe
 from regrade.cells import expansion
-from regrade.config import params, reported
+from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.statistics import comparison, grades, references
 from regrade.statistics.measurements import Measurements
-from support.paper import HEADER, PAPER, at_full_protocol, measured_winner
+from support.described import described
+from support.paper import HEADER, PAPER, measured_winner
 
 
 def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -20,7 +22,7 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
         "b,a1_baseline,filters1=50;l2=0;epochs=1000,best_epoch,3,\n"
         "c,a1_baseline,filters1=70;l2=0.1;epochs=1000,best_epoch,3,said so\n"
     )
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
     every = expansion.expand(parameters)
     references.check(parameters, every)
@@ -29,10 +31,10 @@ def test_a_number_of_other_settings_is_not_graded(tmp_path: Path, monkeypatch: p
         {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "best_epoch": 3 + seed} for seed in (0, 1)
     ]
     curves = pd.DataFrame({"experiment": [], "cell": []})
-    compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    table = grades.table(compared, at_full_protocol)
+    compared = comparison.comparisons("ce4042", Measurements(described(every), pd.DataFrame(rows), curves))
+    table = grades.table(compared)
     assert table["grade"].tolist() == ["not run", "within", "other settings"]
-    assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0.0; said so"]
+    assert table["note"].tolist()[1:] == ["", "ours has filters1=50, l2=0; said so"]
     assert table["mean"].tolist()[1:] == ["3.5", "3.5"]
 
 
@@ -43,7 +45,7 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     (tmp_path / "ce4042").mkdir()
     lines = "a,a1_baseline,epoch=1,epoch_seconds,40,\nb,a1_baseline,epoch=3,epoch_seconds,20,a note\n"
     (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
     every = expansion.expand(parameters)
     references.check(parameters, every)
@@ -55,13 +57,12 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
             for epoch in (1, 2, 3, 4)
         ]
     )
-    monkeypatch.setattr("regrade.statistics.collect.read", lambda folder: ({}, history))
     rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for seed in (0, 1)]
-    curves = pd.DataFrame({"experiment": [], "cell": []})
-    first, third = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
+    curves = history.assign(experiment=cell.experiment, cell=cell.name)
+    first, third = comparison.comparisons("ce4042", Measurements(described(every), pd.DataFrame(rows), curves))
     # Of 40 and of 20 seconds, each rounded to whole seconds
     assert (first.rounding, third.rounding) == (0, pytest.approx(0.5 * (0.5 / 40 + 0.5 / 20)))
-    table = grades.table([third], at_full_protocol)
+    table = grades.table([third])
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
     assert table["reported"].tolist() == ["0.5"]
@@ -76,21 +77,21 @@ def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, mon
     (tmp_path / "cs324/reported.csv").write_text(
         HEADER + "".join(lines) + "a,p1_cifar_mlp,epoch=20,test_accuracy_mean,0.5,\n"
     )
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
     every = expansion.expand(parameters)
     (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
     run = {"folder": cell.folder.as_posix(), "status": "done", "seed": 0, "train_accuracy_best_epoch": 0.7}
     curves = pd.DataFrame({"epoch": [10, 20, 30], "test_accuracy": [0.3, 0.2, 0.9], "train_accuracy": [0.4, 0.7, 0.6]})
     curves = curves.assign(seed=0, experiment=cell.experiment, cell=cell.name)
-    compared = comparison.comparisons("cs324", Measurements(every, pd.DataFrame([run]), curves))
+    compared = comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame([run]), curves))
     assert [one.estimate.value for one in compared] == pytest.approx([0.2, 0.4, 0.7, 0.25])
 
 
 def test_a_mean_needs_the_epoch_at_which_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "cs324").mkdir()
     (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,test_accuracy_mean,0.5,\n")
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     parameters = params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}})
     with pytest.raises(UserError, match="test_accuracy_mean: say of which epoch"):
         references.check(parameters, expansion.expand(parameters))
@@ -100,22 +101,24 @@ def test_a_winner_with_other_settings_than_the_sources_is_not_graded(tmp_path: P
     parameters = params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})
     every = expansion.expand(parameters)
     references.check(parameters, every)
-    third = [cell for cell in every if cell.experiment == "a3_optimizers"]
-    monkeypatch.setattr("regrade.cells.cell.Selection.taken_over", lambda self: {"filters1": 90, "filters2": 100})
+    monkeypatch.setattr(
+        describe, "_taken_over", lambda cell: {"filters1": 90, "filters2": 100} if cell.selection else {}
+    )
+    mine = described(every)
+    third = [cell for cell in mine if cell.experiment == "a3_optimizers"]
     rows = [
         {
             "folder": cell.folder.as_posix(),
             "status": "done",
             "seed": seed,
             "test_accuracy_best_epoch": 0.6,
-            "error": None,
         }
         for cell in third
         for seed in (0, 1)
     ]
-    monkeypatch.setattr("regrade.statistics.answers.read", lambda *_: None)
-    evidence = Evidence(every, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), "ce4042", parameters)
-    table = grades.table(comparison.comparisons("ce4042", evidence), at_full_protocol)
+    manifest = describe.manifest("ce4042", parameters, [])
+    evidence = Evidence(mine, pd.DataFrame(rows), pd.DataFrame({"experiment": [], "cell": []}), manifest, False)
+    table = grades.table(comparison.comparisons("ce4042", evidence))
     of_third = table[table["experiment"] == "a3_optimizers"]
     assert of_third["grade"].tolist() == ["other settings"] * 4
     assert of_third["note"].tolist() == ["ours has filters1=90"] * 4
@@ -128,10 +131,10 @@ def test_seeds_that_all_agree_do_not_say_how_far_another_one_may_be(tmp_path: Pa
     (tmp_path / "ce4042/reported.csv").write_text(
         f"{HEADER}a,a1_baseline,,best_epoch,3,\nb,a1_baseline,,best_epoch,4,\n"
     )
-    monkeypatch.setattr(reported, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     every = expansion.expand(params.parse(PAPER | {"studies": {"ce4042": measured_winner()}}))
     (cell,) = (cell for cell in every if cell.experiment == "a1_baseline")
     rows = [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "best_epoch": 3} for seed in range(5)]
     curves = pd.DataFrame({"experiment": [], "cell": []})
-    compared = comparison.comparisons("ce4042", Measurements(every, pd.DataFrame(rows), curves))
-    assert grades.table(compared, at_full_protocol)["grade"].tolist() == ["within", "too few seeds"]
+    compared = comparison.comparisons("ce4042", Measurements(described(every), pd.DataFrame(rows), curves))
+    assert grades.table(compared)["grade"].tolist() == ["within", "too few seeds"]

@@ -6,18 +6,12 @@ import yaml
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.config import params
-from regrade.statistics.protocol import FULL, Standing
 
 from support.project import ROOT
 
 PAPER = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"scale": "paper"}
 CE4042 = PAPER | {"studies": {"ce4042": PAPER["studies"]["ce4042"]}}
 HEADER = "source,experiment,cell,metric,value,note\n"
-
-
-def at_full_protocol(cell: Cell) -> Standing:
-    """As if every cell was run as in the source."""
-    return Standing(FULL)
 
 
 def cells(change: Callable[[dict], None] = lambda config: None) -> list[Cell]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from regrade.statistics.accuracy import peeking_bounds
+from regrade.bundle.metrics import peeking_bounds
 from scipy import special
 from sklearn.datasets import make_classification
 from sklearn.neural_network import MLPClassifier

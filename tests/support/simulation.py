@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from regrade.statistics.answers import Correct
+from regrade.bundle.answers import Correct
 from regrade.statistics.hypotheses import Hypothesis
 from regrade.statistics.pooling import pooled
 from regrade.statistics.sample import Sample
@@ -214,12 +214,11 @@ def winner_by_rows(generator: np.random.Generator, seeds: int, true: bool) -> li
 
 def _winner(generator: np.random.Generator, seeds: int, skills: Skills, better: float) -> list[Hypothesis]:
     correct = skills.draw(generator, seeds, (0, *[better] * 25)).astype(bool)
-    labels = np.zeros(ROWS, dtype=int)
 
     def seen(answers: NDArray[np.bool]) -> Seen:
         accuracy = answers.mean(axis=1)
         bounds = pd.DataFrame({"low": accuracy, "high": accuracy})
-        return Seen("", bounds, Correct("", labels, dict(enumerate(answers))))
+        return Seen("", bounds, Correct("", dict(enumerate(answers))))
 
     candidates = [seen(answers) for answers in correct[1:]]
     chosen = rotated(candidates, candidates, highest=True)

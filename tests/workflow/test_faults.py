@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from regrade.bundle import MANIFEST, TABLES, collect
 from regrade.cells.cell import Cell
 from regrade.cells.expansion import expand
 from regrade.config import params
@@ -26,7 +27,6 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.exports import best_models, crate
 from regrade.runtime.logs import explain
-from regrade.statistics import collect
 from regrade.training import scoring, trained
 from support.project import ROOT, Project
 from support.tiny import LONG, STUDY, running, sweep, tiny
@@ -108,24 +108,22 @@ def readers(parameters: Params, every: list[Cell]) -> list[tuple[str, Callable[[
     cell = every[0]
 
     def evidence() -> Evidence:
-        return evidence_of(parameters, STUDY, every)
+        return evidence_of(STUDY)
 
     return [
-        (f"{cell.folder}/history.parquet", lambda: collect.runs(every)),
+        (f"{cell.folder}/history.parquet", lambda: collect.tables(every)),
         (f"{cell.folder}/run.json", lambda: crate.write(parameters, every, "9")),
-        (f"{cell.folder}/model.safetensors", lambda: trained.load(cell)),
+        (f"{cell.folder}/model.safetensors", lambda: trained.load(cell.folder)),
         (f"{cell.folder}/model.safetensors", lambda: list(scoring.scores(cell.folder, parameters))),
         (f"{cell.folder}/history.parquet", lambda: list(scoring.scores(cell.folder, parameters))),
         (
             "results/tiny/sweep/*/model.safetensors",
-            lambda: best_models.write(evidence(), parameters.studies[STUDY], Path("models/tiny")),
+            lambda: best_models.write(evidence(), Path("models/tiny")),
         ),
-        (f"{cell.folder}/predictions.parquet", lambda: evidence().measured(cell)),
-        ("data/prepared/moons/*/tensors.safetensors", lambda: trained.load(cell)),
-        ("data/prepared/moons/*/card.json", lambda: evidence().facts()),
-        ("reports/tiny/data/runs.parquet", evidence),
-        ("reports/tiny/data/curves.parquet", evidence),
-        ("reports/tiny/data/manifest.json", evidence),
+        (f"{cell.folder}/predictions.parquet", lambda: collect.bundle(STUDY, parameters, every)),
+        ("data/prepared/moons/*/tensors.safetensors", lambda: trained.load(cell.folder)),
+        ("data/prepared/moons/*/card.json", lambda: collect.bundle(STUDY, parameters, every)),
+        *((f"reports/tiny/bundle/{name}", evidence) for name in (*TABLES, MANIFEST)),
         ("reports/tiny/data/grades.parquet", lambda: graded.read(Path("reports/tiny"))),
         ("reports/tiny/claims.json", lambda: graded.read(Path("reports/tiny"))),
     ]

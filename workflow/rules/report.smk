@@ -1,6 +1,6 @@
 # From the cells' folders to reports/: each study's collected tables, grades and pages; the front page and the RO-Crate.
-from regrade import statistics
-from regrade.config import reported
+from regrade import bundle, statistics
+from regrade.config import studies
 from regrade.reporting.pages import assets
 from regrade.statistics import audit as auditing
 
@@ -21,9 +21,7 @@ rule collect:
     input:
         lambda w: before_tables(w.study),
     output:
-        f"{REPORTS}/{{study}}/{statistics.RUNS}",
-        f"{REPORTS}/{{study}}/{statistics.CURVES}",
-        f"{REPORTS}/{{study}}/{statistics.MANIFEST}",
+        [f"{REPORTS}/{{study}}/{statistics.BUNDLE}/{name}" for name in (*bundle.TABLES, bundle.MANIFEST)],
     log:
         f"logs/{REPORTS}/{{study}}/collect.log",
     benchmark:
@@ -38,10 +36,16 @@ rule collect:
         code=code_of("collect.py"),
         # If the clock was set back, dates alone do not show that a cell was retrained
         trained_by=lambda w: [cell.code for cell in CELLS.values() if cell.study == w.study],
-        converged=lambda w: [
-            experiment.model_dump(include={"converged_at", "converged_on"})
-            for experiment in PARAMS.studies[w.study].experiments.values()
+        described=lambda w: [
+            PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
+            PARAMS.present_scale.at_most.model_dump(),
+            [look.model_dump() for look in PARAMS.looks],
+            [
+                experiment.model_dump(include={"title", "names", "at_most", "converged_at", "converged_on"})
+                for experiment in PARAMS.studies[w.study].experiments.values()
+            ],
         ],
+        protocol=lambda w: fingerprints.content(studies.folder(w.study)),
     script:
         "../scripts/collect.py"
 
@@ -64,7 +68,7 @@ rule grade:
         runtime=growing(30),
     params:
         code=code_of("grade.py"),
-        stated=lambda w: fingerprints.content(reported.STUDIES / w.study),
+        stated=lambda w: fingerprints.content(studies.folder(w.study)),
     script:
         "../scripts/grade.py"
 
@@ -130,8 +134,7 @@ rule report:
     params:
         code=code_of("report.py"),
         own_code=lambda w: fingerprints.code(study_code.path(w.study, study_code.FIGURES)),
-        layout=lambda w: fingerprints.content(reporting.TEMPLATES, reported.STUDIES / w.study),
-        text=lambda w: PARAMS.studies[w.study].model_dump(include={"title", "source", "assumptions"}),
+        layout=lambda w: fingerprints.content(reporting.TEMPLATES, studies.folder(w.study)),
     script:
         "../scripts/report.py"
 

@@ -5,11 +5,10 @@ from regrade.jobs.entry import job
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.cells import expansion
-    from regrade.config import params
+    from regrade.bundle import bundle
     from regrade.reporting.exports import best_models
-    from regrade.statistics import measurements
+    from regrade.statistics import BUNDLE, REPORTS
+    from regrade.statistics.measurements import measured
 
-    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
-    measured = measurements.measured(study, expansion.expand(parameters))
-    best_models.write(measured, parameters.studies[study], Path(snakemake.output[0]))
+    runs = measured(bundle.read_own(REPORTS / snakemake.wildcards.study / BUNDLE))
+    best_models.write(runs, Path(snakemake.output[0]))

@@ -1,10 +1,12 @@
-"""Collects the runs and curves of one study."""
+"""Collects the runs of one study in a bundle."""
 
 from regrade.jobs.entry import job
 
 with job(snakemake):
+    from regrade.bundle import collect
     from regrade.cells import expansion
     from regrade.config import params
-    from regrade.statistics import collect
+    from regrade.statistics import BUNDLE, REPORTS
 
-    collect.write(snakemake.wildcards.study, expansion.expand(params.parse(snakemake.config)))
+    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
+    collect.bundle(study, parameters, expansion.expand(parameters)).write(REPORTS / study / BUNDLE)

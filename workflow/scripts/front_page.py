@@ -5,12 +5,9 @@ from regrade.jobs.entry import job
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.cells import expansion
     from regrade.config import params
     from regrade.reporting import evidence
     from regrade.reporting.pages import site
 
-    parameters = params.parse(snakemake.config)
-    every = expansion.expand(parameters)
-    studies = [evidence.read(parameters, study, every) for study in parameters.studies]
+    studies = [evidence.read(name) for name in params.parse(snakemake.config).studies]
     site.write_front(studies, Path(snakemake.output[0]))

@@ -3,10 +3,8 @@
 from regrade.jobs.entry import job
 
 with job(snakemake):
-    from regrade.cells import expansion
-    from regrade.config import params
-    from regrade.statistics import grading, measurements
+    from regrade.bundle import bundle
+    from regrade.statistics import BUNDLE, REPORTS, grading
 
-    parameters, study = params.parse(snakemake.config), snakemake.wildcards.study
-    measured = measurements.measured(study, expansion.expand(parameters))
-    grading.write(study, grading.grade(study, parameters, measured))
+    folder = REPORTS / snakemake.wildcards.study
+    grading.write(grading.grade(bundle.read_own(folder / BUNDLE)), folder)

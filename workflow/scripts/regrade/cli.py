@@ -97,7 +97,7 @@ def _list(parameters: Params) -> int:
     references.check(parameters, every)
     for cell in every:
         try:
-            state = cell.status
+            state: str = cell.status
         except UserError as error:
             state = "damaged"
             damages.append(error)

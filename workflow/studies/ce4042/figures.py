@@ -1,26 +1,26 @@
 """What a trained CNN makes of one image: the feature maps of its convolutions and poolings; and what is trained."""
 
-import torch
 from matplotlib.figure import Figure
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures.pictures import channels_last, levels, mosaic, panels
 from regrade.reporting.template_functions import figure, value
-from regrade.training import trained
 
 COLUMNS, MAP_PIXELS, IMAGE_PIXELS = 16, 36, 96
 SHOWN = ("convolution", "max_pooling")
 
 
 @figure
-def feature_maps(evidence: Evidence, cell: Cell | None, image: int) -> Figure | None:
+def feature_maps(evidence: Evidence, cell: BundledCell | None, image: int) -> Figure | None:
     """The test image number `image` (from 0) and every map of every convolution and pooling. None without a kept model.
 
     The maps of a layer share one scale, black at zero, so that maps that do not respond stay black.
     """
-    model = trained.load(cell) if cell else None
+    model = evidence.trained(cell)
     if model is None:
         return None
+    import torch
+
     images, _ = model.test(image + 1)
     with torch.no_grad():
         outputs = model.network.outputs(torch.from_numpy(images[image])[None, None])

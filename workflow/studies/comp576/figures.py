@@ -1,18 +1,15 @@
 """What a trained CNN looks for, how it fares with parts of an image hidden, and how large its activations are."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.core.errors import UserError
-from regrade.models.inspect.activations import strongest
-from regrade.models.inspect.deconvolution import project, receptive_field
-from regrade.models.inspect.occlusion import occlusion, recognised
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.figures.pictures import channels_last, heat_map, levels, mosaic, panels, show
@@ -20,7 +17,11 @@ from regrade.reporting.number_format import four
 from regrade.reporting.tables import table_format
 from regrade.reporting.template_functions import figure, table
 from regrade.statistics.intervals import mean_interval
-from regrade.training import trained
+
+# PyTorch, and what needs it, is imported where there is a network to look at: the report of a bundle does without
+if TYPE_CHECKING:
+    import torch
+    from regrade.training.trained import Trained
 
 KERNEL_COLUMNS, KERNEL_PIXELS = 16, 36
 PANEL_COLUMNS, TILE_PIXELS, BETWEEN = 3, 44, 8
@@ -30,12 +31,12 @@ IMAGE_PIXELS, SCALE_PIXELS = 220, 90
 
 
 @figure
-def filters(evidence: Evidence, cell: Cell | None) -> Figure | None:
+def filters(evidence: Evidence, cell: BundledCell | None) -> Figure | None:
     """The kernels of the first convolution as images, each from its smallest to its largest weight.
 
     In colour where the convolution sees colours. None without a kept model.
     """
-    model = trained.load(cell) if cell else None
+    model = evidence.trained(cell)
     if model is None:
         return None
     kernels = model.network.convolution1.kernel[0].detach().numpy()
@@ -45,7 +46,7 @@ def filters(evidence: Evidence, cell: Cell | None) -> Figure | None:
 
 
 @figure
-def projections(evidence: Evidence, cell: Cell | None, layer: str, maps: int = 9, top: int = 9) -> Figure | None:
+def projections(evidence: Evidence, cell: BundledCell | None, layer: str, maps: int = 9, top: int = 9) -> Figure | None:
     """For feature maps of `layer` (convolution1, …), what excites them most among the test images.
 
     Per map, on the left its `top` strongest activations projected back to pixels (see `models.inspect.deconvolution`),
@@ -54,9 +55,13 @@ def projections(evidence: Evidence, cell: Cell | None, layer: str, maps: int = 9
     order is arbitrary. None without a kept model; UserError when the network has no such layer or it cannot be
     projected.
     """
-    model = trained.load(cell) if cell else None
+    model = evidence.trained(cell)
     if model is None:
         return None
+    import torch
+    from regrade.models.inspect.activations import strongest
+    from regrade.models.inspect.deconvolution import project, receptive_field
+
     images, _ = model.test()
     inputs = torch.from_numpy(images)
     try:
@@ -100,14 +105,17 @@ def _pair(left: Image.Image, right: Image.Image) -> Image.Image:
 
 
 @figure
-def occlusion_map(evidence: Evidence, cell: Cell | None, images: int, size: int, stride: int) -> Figure | None:
+def occlusion_map(evidence: Evidence, cell: BundledCell | None, images: int, size: int, stride: int) -> Figure | None:
     """Accuracy on the first `images` test images by where a grey square hides a part. None without a kept model.
 
     `size`: pixels of the square's side. `stride`: pixels from one place of it to the next.
     """
-    model = trained.load(cell) if cell else None
+    model = evidence.trained(cell)
     if model is None:
         return None
+    import torch
+    from regrade.models.inspect.occlusion import recognised
+
     inputs, targets = (torch.from_numpy(part[:images]) for part in model.test())
     accuracy, _ = _occlusion(cell, model, inputs, targets, size, stride)
     whole, _ = recognised(model.network, inputs, targets)
@@ -118,14 +126,17 @@ def occlusion_map(evidence: Evidence, cell: Cell | None, images: int, size: int,
 
 
 @figure
-def occluded_image(evidence: Evidence, cell: Cell | None, image: int, size: int, stride: int) -> Figure | None:
+def occluded_image(evidence: Evidence, cell: BundledCell | None, image: int, size: int, stride: int) -> Figure | None:
     """The test image number `image` (from 0) and its true class's probability by where the square is.
 
     See `occlusion_map`. None without a kept model.
     """
-    model = trained.load(cell) if cell else None
+    model = evidence.trained(cell)
     if model is None:
         return None
+    import torch
+    from regrade.models.inspect.occlusion import recognised
+
     inputs, targets = (torch.from_numpy(part[image:]) for part in model.test(image + 1))
     _, probability = _occlusion(cell, model, inputs, targets, size, stride)
     _, whole = recognised(model.network, inputs, targets)
@@ -139,15 +150,17 @@ def occluded_image(evidence: Evidence, cell: Cell | None, image: int, size: int,
 
 
 def _occlusion(
-    cell: Cell, model: trained.Trained, inputs: torch.Tensor, targets: torch.Tensor, size: int, stride: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+    cell: BundledCell, model: "Trained", inputs: "torch.Tensor", targets: "torch.Tensor", size: int, stride: int
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    from regrade.models.inspect.occlusion import occlusion
+
     try:
         return occlusion(model.network, inputs, targets, size, stride, GREY)
     except ValueError as error:
         raise UserError(f"the template of {cell.study} asks for occlusion: {error}; make it smaller") from error
 
 
-def _by_place(axes: Axes, heading: str, values: torch.Tensor, stride: int, name: str) -> None:
+def _by_place(axes: Axes, heading: str, values: "torch.Tensor", stride: int, name: str) -> None:
     """Values (rows, columns) by the square's upper edge and left edge, in pixels."""
     heat_map(axes, heading, values.numpy(), stride, name)
     axes.set_xlabel("left edge of the square, pixels")
@@ -165,7 +178,7 @@ def shown_activations(activations: pd.DataFrame) -> table_format.Shown:
 
 
 @table(shown_activations)
-def activations(evidence: Evidence, cell: Cell | None) -> pd.DataFrame:
+def activations(evidence: Evidence, cell: BundledCell | None) -> pd.DataFrame:
     """Mean and standard deviation of the activations of each layer that the source names: reported, and ours.
 
     Ours are at the epoch of each seed's lowest test loss (see the setting activation_statistics), as means over the
@@ -175,7 +188,7 @@ def activations(evidence: Evidence, cell: Cell | None) -> pd.DataFrame:
     return pd.DataFrame([{"layer": layer} | _of_layer(evidence, cell, layer) for layer in layers if cell])
 
 
-def _of_layer(evidence: Evidence, cell: Cell, layer: str) -> dict[str, float | str | None]:
+def _of_layer(evidence: Evidence, cell: BundledCell, layer: str) -> dict[str, float | str | None]:
     row = {"folder": cell.folder.as_posix()}
     for kind in ("mean", "std"):
         metric = f"test_activation_{kind}_{layer.replace('relu', 'convolution')}_at_lowest_loss"

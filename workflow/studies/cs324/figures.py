@@ -6,25 +6,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.datasets import prepared
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
 from regrade.reporting.tables import table_format
 from regrade.reporting.template_functions import figure, table, value
-from regrade.statistics import collect
 
 # As many points as can be told apart
 MOST, PIXELS = 800, 230
 
 
 @figure
-def scatter(evidence: Evidence, cell: Cell | None) -> Figure | None:
+def scatter(evidence: Evidence, cell: BundledCell | None) -> Figure | None:
     """The rows of a cell's dataset of two inputs, a panel per split, a colour and a marker per class.
 
     None where it is not prepared.
     """
-    folder = cell.data.folder if cell else None
+    folder = cell.data.folder if cell and evidence.at_hand else None
     if not (folder and folder.exists()):
         return None
     points = {split: [part[:MOST] for part in prepared.load(folder, split)] for split in ("train", "test")}
@@ -51,7 +50,7 @@ def _look(number: int) -> dict:
 
 
 @value
-def converged(evidence: Evidence, cells: Sequence[Cell]) -> str:
+def converged(evidence: Evidence, cells: Sequence[BundledCell]) -> str:
     """How many of the runs of these cells have converged, as in `3 of 10 runs`."""
     epochs = [evidence.of(cell).get("epochs_to_converge", pd.Series(dtype=float)) for cell in cells]
     return f"{sum(one.notna().sum() for one in epochs)} of {sum(map(len, epochs))} runs"
@@ -69,7 +68,7 @@ def shown_pairs(pairs: pd.DataFrame) -> table_format.Shown:
 
 
 @table(shown_pairs)
-def pairs(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, Cell | None]]) -> pd.DataFrame:
+def pairs(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None, BundledCell | None]]) -> pd.DataFrame:
     """How far two cells, (text, cell, cell), are apart, seed by seed: the largest differences at any evaluation.
 
     `equal`: seeds in which both converge at the same evaluation.
@@ -78,8 +77,7 @@ def pairs(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, Cell | None
     for text, first, second in rows:
         if not (first and second and len(evidence.of(first)) and len(evidence.of(second))):
             continue
-        # From the cells' own files: differences may be smaller than what the collected curves keep
-        curves = [collect.read(cell.folder)[1] for cell in (first, second)]
+        curves = [evidence.curve(cell) for cell in (first, second)]
         both = curves[0].merge(curves[1], on=["seed", "epoch"], suffixes=("", "_other"))
         row = {"": text, "seeds": both["seed"].nunique()}
         for metric in ("test_loss", "test_accuracy"):

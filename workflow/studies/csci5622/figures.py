@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.config.reported import EPOCH_SECONDS, number_of
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import style
@@ -59,9 +59,9 @@ def sweep(evidence: Evidence, experiment: str) -> Figure | None:
     The grey band is the spread of the source's own repetitions of the central configuration: no difference within it
     says anything.
     """
-    factors = evidence.study.experiments[experiment].around if experiment in evidence.study.experiments else None
-    if not factors or not evidence.any_trained(experiment):
+    if not evidence.any_trained(experiment):
         return None
+    factors = list(evidence.find(experiment)[0].varying)
     centre = evidence.find(experiment, **_centre(evidence, experiment))[0]
     repeats = evidence.stated_values(centre, ACCURACY)
     band = Patch(color="black", alpha=0.13, label="spread of the source's repetitions")
@@ -93,7 +93,7 @@ def shown_parameters(parameters: pd.DataFrame) -> table_format.Shown:
 
 
 @table(shown_parameters)
-def parameters(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, str]]) -> pd.DataFrame:
+def parameters(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None, str, str]]) -> pd.DataFrame:
     """Trainable parameters, reported and counted: (text, cell, layer, the layer's name in reported.csv).
 
     "" stands for all layers.
@@ -112,12 +112,12 @@ def parameters(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, str, s
 
 
 @table(comparisons.shown_times)
-def seconds_per_epoch(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
+def seconds_per_epoch(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]]) -> pd.DataFrame:
     """Mean seconds of an epoch, its evaluation included, of chosen cells (text, cell); see `comparisons.timed`."""
     return comparisons.timed([(text, cell, *_seconds(evidence, cell)) for text, cell in rows if cell])
 
 
-def _seconds(evidence: Evidence, cell: Cell) -> tuple[float | None, "pd.Series[float]"]:
+def _seconds(evidence: Evidence, cell: BundledCell) -> tuple[float | None, "pd.Series[float]"]:
     """The mean of the epochs that the source states, and ours by seed."""
     stated = [
         number_of(row)

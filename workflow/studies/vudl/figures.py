@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet as pq
-import torch
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
+from regrade.cells.configuration import Configuration
 from regrade.cells.layout import PREDICTIONS, RECORD
 from regrade.core.integrity import checked
 from regrade.datasets import prepared, registry
@@ -26,22 +26,20 @@ from regrade.reporting.number_format import four
 from regrade.reporting.study_code import measurements
 from regrade.reporting.tables.table_format import Shown, with_interval
 from regrade.statistics.intervals import mean_interval
-from regrade.training import batches
-from regrade.training.trained import verify_data
 
 KINDS = ("prompted", "free", "long")
 # Of the automaton: pixels from row to row, and a column's width in rows
 SCALE, COLUMN = 82, 1.3
 
 
-def _language(cell: Cell) -> Language:
+def _language(cell: BundledCell) -> Language:
     """The formal language that a cell's texts are of."""
-    module = registry.module(cell.data.dataset)
+    module = registry.module(cell.dataset)
     return module.language(registry.options(cell.data))
 
 
 @template_functions.value
-def floor(evidence: Evidence, cell: Cell | None) -> float | None:
+def floor(evidence: Evidence, cell: BundledCell | None) -> float | None:
     """The least possible loss on a cell's texts, their entropy per token."""
     return _language(cell).entropy_per_token() if cell else None
 
@@ -58,7 +56,7 @@ def shown_languages(languages: pd.DataFrame) -> Shown:
 
 
 @template_functions.table(shown_languages)
-def languages(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
+def languages(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]]) -> pd.DataFrame:
     """One row per cell, (text, cell): loss on further texts, its floor, the gap, shares of valid texts, seeds.
 
     Losses and shares have 95 % intervals. The floor is the generator's entropy per token; no network can be better on
@@ -79,7 +77,7 @@ def languages(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd
     return pd.DataFrame(models)
 
 
-def _stated_share(evidence: Evidence, cell: Cell) -> float | None:
+def _stated_share(evidence: Evidence, cell: BundledCell) -> float | None:
     """The share of valid samples that the source lists for this dataset and number of epochs."""
     shares = []
     for row in evidence.reported:
@@ -91,20 +89,20 @@ def _stated_share(evidence: Evidence, cell: Cell) -> float | None:
 
 
 @template_functions.value
-def samples(evidence: Evidence, cell: Cell | None, epoch: int | None = None, kind: str = KINDS[0]) -> Markup:
+def samples(evidence: Evidence, cell: BundledCell | None, epoch: int | None = None, kind: str = KINDS[0]) -> Markup:
     """What the network of the first seed wrote after an epoch (the last where None), the first wrong symbol marked.
 
     A sentence in its place when there is nothing.
     """
     if not cell:
         return Markup()
-    if (cell.folder / RECORD).exists():
-        written = pq.read_table(checked(cell.folder, PREDICTIONS, RECORD)).to_pandas()
+    if folder := evidence.files(cell):
+        written = pq.read_table(checked(folder, PREDICTIONS, RECORD)).to_pandas()
     else:
         written = pd.DataFrame(columns=["epoch", "kind", "seed"])
     written = written[(written["epoch"] == (epoch or written["epoch"].max())) & (written["kind"] == kind)]
     if not len(written):
-        return Markup("\n\n<p class='missing'>What the network writes is missing: it is not trained so far.</p>\n\n")
+        return Markup("\n\n<p class='missing'>What the network wrote is missing: it has not been trained here.</p>\n\n")
     written = written[written["seed"] == written["seed"].min()]
     blocks = []
     for prompt, texts in written.groupby("prompt", sort=False):
@@ -172,7 +170,7 @@ def _edge(axes: Axes, symbol: str, start: tuple[float, float], end: tuple[float,
 
 
 @template_functions.figure
-def f1_of_negatives(evidence: Evidence, cell: Cell | None) -> Figure | None:
+def f1_of_negatives(evidence: Evidence, cell: BundledCell | None) -> Figure | None:
     """F1 of the negative reviews by epoch, as `curves` draws it."""
     history = evidence.curves
     if "validation_f1" not in history:
@@ -199,16 +197,20 @@ def shown_padding(padding: pd.DataFrame) -> Shown:
 
 
 @template_functions.table(shown_padding)
-def padding(evidence: Evidence, cell: Cell | None, most_tokens: Sequence[int]) -> pd.DataFrame:
+def padding(evidence: Evidence, cell: BundledCell | None, most_tokens: Sequence[int]) -> pd.DataFrame:
     """The share of padding in the batches of a cell's training reviews, for batches of at most so many tokens.
 
     Batches are of reviews of similar length. No rows before the cell is trained, or where its data are elsewhere.
     UserError when the data are damaged.
     """
-    if not cell or not len(evidence.of(cell)) or not (cell.data.folder / prepared.CARD).exists():
+    if not cell or not evidence.files(cell) or not (cell.data.folder / prepared.CARD).exists():
         return pd.DataFrame()
+    import torch
+    from regrade.training import batches
+    from regrade.training.trained import verify_data
+
     verify_data(cell.data)
-    configuration = cell.configuration()
+    configuration = Configuration.model_validate(cell.configuration)
     settings, resolved = configuration.settings, configuration.data.reading
     how = Reading(**{key: resolved[key] for key in Reading.model_fields})
     texts, labels = prepared.load_texts(cell.data.folder, "train", settings.train_rows, settings.train_rows_cap)

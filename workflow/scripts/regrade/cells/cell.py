@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from regrade.cells.configuration import APART, Configuration
-from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, label
+from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, Status, label
 from regrade.config.messages import first_mistake
 from regrade.config.settings import Settings
 from regrade.config.study import Study
@@ -193,7 +193,7 @@ class Cell:
         return recorded != self.code
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """done, diverged (a loss was not finite; a result like any other), failed (its last attempt), or missing."""
         if all((self.folder / name).exists() for name in FILES):
             runs = read_json(self.folder / RECORD)["runs"]

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from regrade.config.types import Value
 
@@ -11,6 +12,8 @@ STATES = RESULTS / ".state"
 # Between the settings in a cell's name. Not a comma: in a job on a cluster, Snakemake takes it for the end of the name
 # (https://github.com/snakemake/snakemake/issues/2366)
 AND = "+"
+# Whether a cell has results: done; diverged, where a loss was not finite; failed, in its last attempt; missing
+Status = Literal["done", "diverged", "failed", "missing"]
 # The files of a finished cell
 FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
     "history.parquet",

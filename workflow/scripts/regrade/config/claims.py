@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
+from regrade.config import studies
 from regrade.config.messages import first_mistake
-from regrade.config.reported import STUDIES
 from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
@@ -222,7 +222,7 @@ class Claims(Section):
 
 def path(study: str) -> Path:
     """Where the study's claims are kept."""
-    return STUDIES / study / "claims.yaml"
+    return studies.folder(study) / "claims.yaml"
 
 
 def read(study: str) -> Claims:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from regrade.config import reported
+from regrade.config import studies
 from regrade.config.messages import first_mistake
 from regrade.config.study import Select
 from regrade.config.types import Count, LayerTemplate, Name, Section, Value
@@ -66,7 +66,7 @@ class Protocol(Section):
 
 def path(study: str) -> Path:
     """Where a study's protocol is kept."""
-    return reported.STUDIES / study / "protocol.yaml"
+    return studies.folder(study) / "protocol.yaml"
 
 
 def read(study: str) -> Protocol | None:

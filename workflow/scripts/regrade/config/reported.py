@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypedDict
 
+from regrade.config import studies
 from regrade.config.types import Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
@@ -44,7 +45,6 @@ SHARES = {
 AT_LEAST = ">="
 # What a line may call a layer that has another name here. A number says which one, as in dense2; without it, all count
 LAYERS = {"lstm": "recurrent", "gru": "recurrent"}
-STUDIES = Path(__file__).resolve().parents[3] / "studies"
 
 
 class ReportedNumber(TypedDict):
@@ -60,7 +60,7 @@ class ReportedNumber(TypedDict):
 
 def path(study: str) -> Path:
     """Where the study's reported numbers are kept."""
-    return STUDIES / study / "reported.csv"
+    return studies.folder(study) / "reported.csv"
 
 
 def rows(study: str) -> list[ReportedNumber]:

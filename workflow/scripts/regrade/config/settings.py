@@ -71,7 +71,7 @@ class Settings(Section):
     """
 
     @property
-    def evaluated(self) -> str:
+    def evaluated(self) -> Literal["test", "validation"]:
         """The split that evaluations are on: validation where rows are held out, else test."""
         return "validation" if self.validation_rows else "test"
 

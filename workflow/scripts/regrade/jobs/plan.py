@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from regrade.cells.cell import Cell
-from regrade.config.reported import STUDIES
+from regrade.config import studies
 from regrade.core import files, fingerprints
 from regrade.core.checkout import PACKAGE
 from regrade.core.errors import UserError
@@ -34,13 +34,13 @@ def keep(config: dict, every: Iterable[Cell]) -> Path:
 
     The jobs that this process starts find it from now on.
     """
-    studies = (STUDIES / name for name in config["studies"])
+    texts = [*map(studies.folder, config["studies"]), TEMPLATES, TEMPLATES / "assets"]
     plan = {
         "config": config,
         "package": _package(),
         "code": {script.name: code(script) for script in SCRIPTS.glob("*.py")},
         "cells": sorted({cell.code for cell in every}),
-        "texts": {str(folder): fingerprints.content(folder) for folder in (*studies, TEMPLATES, TEMPLATES / "assets")},
+        "texts": {str(folder): fingerprints.content(folder) for folder in texts},
     }
     path = FOLDER.resolve() / f"{files.short_hash(plan)}.json"
     # Its parameters stay in their order, by which cells are named
@@ -120,9 +120,9 @@ def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
     """The folders of texts that a script reads."""
     match script.name:
         case "audit.py" | "grade.py" | "measure.py" if study:
-            return (STUDIES / study,)
+            return (studies.folder(study),)
         case "report.py" if study:
-            return STUDIES / study, TEMPLATES
+            return studies.folder(study), TEMPLATES
         case "front_page.py":
             return (TEMPLATES,)
         case "assets.py":

@@ -3,13 +3,13 @@
 from importlib.metadata import version
 from pathlib import Path
 
+from regrade.bundle import collect
 from regrade.cells import expansion
 from regrade.config.params import Params
 from regrade.reporting import ASSETS, PAGE, evidence
 from regrade.reporting.exports import crate, dvc
 from regrade.reporting.pages import assets, site
-from regrade.statistics import REPORTS, audit, collect, grading
-from regrade.statistics.measurements import measured
+from regrade.statistics import BUNDLE, REPORTS, audit, grading
 
 
 def write_all(params: Params) -> Path:
@@ -18,11 +18,12 @@ def write_all(params: Params) -> Path:
     assets.write(REPORTS / ASSETS)
     studies = []
     for study in params.studies:
-        collect.write(study, every)
-        grading.write(study, grading.grade(study, params, measured(study, every)))
+        bundle = collect.bundle(study, params, every)
+        bundle.write(REPORTS / study / BUNDLE)
+        grading.write(grading.grade(bundle), REPORTS / study)
         if not audit.is_current(study, params, every):
             audit.write(study, params, every)
-        of_study = evidence.read(params, study, every)
+        of_study = evidence.of(bundle)
         site.write_study(of_study, REPORTS / study)
         dvc.write(of_study, REPORTS / study)
         studies.append(of_study)

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 from regrade.cells.layout import RESULTS
-from regrade.config.reported import STUDIES
+from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.core.integrity import read
 
@@ -16,7 +16,7 @@ MEASUREMENTS = "measurements.json"
 
 def path(study: str, name: str) -> Path:
     """Where this code of a study is, if it has any."""
-    return STUDIES / study / name
+    return studies.folder(study) / name
 
 
 def load(study: str, name: str) -> ModuleType | None:

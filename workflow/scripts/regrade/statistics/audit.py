@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regrade.bundle import describe
+from regrade.bundle.manifest import Standing
 from regrade.cells.cell import Cell
-from regrade.config import claims, reported
+from regrade.config import claims, studies
 from regrade.config.claims import Claim
 from regrade.config.looks import ERROR, Look
 from regrade.config.params import Params
@@ -37,7 +39,7 @@ class _Audited:
     study: str
     claim: Claim
     truths: Truths
-    cells: list[Cell]
+    designed: Measurements
     stated: list[Comparison]
     false: list[bool] = field(default_factory=list)
     p: list[float] = field(default_factory=list)
@@ -50,7 +52,17 @@ class _Audited:
         values = self.truths.false(generator) if false else self.truths.true()
         if values is None:
             return []
-        world = World(self.cells, NOTHING, NOTHING, seeds, values, self.truths.about, self.truths.calm, generator)
+        world = World(
+            self.designed.cells,
+            NOTHING,
+            NOTHING,
+            seeds,
+            values,
+            self.truths.about,
+            self.truths.calm,
+            generator,
+            experiments=self.designed.experiments,
+        )
         compared = truths.with_samples(self.stated, world, self.claim)
         parts = Hypotheses(self.study, self.claim, world, compared).all()
         return [part for part in parts if isinstance(part, Hypothesis)]
@@ -72,7 +84,7 @@ def audit(study: str, params: Params, every: Iterable[Cell], worlds: int) -> dic
     its own, since what makes one false may make another true. All are judged together, as results are: at the look that
     the seeds of params.yaml have reached, and at the one after. UserError where the claims do not fit params.yaml.
     """
-    planned, audited, wrong = _looks(params), _claims(study, every), []
+    planned, audited, wrong = _looks(params), _claims(study, params, every), []
     for number in range(worlds):
         generator = np.random.default_rng([0, number])
         false = [bool(one) for one in generator.random(len(audited)) < FALSE]
@@ -103,7 +115,7 @@ def design(study: str, params: Params, every: Iterable[Cell], worlds: int) -> st
     """A short hash of all that an audit depends on but its code."""
     folders = [cell.folder.as_posix() for cell in every if cell.study == study]
     planned = [look.model_dump() for look in params.looks]
-    return short_hash([fingerprints.content(reported.STUDIES / study), folders, params.seeds, planned, worlds])
+    return short_hash([fingerprints.content(studies.folder(study)), folders, params.seeds, planned, worlds])
 
 
 def write(study: str, params: Params, every: Iterable[Cell]) -> None:
@@ -147,16 +159,20 @@ def _text(rate: dict[str, float] | None) -> str:
     return f"{rate['share']:.1%}" if rate else "–"
 
 
-def _claims(study: str, every: Iterable[Cell]) -> list[_Audited]:
+def _claims(study: str, params: Params, every: Iterable[Cell]) -> list[_Audited]:
     """The claims of a study, each with the cells of the experiments that it is about."""
-    cells = [cell for cell in every if cell.study == study]
-    stated = comparison.comparisons(study, Measurements(cells, NOTHING, NOTHING))
+    # In what follows it is as if every cell was run as in the source
+    cells = [describe.described(cell, lambda _: Standing()) for cell in every if cell.study == study]
+    experiments = describe.experiments(study, params)
+    whole = Measurements(cells, NOTHING, NOTHING, experiments=experiments)
+    stated = comparison.comparisons(study, whole)
     audited = []
     for claim in claims.read(study).claims:
-        of_claim = Truths(study, claim, cells, stated)
-        experiments = {test.experiment for test in claim.tests} | of_claim.experiments
-        own = [cell for cell in cells if cell.experiment in experiments]
-        audited.append(_Audited(study, claim, of_claim, own, stated))
+        of_claim = Truths(study, claim, whole, stated)
+        names = {test.experiment for test in claim.tests} | of_claim.experiments
+        own = [cell for cell in cells if cell.experiment in names]
+        designed = Measurements(own, NOTHING, NOTHING, experiments=experiments)
+        audited.append(_Audited(study, claim, of_claim, designed, stated))
     return audited
 
 

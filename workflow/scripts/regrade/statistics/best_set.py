@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.config.claims import Best
 from regrade.statistics.estimate import LEVEL
 from regrade.statistics.hypotheses import Hypotheses
@@ -34,12 +34,12 @@ def could_be_best(parts: Hypotheses) -> list[list[Candidate]]:
     return [sorted(cells, key=lambda candidate: -candidate["p"]) for cells in sets]
 
 
-def _rank(parts: Hypotheses, test: Best, cell: Cell) -> float:
+def _rank(parts: Hypotheses, test: Best, cell: BundledCell) -> float:
     mean = float(parts.measurements.values(cell, test.metric).mean())
     return -mean if test.goal == "highest" else mean
 
 
-def _candidate(parts: Hypotheses, test: Best, cell: Cell, rivals: list[Cell], cells: int) -> Candidate:
+def _candidate(parts: Hypotheses, test: Best, cell: BundledCell, rivals: list[BundledCell], cells: int) -> Candidate:
     """Whether a cell may be the best: no other one is better, at a level that is shared among the others (Bonferroni).
 
     The true best is then among the possible ones with a probability of 95 %, whatever the cells have in common.

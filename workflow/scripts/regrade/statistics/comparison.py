@@ -7,18 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
-from regrade.cells.cell import Cell
-from regrade.cells.layout import PREDICTIONS, RECORD
+from regrade.bundle.manifest import BundledCell
 from regrade.config import claims, reported
 from regrade.config.reported import ReportedNumber
 from regrade.config.types import Value
 from regrade.core.errors import UserError
-from regrade.core.integrity import checked
-from regrade.datasets import registry
-from regrade.statistics import collect, naming, protocol
+from regrade.statistics import naming
 from regrade.statistics.estimate import LEVEL, Estimate
 from regrade.statistics.measurements import Measurements, finite
 from regrade.statistics.sample import Sample
@@ -42,7 +38,7 @@ class Comparison:
     """
 
     row: ReportedNumber
-    cell: Cell | None
+    cell: BundledCell | None
     stated: float | str
     at_least: bool = False
     rounding: float = 0.0
@@ -79,7 +75,7 @@ def _rows(one: Comparison, stated: dict[str, int]) -> int | None:
     split = reported.share_of(one.row)
     if split is None:
         return None
-    asked = protocol.rows(one.cell, split) if one.cell else None
+    asked = one.cell.rows.get(split) if one.cell else None
     return stated.get(one.row["experiment"], asked)
 
 
@@ -98,7 +94,7 @@ def _measured(
     lines: list[ReportedNumber],
     row: ReportedNumber,
     number: int,
-    cell: Cell | None,
+    cell: BundledCell | None,
     measurements: Measurements,
 ) -> Comparison:
     note = row["note"]
@@ -124,14 +120,14 @@ def _measured(
     return Comparison(row, cell, stated, at_least, rounding, ours, prediction, note=note)
 
 
-def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> Cell | None:
+def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> BundledCell | None:
     """The cell that a line names; None where params.yaml asks for no cell with these values."""
     where = f"{reported.path(study)}, line {number}"
     of_experiment = measurements.find(row["experiment"])
     if not of_experiment:
         raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
     settings, first = naming.of_row(row), of_experiment[0]
-    if unknown := [key for key in settings if key not in naming.known_settings(first)]:
+    if unknown := [key for key in settings if key not in first.known_settings]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")
     varying = {key: value for key, value in settings.items() if key in first.varying}
     cells = measurements.find(row["experiment"], **varying)
@@ -140,7 +136,7 @@ def _cell(study: str, row: ReportedNumber, number: int, measurements: Measuremen
     return cells[0] if cells else None
 
 
-def _plain(measurements: Measurements, cell: Cell, metric: str) -> Sample:
+def _plain(measurements: Measurements, cell: BundledCell, metric: str) -> Sample:
     if metric in reported.LOWEST:
         return measurements.sample([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
     return measurements.sample([(cell, 1.0)], metric)
@@ -150,7 +146,7 @@ def _ratio(
     study: str,
     lines: list[ReportedNumber],
     row: ReportedNumber,
-    cell: Cell,
+    cell: BundledCell,
     stated: float,
     measurements: Measurements,
 ) -> Comparison:
@@ -170,15 +166,15 @@ def _ratio(
     return Comparison(row, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)
 
 
-def _seconds(measurements: Measurements, cell: Cell, row: ReportedNumber) -> "pd.Series[float]":
+def _seconds(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> "pd.Series[float]":
     """By seed, the seconds of all epochs, or of the one that the line names."""
     if row["metric"] == "train_seconds" or not len(measurements.of(cell)):
         return measurements.values(cell, "train_seconds")
-    _, history = collect.read(cell.folder)  # the collected curves have no seconds
+    history = measurements.curve(cell)
     return history[history["epoch"] == row["cell"]["epoch"]].set_index("seed")["seconds"]
 
 
-def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _by_epoch(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """A value at one epoch."""
     curve = measurements.curve(cell)
     if not len(curve):
@@ -186,7 +182,7 @@ def _by_epoch(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Me
     return _sample(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
 
 
-def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _mean_until(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """The mean of the test accuracy over the evaluations up to one epoch."""
     stretch: dict[str, Value] = {
         "measure": "mean_between",
@@ -197,26 +193,25 @@ def _mean_until(measurements: Measurements, cell: Cell, row: ReportedNumber) -> 
     return measurements.sample([(cell, 1.0)], stretch), None
 
 
-def _steps(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _steps(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the accuracy at which the experiment counts as converged."""
     epochs = measurements.bounds(cell, "epochs_to_converge")
     return _sample(epochs["low"] * steps_per_epoch(cell), epochs["high"] * steps_per_epoch(cell)), None
 
 
-def _steps_above_chance(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _steps_above_chance(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the test accuracy is above chance for the first time."""
-    answers = measurements.correct(cell, "test_accuracy_last_epoch")
-    if answers is None:
-        return _sample([]), None
-    bound = ABOVE_CHANCE / len(np.unique(answers.labels))
     curve = measurements.curve(cell)
+    if not len(curve) or not cell.classes:
+        return _sample([]), None
+    bound = ABOVE_CHANCE / cell.classes
     first = curve[curve["test_accuracy"] >= bound].groupby("seed")["epoch"].min()
     first = first.reindex(curve["seed"].unique())
     steps = steps_per_epoch(cell)
     return _sample(first.fillna(curve["epoch"].max()) * steps, first.fillna(math.inf) * steps), None
 
 
-def _parameters(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _parameters(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Trainable parameters: of the network, of one layer, or of all layers of one kind."""
     runs = measurements.of(cell)
     if "layer" not in row["cell"]:
@@ -241,72 +236,61 @@ def _layers(text: str) -> dict[str, int]:
     return counts
 
 
-def _samples(valid: bool) -> Callable[[Measurements, Cell, ReportedNumber], Measured]:
+def _samples(valid: bool) -> Callable[[Measurements, BundledCell, ReportedNumber], Measured]:
     """Of ten texts written from one prompt after the last epoch, how many are valid; over all prompts and seeds."""
 
-    def count(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
-        table = pq.read_table(checked(cell.folder, PREDICTIONS, RECORD)).to_pandas()
-        table = table[(table["kind"] == "prompted") & (table["epoch"] == table["epoch"].max())]
-        counted = table["first_error"].isna() == valid
-        counts = 10 * counted.groupby([table["seed"], table["prompt"]]).mean()  # a prompt may have been drawn twice
+    def count(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
+        shares = [np.array(json.loads(text)) for text in measurements.of(cell)["valid_by_prompt"]]
+        counts = [10 * (share if valid else 1 - share) for share in shares]
         tail = (1 - LEVEL) / 2
-        low, high = np.quantile(counts, [tail, 1 - tail])
+        low, high = np.quantile(np.concatenate(counts), [tail, 1 - tail])
         # The source's prompts are not ours: all of ours together show what one more prompt would give
-        return _sample(counts.groupby("seed").mean()), (low, high)
+        return _sample([of_seed.mean() for of_seed in counts]), (low, high)
 
     return count
 
 
-def _activation(measurements: Measurements, cell: Cell, row: ReportedNumber) -> Measured:
+def _activation(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Mean or standard deviation of a convolution's activations at each seed's lowest loss (activation_statistics)."""
     layer = str(row["cell"]["layer"]).replace("relu", "convolution")
-    split = cell.configuration().settings.evaluated
-    return _plain(measurements, cell, f"{split}_{row['metric']}_{layer}_at_lowest_loss"), None
+    return _plain(measurements, cell, f"{cell.evaluated}_{row['metric']}_{layer}_at_lowest_loss"), None
 
 
-def _layer_sizes(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
+def _layer_sizes(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> str:
     """The sizes of the layers of a network of dense layers, as in 2-30-2, from the numbers of their parameters."""
     counts = list(_layers(measurements.of(cell)["parameters_by_layer"].iloc[0]).values())
-    configuration = cell.configuration()
-    first, *_ = [layer for layer in configuration.network if layer.kind == "dense"]
-    units = _classes(cell) if first.units == "classes" else first.units
+    first = next(layer for layer in cell.configuration["network"] if layer["kind"] == "dense")
+    units = first["units"] if first["units"] != "classes" else cell.classes
+    if units is None:
+        raise UserError(f"{cell.folder}: nobody says how many classes its data have; prepare them and collect again")
     sizes = [counts[0] // units - 1, units]
     for count in counts[1:]:
         sizes.append(count // (sizes[-1] + 1))
     return "-".join(map(str, sizes))
 
 
-def _classes(cell: Cell) -> int:
-    form = registry.form(cell.configuration().data)
-    if form is None:
-        data = cell.data.dataset
-        raise UserError(f"{data} is not prepared, so its classes are not known: run `snakemake prepare_{data}`")
-    return form.classes
-
-
-def _selected(measurements: Measurements, cell: Cell, row: ReportedNumber) -> str:
+def _selected(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> str:
     """The settings that the cell took over from the winner, as far as the source names them."""
-    chosen = cell.selection.taken_over() if cell.selection else {}
     keys = [part.partition("=")[0] for part in row["value"].split(";")]
-    return ";".join(f"{key}={chosen.get(key)}" for key in keys)
+    return ";".join(f"{key}={cell.taken_over.get(key)}" for key in keys)
 
 
-def steps_per_epoch(cell: Cell) -> int:
+def steps_per_epoch(cell: BundledCell) -> int:
     """Steps of the optimizer in an epoch. ValueError for a cell whose settings do not say how many rows it trains on.
 
     `regrade.statistics.references` lets no line of reported.csv ask for steps of such a cell.
     """
-    settings = cell.configuration().settings
-    if settings.train_rows is None or settings.batch_size is None:
+    rows, size = cell.settings.get("train_rows"), cell.settings.get("batch_size")
+    if not isinstance(rows, int) or not isinstance(size, int):
         raise ValueError(f"{cell.experiment} needs train_rows and batch_size for its steps to be counted")
-    return -(-settings.train_rows // settings.batch_size)
+    return -(-rows // size)
 
 
-_TEXTS: dict[str, Callable[[Measurements, Cell, ReportedNumber], str]] = {
+_TEXTS: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], str]] = {
     "layer_sizes": _layer_sizes,
     "selected": _selected,
 }
-_SPECIAL: dict[str, Callable[[Measurements, Cell, ReportedNumber], Measured]] = {
+_SPECIAL: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], Measured]] = {
     **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
     reported.MEAN_UNTIL: _mean_until,
     "steps_to_converge": _steps,

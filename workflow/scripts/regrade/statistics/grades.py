@@ -1,17 +1,14 @@
 """Grades of reported numbers: could one more run of ours have given what the source states?"""
 
 import math
-from collections.abc import Callable
 
 import pandas as pd
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, BundledCell, Standing
 from regrade.cells.layout import label
-from regrade.datasets import registry
 from regrade.statistics import possible
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 PREDICTED = WITHIN, ABOVE, BELOW = "within", "above", "below"
 # For texts and counts, which do not vary from run to run
@@ -26,18 +23,18 @@ COLUMNS = (
 )
 
 
-def table(comparisons: list[Comparison], standing: Callable[[Cell], Standing]) -> pd.DataFrame:
+def table(comparisons: list[Comparison]) -> pd.DataFrame:
     """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
 
     `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. A value
     that was rounded stands for all that round to it. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
-    return pd.DataFrame([_row(one, standing) for one in comparisons], columns=list(COLUMNS))
+    return pd.DataFrame([_row(one) for one in comparisons], columns=list(COLUMNS))
 
 
-def _row(one: Comparison, standing: Callable[[Cell], Standing]) -> dict[str, object]:
-    of_cell = standing(one.cell).of(one.row["metric"]) if one.cell else Standing(FULL)
+def _row(one: Comparison) -> dict[str, object]:
+    of_cell = one.cell.standing.of(one.row["metric"]) if one.cell else Standing()
     deviates = of_cell.why if of_cell.name == OTHER_PROTOCOL and one.measured else ""
     whether_possible, nearest = possible.judged(one)
     row: dict[str, object] = {
@@ -98,10 +95,9 @@ def _grade(one: Comparison, standing: Standing) -> str:
     return BELOW if one.stated + one.rounding < low - slack and not one.at_least else WITHIN
 
 
-def _prediction(one: Comparison, cell: Cell, estimate: Estimate) -> tuple[float, float]:
+def _prediction(one: Comparison, cell: BundledCell, estimate: Estimate) -> tuple[float, float]:
     """Where one more run lies, on the source's rows."""
-    held_out = cell.configuration().settings.evaluated == "validation"
-    return one.prediction or estimate.prediction(own_rows=registry.own_rows(cell.data, held_out))
+    return one.prediction or estimate.prediction(own_rows=cell.own_rows)
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:

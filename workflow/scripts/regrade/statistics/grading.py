@@ -2,16 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from regrade.bundle.bundle import Bundle
 from regrade.config import claims
-from regrade.config.params import Params
 from regrade.core.files import atomic_write, sha256, write_json
 from regrade.statistics import (
     CLAIMS,
     GRADES,
-    REPORTS,
     comparison,
     grades,
     possible,
@@ -22,8 +22,7 @@ from regrade.statistics import (
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 from regrade.statistics.hypotheses import Hypothesis, Statement
-from regrade.statistics.measurements import Measurements
-from regrade.statistics.protocol import Standings
+from regrade.statistics.measurements import Measurements, measured
 from regrade.statistics.robustness import Analysis
 from regrade.statistics.verdicts import Judged
 
@@ -36,19 +35,19 @@ class Grading:
     claims: dict[str, object]
 
 
-def grade(study: str, params: Params, measurements: Measurements) -> Grading:
-    """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit params.yaml."""
+def grade(bundle: Bundle) -> Grading:
+    """Grade a study by its reported.csv and claims.yaml. UserError where these do not fit the bundle."""
+    study, measurements = bundle.manifest.study, measured(bundle)
     compared = comparison.comparisons(study, measurements)
-    standing = Standings(params, study)
-    judged = verdicts.judge(study, measurements, compared, standing, params.looks)
-    numbers = grades.table(compared, standing)
+    judged = verdicts.judge(study, measurements, compared, bundle.manifest.looks)
+    numbers = grades.table(compared)
     stated = claims.read(study)
     peeking = repeatability.peeking(measurements.runs)
     return Grading(
         numbers,
         {
             "study": study,
-            "scale": params.scale,
+            "scale": bundle.manifest.scale,
             "verdicts": {name: sum(one.verdict == name for one in judged) for name in verdicts.VERDICTS},
             "grades": numbers["grade"].value_counts().to_dict(),
             "claims": [_claim(one, _analyses(one, study, measurements, compared)) for one in judged],
@@ -70,9 +69,8 @@ def grade(study: str, params: Params, measurements: Measurements) -> Grading:
     )
 
 
-def write(study: str, graded: Grading) -> None:
-    """Write the numbers as Parquet, then the claims as JSON, with the checksum of the numbers."""
-    folder = REPORTS / study
+def write(graded: Grading, folder: Path) -> None:
+    """Write into a study's report the numbers as Parquet, then the claims as JSON, with the checksum of the numbers."""
     with atomic_write(folder / GRADES) as partial:
         graded.numbers.to_parquet(partial, index=False)
     write_json(folder / CLAIMS, graded.claims | {"sha256": {GRADES: sha256(folder / GRADES)}})

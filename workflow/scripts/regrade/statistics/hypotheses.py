@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.config import reported
 from regrade.config.claims import (
@@ -55,7 +55,7 @@ class Statement:
 
     text: str
     unit: str
-    cells: list[Cell]
+    cells: list[BundledCell]
     low: float = field(default=-math.inf, kw_only=True)
     high: float = field(default=math.inf, kw_only=True)
     closed: bool = field(default=False, kw_only=True)
@@ -153,7 +153,7 @@ class Hypotheses:
     def _(self, test: Ratio, each: dict[str, Value]) -> list[Statement]:
         first, second = self._one(test, test.cell | each), self._one(test, test.than | each)
         # A winner is refused when the claim is checked (statistics/references.py)
-        if not isinstance(first, Cell) or not isinstance(second, Cell):
+        if not isinstance(first, BundledCell) or not isinstance(second, BundledCell):
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
         text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
@@ -244,7 +244,7 @@ class Hypotheses:
     def _contrast(
         self, test: Test, text: str, weights: Sequence[tuple[Measured, float]], low: float, high: float
     ) -> Statement:
-        cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, Cell) else one.candidates)]
+        cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
         sample = self.measurements.sample(weights, test.metric) if trained else None
         return _statement(test, text, _unit(test), cells, sample, low, high)
@@ -252,7 +252,7 @@ class Hypotheses:
     def _missing(self, test: Test, reference: Reference) -> Statement:
         return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
 
-    def _number(self, cell: Cell, key: str) -> float:
+    def _number(self, cell: BundledCell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
         if not is_number(value := cell.varying.get(key)):
             raise UserError(f"{self._where}: {key!r} is not a number that varies in {cell.experiment}; correct it")
@@ -271,9 +271,9 @@ class Hypotheses:
             raise UserError(f"{self._where}: {label(reference)} names {len(cells)} cells; add settings")
         return cells[0]
 
-    def _selected(self, test: Test, candidates: list[Cell]) -> Measured | None:
+    def _selected(self, test: Test, candidates: list[BundledCell]) -> Measured | None:
         """The cell among the candidates whose settings the test's experiment took over."""
-        select = candidates[0].template.experiments[test.experiment].select
+        select = self.measurements.experiments[test.experiment].select
         if select is None:
             raise UserError(f"{self._where}: {test.experiment} selects nothing; say winner: true")
         if select.winner == "measured":
@@ -287,7 +287,7 @@ class Hypotheses:
         reference: Reference,
         at_least: dict[str, float] | None = None,
         at_most: dict[str, float] | None = None,
-    ) -> list[Cell]:
+    ) -> list[BundledCell]:
         """The cells that a reference names. UserError where it names an experiment or a setting that is not there."""
         settings = naming.settings(reference)
         experiment = str(reference.get("experiment", test.experiment))
@@ -321,7 +321,7 @@ def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
 
 
 def _statement(
-    test: Test, text: str, unit: str, cells: list[Cell], sample: Sample | None, low: float, high: float
+    test: Test, text: str, unit: str, cells: list[BundledCell], sample: Sample | None, low: float, high: float
 ) -> Statement:
     """A hypothesis if there are any runs, else a statement that cannot be tested."""
     closed = isinstance(test, Threshold | Stated | Ratio)

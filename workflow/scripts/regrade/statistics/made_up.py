@@ -10,12 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from regrade.cells.cell import Cell
+from regrade.bundle.answers import Correct
+from regrade.bundle.manifest import BundledCell
 from regrade.config.claims import Estimand
-from regrade.config.types import is_number
-from regrade.datasets import registry
-from regrade.statistics import protocol
-from regrade.statistics.answers import Correct
 from regrade.statistics.measurements import Measurements, Metric
 from regrade.statistics.units import COUNTED, possible, unit
 
@@ -42,7 +39,7 @@ NOTHING = pd.DataFrame({"folder": [], "status": [], "experiment": [], "cell": []
 _COLUMNS = pd.Index(["low", "high"])
 
 
-def key(cell: Cell, metric: Metric) -> Key:
+def key(cell: BundledCell, metric: Metric) -> Key:
     """What a true value is kept under."""
     return cell.folder.as_posix(), str(metric)
 
@@ -57,14 +54,14 @@ def is_count(metric: Metric) -> bool:
     return unit(metric) in COUNTED
 
 
-def split_of_answers(cell: Cell, metric: Metric) -> str:
+def split_of_answers(cell: BundledCell, metric: Metric) -> str:
     """The split whose rows the metric is an accuracy over, row by row; empty where single answers are not kept."""
     split, _, which = metric.partition("_accuracy_") if isinstance(metric, str) else ("", "", "")
     kept = split in ("test", "validation") and which in ("best_epoch", "cross_fitted", "last_epoch")
-    return split if kept and registry.task(cell.data.dataset) != "language" else ""
+    return split if kept and not cell.language else ""
 
 
-def grain(cell: Cell, metric: Metric) -> float:
+def grain(cell: BundledCell, metric: Metric) -> float:
     """What the metric is rounded to: a whole number, or a share of `ROWS` rows; 0 where it is not rounded."""
     if is_count(metric):
         return 1.0
@@ -72,7 +69,7 @@ def grain(cell: Cell, metric: Metric) -> float:
     return 1 / ROWS if rounded else 0.0
 
 
-def usual(cell: Cell, metric: Metric) -> float:
+def usual(cell: BundledCell, metric: Metric) -> float:
     """A value that a cell may have where nothing is known."""
     if is_share(metric):
         spread = isinstance(metric, dict) and str(metric["measure"]).startswith(("fluctuation", "deviation"))
@@ -94,12 +91,9 @@ def spread(metric: Metric, value: float) -> float:
     return RELATIVE * (abs(value) or SIZE) if possible(metric)[0] >= 0 else ABSOLUTE.get(unit(metric), ABSOLUTE_OTHER)
 
 
-def epochs(cell: Cell) -> float:
+def epochs(cell: BundledCell) -> float:
     """How many epochs the experiment asks for at full protocol."""
-    asked = protocol.asked(cell, "epochs")
-    if not is_number(asked):
-        asked = cell.settings.get("epochs")
-    return float(asked) if is_number(asked) else COUNT
+    return cell.asked_epochs or COUNT
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ class World(Measurements):
     calm: float
     generator: np.random.Generator = field(compare=False)
 
-    def of(self, cell: Cell) -> pd.DataFrame:
+    def of(self, cell: BundledCell) -> pd.DataFrame:
         """Its seeds; there is nothing else to be known of made-up runs."""
         return self._all_seeds
 
@@ -124,23 +118,23 @@ class World(Measurements):
     def _all_seeds(self) -> pd.DataFrame:
         return pd.DataFrame({"seed": range(self.seeds)})
 
-    def bounds(self, cell: Cell, metric: Metric) -> pd.DataFrame:
+    def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         """As of real runs, drawn when it is first asked for."""
         return self.once(("bounds", *key(cell, metric)), lambda: self._bounds(cell, metric))
 
-    def correct(self, cell: Cell, metric: Metric) -> Correct | None:
+    def correct(self, cell: BundledCell, metric: Metric) -> Correct | None:
         """As of real runs, drawn when it is first asked for."""
         if not (split := split_of_answers(cell, metric)):
             return None
         return self.once(("correct", *key(cell, metric)), lambda: self._answers(cell, metric, split))
 
-    def _value(self, cell: Cell, metric: Metric) -> float:
+    def _value(self, cell: BundledCell, metric: Metric) -> float:
         return self.truth.get(key(cell, metric), usual(cell, metric))
 
     def _of_runs(self, metric: Metric) -> bool:
         return self.about.get(str(metric)) == "runs"
 
-    def _bounds(self, cell: Cell, metric: Metric) -> pd.DataFrame:
+    def _bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         answers = self.correct(cell, metric)
         if answers is not None:
             low = answers.matrix(list(range(self.seeds))).mean(axis=1)
@@ -157,7 +151,7 @@ class World(Measurements):
             low = np.clip(self.generator.normal(self._value(cell, metric), deviation, self.seeds), *possible(metric))
         return _table(low, low)
 
-    def _skills(self, cell: Cell, metric: Metric) -> NDArray[np.float64]:
+    def _skills(self, cell: BundledCell, metric: Metric) -> NDArray[np.float64]:
         """Of each run: it answers a row correctly where its skill exceeds the row's hardness by chance."""
         of_seeds = self.calm * SKILL
         # Over all rows, a run is right with the probability Φ(skill / √(1 + HARDNESS²))
@@ -165,21 +159,20 @@ class World(Measurements):
         skill = special.ndtri(self._value(cell, metric)) * scale
         return self.generator.normal(skill, of_seeds, self.seeds)
 
-    def _answers(self, cell: Cell, metric: Metric, split: str) -> Correct:
-        rows = min(protocol.rows(cell, split) or ROWS, ROWS)
-        shape = (cell.data.dataset, str(rows))
+    def _answers(self, cell: BundledCell, metric: Metric, split: str) -> Correct:
+        rows = min(cell.rows.get(split, ROWS), ROWS)
+        shape = (cell.dataset, str(rows))
         hardness = self.once(("hardness", *shape), lambda: self.generator.normal(0, HARDNESS, rows))
         chance = self.generator.standard_normal((self.seeds, rows), dtype=np.float32)
         correct = chance < self._skills(cell, metric)[:, None] - hardness
-        labels = self.once(("labels", *shape), lambda: np.zeros(rows, dtype=int))
-        return Correct(cell.data.dataset, labels, dict(enumerate(correct)))
+        return Correct("-".join(shape), dict(enumerate(correct)))
 
-    def _lognormal(self, cell: Cell, metric: Metric, relative: float) -> NDArray[np.float64]:
+    def _lognormal(self, cell: BundledCell, metric: Metric, relative: float) -> NDArray[np.float64]:
         variance = math.log1p((self.calm * relative) ** 2)
         median = self._value(cell, metric) * (1 if self._of_runs(metric) else math.exp(-variance / 2))
         return median * np.exp(self.generator.normal(0, math.sqrt(variance), self.seeds))
 
-    def _counts(self, cell: Cell, metric: Metric) -> pd.DataFrame:
+    def _counts(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         count = np.round(self._lognormal(cell, metric, RELATIVE_COUNT))
         if unit(metric) != "epochs":
             return _table(count, count)

@@ -1,8 +1,8 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regrade.cells.cell import Cell
+from regrade.bundle.answers import Answers, Correct
+from regrade.bundle.bundle import Bundle
+from regrade.bundle.manifest import FINISHED, BundledCell, BundledExperiment
 from regrade.config.types import Value
 from regrade.core.errors import UserError
-from regrade.statistics import answers, collect, curves
-from regrade.statistics.answers import Correct
+from regrade.statistics import curves
 from regrade.statistics.estimate import NOISE, Estimate, Pooled
 from regrade.statistics.pooling import pooled
 from regrade.statistics.sample import Rows, Sample
 from regrade.statistics.units import unit
 from regrade.statistics.winners import Seen, Winner, rotated
 
-FINISHED = ("done", "diverged")
-# The column of predictions.parquet that an accuracy is the mean of
+# The rule by which classes are predicted, of which an accuracy is the mean
 _PREDICTED = {"best_epoch": "best", "cross_fitted": "cross_fitted", "last_epoch": "last"}
 # Metrics that are the same whatever the seed
 EXACT = ("parameters",)
@@ -30,19 +30,21 @@ EXACT = ("parameters",)
 # A metric: a column of the collected runs, or a measure of a curve with its arguments
 Metric = str | dict[str, Value]
 # What a number is measured of
-Measured = Cell | Winner
+Measured = BundledCell | Winner
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """The cells of a study and the tables of their runs and curves (see regrade.statistics.collect)."""
+    """The cells of a study, the tables of their runs and curves, and their answers (see regrade.bundle.bundle)."""
 
-    cells: list[Cell]
+    cells: list[BundledCell]
     runs: pd.DataFrame
     curves: pd.DataFrame
+    answers: Answers = field(default_factory=dict, kw_only=True)
+    experiments: Mapping[str, BundledExperiment] = field(default_factory=dict, kw_only=True)
 
-    def find(self, experiment: str, **settings: Value) -> list[Cell]:
+    def find(self, experiment: str, **settings: Value) -> list[BundledCell]:
         """The cells of an experiment whose varying settings include these; none where params.yaml asks for none.
 
         A setting may have a word in place of its value, if the experiment has names for values.
@@ -73,15 +75,15 @@ class Measurements:
             self._cache[key] = compute()
         return cast("T", self._cache[key])  # a key always stands for the same function
 
-    def of(self, cell: Cell) -> pd.DataFrame:
+    def of(self, cell: BundledCell) -> pd.DataFrame:
         """The finished runs of a cell, one row per seed; no rows when it is not trained."""
         return self._runs.get(cell.folder.as_posix(), self.runs.iloc[:0])
 
-    def curve(self, cell: Cell) -> pd.DataFrame:
+    def curve(self, cell: BundledCell) -> pd.DataFrame:
         """The histories of a cell's runs, one row per evaluation; no rows when it is not trained."""
         return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
 
-    def bounds(self, cell: Cell, metric: Metric) -> pd.DataFrame:
+    def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
 
         Both are the same unless a run did not last long enough to tell: one that has not converged needs at least its
@@ -107,7 +109,7 @@ class Measurements:
             low = low.mask(longer, runs["epochs"].astype(float))
         return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
 
-    def _measured(self, cell: Cell, metric: dict[str, Value]) -> "pd.Series[float]":
+    def _measured(self, cell: BundledCell, metric: dict[str, Value]) -> "pd.Series[float]":
         """A measure of the curve of each run, by seed."""
         arguments = {key: value for key, value in metric.items() if key != "measure"}
         measure = curves.MEASURES[str(metric["measure"])]
@@ -118,7 +120,7 @@ class Measurements:
         by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
         return pd.Series(by_seed, dtype=float)
 
-    def values(self, cell: Cell, metric: Metric) -> "pd.Series[float]":
+    def values(self, cell: BundledCell, metric: Metric) -> "pd.Series[float]":
         """A metric of a cell by seed, without seeds of which it is not known; empty when it is not trained.
 
         A run that never converged counts as converging at its last epoch, the fewest that it can have needed.
@@ -126,16 +128,16 @@ class Measurements:
         low: pd.Series[float] = self.bounds(cell, metric)["low"]
         return low[np.isfinite(low)]
 
-    def correct(self, cell: Cell, metric: Metric) -> Correct | None:
+    def correct(self, cell: BundledCell, metric: Metric) -> Correct | None:
         """Which rows each seed answered correctly, if the metric is an accuracy over these rows; else None."""
         if not isinstance(metric, str) or not len(self.of(cell)):
             return None
         split, _, which = metric.partition("_accuracy_")
         if split not in ("test", "validation") or which not in _PREDICTED or metric not in self.runs:
             return None
-        return self.once((cell.folder.as_posix(), which), lambda: answers.read(cell, _PREDICTED[which]))
+        return self.answers.get((cell.folder.as_posix(), _PREDICTED[which]))
 
-    def contrast(self, weights: list[tuple[Cell, float]], metric: Metric) -> Estimate:
+    def contrast(self, weights: list[tuple[BundledCell, float]], metric: Metric) -> Estimate:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
         return self.sample(list(weights), metric).mean
 
@@ -160,7 +162,7 @@ class Measurements:
         )
 
     def _seen(self, one: Measured, metric: Metric) -> Seen:
-        if isinstance(one, Cell):
+        if isinstance(one, BundledCell):
             return Seen(one.experiment, self.bounds(one, metric), self.correct(one, metric))
         candidates = [self._seen(cell, metric) for cell in one.candidates]
         by = candidates if one.by == metric else [self._seen(cell, one.by) for cell in one.candidates]
@@ -175,7 +177,7 @@ class Measurements:
 
         return self.once(("pooled", experiment, str(metric)), compute)
 
-    def ratio(self, first: Cell, second: Cell, metric: Metric) -> Sample:
+    def ratio(self, first: BundledCell, second: BundledCell, metric: Metric) -> Sample:
         """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.
 
         Test rows are not counted as a sample, so it is not for accuracies.
@@ -241,6 +243,12 @@ def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
     return all(key in varying and varying[key] == value for key, value in settings.items())
 
 
-def measured(study: str, every: list[Cell]) -> Measurements:
-    """What was collected from a study's cells. If it is damaged it is deleted, with a UserError."""
-    return Measurements([cell for cell in every if cell.study == study], *collect.tables(study))
+def measured(bundle: Bundle) -> Measurements:
+    """What the runs of a bundle gave."""
+    return Measurements(
+        bundle.manifest.cells,
+        bundle.runs,
+        bundle.curves,
+        answers=bundle.correct,
+        experiments=bundle.manifest.experiments,
+    )

@@ -1,13 +1,12 @@
 """How claims.yaml and reported.csv name cells and their settings."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.cell import Cell
-from regrade.cells.expansion import SET_BY_SCALES
 from regrade.config.claims import Reference, Test
 from regrade.config.reported import SELECTORS, ReportedNumber
-from regrade.config.settings import Settings
 from regrade.config.types import Value
 
 
@@ -16,7 +15,7 @@ def settings(reference: Reference) -> dict[str, Value]:
     return {key: value for key, value in reference.items() if key not in ("experiment", "winner")}
 
 
-def combinations(test: Test, cells: list[Cell]) -> Iterator[dict[str, Value]]:
+def combinations(test: Test, cells: Sequence[BundledCell | Cell]) -> Iterator[dict[str, Value]]:
     """Every combination of the values that a test is made for each of; `cells`: those of its experiment."""
     values = {
         key: list(dict.fromkeys(cell.varying[key] for cell in cells if key in cell.varying)) if some == "all" else some
@@ -31,14 +30,7 @@ def of_row(row: ReportedNumber) -> dict[str, Value]:
     return {key: value for key, value in row["cell"].items() if key not in SELECTORS}
 
 
-def known_settings(cell: Cell) -> set[str]:
-    """The settings that a row may name: the cell's own, those it takes over from a winner, those left at a default."""
-    taken = (*cell.selection.settings, "epochs") if cell.selection else ()
-    own = (key for key, value in cell.settings.items() if value is not None)
-    return {*own, *taken, *Settings.model_fields} - SET_BY_SCALES
-
-
-def other_settings(cell: Cell, row: ReportedNumber) -> dict[str, Value]:
+def other_settings(cell: BundledCell, row: ReportedNumber) -> dict[str, Value]:
     """The settings in which a trained cell is not what a row of reported.csv names, with the cell's values."""
     # Those that vary are the row's, or the row would name another cell
     stated = {key: value for key, value in cell.valued(of_row(row)).items() if key not in cell.varying}

@@ -11,8 +11,9 @@ from typing import Annotated, get_args
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from regrade.bundle import metrics
 from regrade.cells.cell import Cell
-from regrade.cells.expansion import references
+from regrade.cells.expansion import SET_BY_SCALES, references
 from regrade.cells.layout import label
 from regrade.config import claims, layer_specs, reported
 from regrade.config.claims import SELECTED, Best, Compare, Equivalent, Order, Ratio, Reference, Stated, Test, Trend
@@ -23,7 +24,7 @@ from regrade.config.settings import Settings
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.datasets import registry
-from regrade.statistics import accuracy, curves, naming, units, vacuous
+from regrade.statistics import curves, naming, units, vacuous
 from regrade.statistics.measurements import includes
 
 # Columns of a history beside those of the evaluated split, and those of a language model
@@ -214,7 +215,7 @@ class _Line(_Names):
         """UserError for a line that cannot name a cell, or whose cell has no such number."""
         every, metric = self.cells(row["experiment"]), row["metric"]
         cell = every[0]
-        settings, known = cell.valued(naming.of_row(row)), naming.known_settings(cell)
+        settings, known = cell.valued(naming.of_row(row)), _known_settings(cell)
         for key, value in settings.items():
             if key not in known:
                 raise self.wrong(f"{cell.experiment} has no setting {key!r}{hint(key, known)}; correct the column cell")
@@ -290,10 +291,17 @@ def _metrics(cell: Cell, split: str) -> frozenset[str]:
     return _summary(_history(cell, split), split)
 
 
+def _known_settings(cell: Cell) -> set[str]:
+    """The settings that a row may name: the cell's own, those it takes over from a winner, those left at a default."""
+    taken = (*cell.selection.settings, "epochs") if cell.selection else ()
+    own = (key for key, value in cell.settings.items() if value is not None)
+    return {*own, *taken, *Settings.model_fields} - SET_BY_SCALES
+
+
 @cache
 def _summary(columns: tuple[str, ...], split: str) -> frozenset[str]:
     """The metrics that are computed from a history with these columns."""
-    return frozenset(accuracy.summarise(pd.DataFrame({name: [1.0] for name in columns}), 1, split))
+    return frozenset(metrics.summarise(pd.DataFrame({name: [1.0] for name in columns}), 1, split))
 
 
 def _impossible(cell: Cell, key: str, value: Value) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.config.reported import ReportedNumber
 from regrade.statistics.comparison import Comparison
@@ -17,7 +17,7 @@ from regrade.statistics.measurements import Measurements
 class Repeated:
     """A configuration that the source ran more than once: what it stated each time, and what each of our seeds gave."""
 
-    cell: Cell
+    cell: BundledCell
     where: str
     metric: str
     stated: list[float]
@@ -26,12 +26,18 @@ class Repeated:
 
 def repeated(comparisons: list[Comparison], measurements: Measurements) -> list[Repeated]:
     """The configurations whose accuracy is stated several times, in one experiment or under two names."""
-    groups: dict[tuple[str, str], list[tuple[Cell, ReportedNumber, float]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[BundledCell, ReportedNumber, float]]] = defaultdict(list)
     for one in comparisons:
         cell, metric = one.cell, one.row["metric"]
         # A cell that takes over a winner's settings may have taken over others in the source
-        if cell and not cell.selection and "accuracy_best_epoch" in metric and isinstance(one.stated, float):
-            groups[cell.configuration().hash, metric].append((cell, one.row, one.stated))
+        if (
+            cell
+            and not cell.follows
+            and cell.same_as
+            and "accuracy_best_epoch" in metric
+            and isinstance(one.stated, float)
+        ):
+            groups[cell.same_as, metric].append((cell, one.row, one.stated))
     return [
         Repeated(
             cell=group[0][0],

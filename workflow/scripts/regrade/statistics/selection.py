@@ -4,14 +4,14 @@ import math
 
 import pandas as pd
 
+from regrade.bundle import collect
 from regrade.cells.cell import Cell, Selection
 from regrade.core.files import write_json
-from regrade.statistics import collect
 
 
 def choose(selection: Selection) -> dict[str, object]:
     """The winner's settings and the ranking, highest mean over the seeds first; equals in the order of params.yaml."""
-    table, _ = collect.runs(selection.candidates)
+    table, _ = collect.tables(selection.candidates)
     means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
     winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
     return {

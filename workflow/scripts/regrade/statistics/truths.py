@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import COUNTS, BundledCell
 from regrade.config import reported
 from regrade.config.claims import Claim, Estimand
 from regrade.statistics import made_up
@@ -18,7 +18,6 @@ from regrade.statistics.comparison import Comparison
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.made_up import NOTHING, Key, key
 from regrade.statistics.measurements import Measured, Measurements, Metric
-from regrade.statistics.protocol import COUNTS
 from regrade.statistics.sample import Sample
 from regrade.statistics.units import possible, unit
 from regrade.statistics.winners import Winner
@@ -44,7 +43,7 @@ class _Asked(Sample):
 class _Asking(Measurements):
     """Measurements that only note what is asked for."""
 
-    def of(self, cell: Cell) -> pd.DataFrame:
+    def of(self, cell: BundledCell) -> pd.DataFrame:
         """A run, as if every cell was trained."""
         return pd.DataFrame({"seed": [0]})
 
@@ -52,7 +51,7 @@ class _Asking(Measurements):
         """What is asked for."""
         return self._asked(weights, metric)
 
-    def ratio(self, first: Cell, second: Cell, metric: Metric) -> _Asked:
+    def ratio(self, first: BundledCell, second: BundledCell, metric: Metric) -> _Asked:
         """What is asked for."""
         return self._asked([(first, 1.0), (second, -1.0)], metric, quotient=True)
 
@@ -82,8 +81,9 @@ class Truths:
     deviations between seeds, or by as many as its range allows; a part that is to be false is at one of its bounds.
     """
 
-    def __init__(self, study: str, claim: Claim, cells: list[Cell], stated: list[Comparison]):
-        asking = _Asking(cells, NOTHING, NOTHING)
+    def __init__(self, study: str, claim: Claim, designed: Measurements, stated: list[Comparison]):
+        """`designed`: the study's cells, without runs."""
+        asking = _Asking(designed.cells, NOTHING, NOTHING, experiments=designed.experiments)
         every = Hypotheses(study, claim, asking, with_samples(stated, asking, claim)).all()
         self.parts = [part for part in every if isinstance(part, Hypothesis)]
         # A claim about the best of several cells has no parts where params.yaml asks for only one
@@ -234,7 +234,7 @@ def _asked(part: Hypothesis) -> _Asked:
     return part.sample
 
 
-def _cells(one: Measured) -> tuple[Cell, ...]:
+def _cells(one: Measured) -> tuple[BundledCell, ...]:
     return one.candidates if isinstance(one, Winner) else (one,)
 
 

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.cell import Cell
 from regrade.config.claims import Compare, Equivalent, Ratio, Stated, Test, Threshold
 from regrade.config.types import is_number
@@ -13,7 +14,7 @@ from regrade.statistics.units import possible, unit
 NEVER_FAILS, NEVER_HOLDS = "so the test cannot fail", "so the test cannot hold"
 
 
-def complaint(test: Test, cells: Sequence[Cell], stated: Sequence[float]) -> str | None:
+def complaint(test: Test, cells: Sequence[Cell | BundledCell], stated: Sequence[float]) -> str | None:
     """What is wrong with a test whose outcome is certain beforehand; None where it is open.
 
     `cells`: those of its experiment. `stated`: the values that it is compared with, if it is a test of stated numbers.
@@ -21,7 +22,7 @@ def complaint(test: Test, cells: Sequence[Cell], stated: Sequence[float]) -> str
     return next(_complaints(test, possible_in(test.metric, cells), stated), None)
 
 
-def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell]) -> Range:
+def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell | BundledCell]) -> Range:
     """The least and the greatest value that the metric can have in these cells.
 
     No epoch is before the first evaluation, except the 0 that stands for never.
@@ -32,7 +33,7 @@ def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell]) -> Range:
     return low, high
 
 
-def _first_evaluation(cell: Cell) -> float:
+def _first_evaluation(cell: Cell | BundledCell) -> float:
     """The first epoch at which a cell is evaluated: at the latest, its last."""
     epochs = (cell.settings.get("evaluate_every", 1), cell.settings.get("epochs"))
     return min(epoch for epoch in epochs if is_number(epoch))

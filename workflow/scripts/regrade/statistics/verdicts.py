@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 from regrade.config import claims
 from regrade.config.claims import Claim
 from regrade.config.looks import ERROR, Look
@@ -14,7 +14,6 @@ from regrade.statistics.best_set import Candidate, could_be_best
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
 from regrade.statistics.measurements import Measurements
-from regrade.statistics.protocol import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE = "confirmed", "contradicted", "inconclusive"
 NOT_RUN = "not run"
@@ -76,10 +75,9 @@ def judge(
     study: str,
     measurements: Measurements,
     comparisons: list[Comparison],
-    standing: Callable[[Cell], Standing],
     planned: Sequence[Look],
 ) -> list[Judged]:
-    """A verdict on each claim of a study. `standing`: how a cell stands to the source's protocol.
+    """A verdict on each claim of a study
 
     A claim is confirmed when all of its parts are: by the intersection-union test (Berger 1982) its p is the largest of
     theirs. It is contradicted when one part is: Bonferroni over the parts. `planned` says how many seeds are looked at,
@@ -93,7 +91,7 @@ def judge(
     for one in judged:
         if not one.tested:
             continue
-        if (of_claim := _standing(one, standing)).name != FULL:
+        if (of_claim := _standing(one)).name != FULL:
             one.verdict, one.why = of_claim.name, of_claim.why
         elif one.verdict == INCONCLUSIVE:
             rest = looks.later(planned, one.look.seeds if one.look else 0)
@@ -120,16 +118,16 @@ def decide(declared: list[Judged], planned: Sequence[Look]) -> list[Judged]:
     return judged
 
 
-def _standing(one: Judged, standing: Callable[[Cell], Standing]) -> Standing:
+def _standing(one: Judged) -> Standing:
     """That of the first of the claim's cells that is run at less than the protocol, or else otherwise."""
     metrics = [test.metric for test in one.claim.tests]
     cells = {cell.folder: cell for part in one.parts for cell in part.cells}
-    of_cells = [standing(cell).of(*metrics) for cell in cells.values()]
+    of_cells = [cell.standing.of(*metrics) for cell in cells.values()]
     for name in (NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL):
         for of_cell in of_cells:
             if of_cell.name == name:
                 return of_cell
-    return Standing(FULL)
+    return Standing()
 
 
 def alone(part: Statement) -> str:

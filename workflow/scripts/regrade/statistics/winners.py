@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regrade.cells.cell import Cell
+from regrade.bundle.answers import Correct
+from regrade.bundle.manifest import BundledCell
 from regrade.config.types import Value
-from regrade.statistics.answers import Correct
 
 
 @dataclass(frozen=True)
 class Winner:
     """The cell among the candidates with the highest (or lowest) mean of a metric."""
 
-    candidates: tuple[Cell, ...]
+    candidates: tuple[BundledCell, ...]
     by: "str | dict[str, Value]"
     highest: bool = True
 
@@ -48,7 +48,7 @@ def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Se
         accuracy = correct.mean(axis=1)
         bounds = pd.DataFrame({"low": accuracy, "high": accuracy}, index=pd.Index(seeds))
         first = candidates[0].correct
-        rows = first and Correct(first.dataset, first.labels, dict(zip(seeds, correct.astype(bool), strict=True)))
+        rows = first and Correct(first.sample, dict(zip(seeds, correct.astype(bool), strict=True)))
         return Seen(candidates[0].experiment, bounds, rows)
     scores = sign * np.array([one.bounds["low"].loc[seeds].to_numpy() for one in by])
     winners = [int(_mean_of_others(scores, at).argmax()) for at in range(len(seeds))]

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from regrade.cells.cell import Cell
 from regrade.cells.configuration import Configuration
 from regrade.cells.layout import MODEL, RECORD
-from regrade.core.integrity import checked, verify
+from regrade.core.integrity import checked, read_card, verify
 from regrade.datasets import prepared
 from regrade.datasets.identity import DataIdentity
 from regrade.models.layer import Context
@@ -35,17 +34,15 @@ class Trained:
         return prepared.load(folder, "test", rows or settings.test_rows, settings.test_rows_cap)
 
 
-def load(cell: Cell) -> Trained | None:
-    """The trained network of a cell of images or other inputs without words; None without a kept model.
+def load(folder: Path) -> Trained | None:
+    """The trained network in the folder of a cell of images or other inputs without words; None without a kept model.
 
     UserError when the model, or the data that it was trained on, are damaged or missing.
     """
-    if not (cell.folder / RECORD).exists():
-        return None
-    by_seed = weights(checked(cell.folder, MODEL, RECORD))
+    by_seed = weights(checked(folder, MODEL, RECORD))
     if not by_seed:
         return None
-    configuration = cell.configuration(cell.selection.taken_over() if cell.selection else None)
+    configuration = Configuration.model_validate(read_card(folder, RECORD)["configuration"])
     verify_data(configuration.data)
     card = prepared.card(configuration.data.folder)
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))

@@ -3,29 +3,28 @@
 import shutil
 from pathlib import Path
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import MODEL, RECORD
-from regrade.config.study import Study
 from regrade.core.files import atomic_folder
 from regrade.core.integrity import verify
 from regrade.statistics.measurements import Measurements
 
 
-def write(measurements: Measurements, study: Study, folder: Path) -> None:
+def write(measurements: Measurements, folder: Path) -> None:
     """Make `folder` with <experiment>.safetensors and <experiment>.json, the weights and the record of the best cell.
 
     An experiment without a trained cell has none. What was in `folder` before is gone. UserError, and nothing is
     changed there, when a file of such a cell is damaged.
     """
     with atomic_folder(folder) as partial:
-        for experiment in study.experiments:
+        for experiment in measurements.experiments:
             if cell := best(measurements, experiment):
                 verify([cell.folder], RECORD)
                 shutil.copyfile(cell.folder / MODEL, partial / f"{experiment}.safetensors")
                 shutil.copyfile(cell.folder / RECORD, partial / f"{experiment}.json")
 
 
-def best(measurements: Measurements, experiment: str) -> Cell | None:
+def best(measurements: Measurements, experiment: str) -> BundledCell | None:
     """The cell with the highest accuracy after the last epoch, as its weights are kept, on the rows it is evaluated on.
 
     The mean over the seeds counts, of equal ones the first in params.yaml. None where no cell is trained.
@@ -34,6 +33,5 @@ def best(measurements: Measurements, experiment: str) -> Cell | None:
     return max(trained, key=lambda cell: _last_accuracy(measurements, cell), default=None)
 
 
-def _last_accuracy(measurements: Measurements, cell: Cell) -> float:
-    split = cell.configuration().settings.evaluated
-    return measurements.of(cell)[f"{split}_accuracy_last_epoch"].mean()
+def _last_accuracy(measurements: Measurements, cell: BundledCell) -> float:
+    return measurements.of(cell)[f"{cell.evaluated}_accuracy_last_epoch"].mean()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import AND, label
 from regrade.core.files import write_json, write_text
 from regrade.reporting import METRICS, PLOTTED_CELLS, PLOTTED_CURVES, graded
@@ -76,11 +76,11 @@ def curves(evidence: Evidence) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def _split(cell: Cell) -> str:
+def _split(cell: BundledCell) -> str:
     """The rows that the cell is evaluated on: test or validation."""
-    return cell.configuration().settings.evaluated
+    return cell.evaluated
 
 
-def _name(cell: Cell) -> str:
+def _name(cell: BundledCell) -> str:
     """The cell without its hash; the only cell of an experiment has nothing that varies."""
     return label(cell.varying, AND) or "only"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.figures import style
@@ -43,14 +43,14 @@ def best_accuracies(evidence: Evidence, experiment: str, names: list[str] | None
     return _panels(data, cells, *keys) if len(keys) == 2 else _dots(data, cells)
 
 
-def _stated(evidence: Evidence, cell: Cell) -> dict[str, list[float]]:
+def _stated(evidence: Evidence, cell: BundledCell) -> dict[str, list[float]]:
     value = evidence.stated(cell, accuracy_metrics(cell)[0])
     return {"reported": [] if value is None else [value]}
 
 
-def axis_title(cell: Cell) -> str:
+def axis_title(cell: BundledCell) -> str:
     """What an axis with best accuracies of cells like this one is called."""
-    return f"{cell.configuration().settings.evaluated} accuracy, best epoch"
+    return f"{cell.evaluated} accuracy, best epoch"
 
 
 def _bars(data: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
@@ -67,7 +67,7 @@ def _bars(data: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     return drawing
 
 
-def _dots(data: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
+def _dots(data: pd.DataFrame, cells: Sequence[BundledCell]) -> Figure:
     texts = [style.clipped(label(cell.varying), MOST_CHARACTERS) for cell in cells]
     width = max(style.WIDTH, 26 * len(data))
     drawing, (axes,) = style.grid(width=width, bottom=16 + style.text_width(texts), legend=LEGEND)
@@ -77,7 +77,7 @@ def _dots(data: pd.DataFrame, cells: Sequence[Cell]) -> Figure:
     return drawing
 
 
-def _panels(data: pd.DataFrame, cells: Sequence[Cell], of_panel: str, along: str) -> Figure:
+def _panels(data: pd.DataFrame, cells: Sequence[BundledCell], of_panel: str, along: str) -> Figure:
     data = data.assign(panel=[cell.varying[of_panel] for cell in cells], x=[cell.varying[along] for cell in cells])
     panels = list(dict.fromkeys(data["panel"]))
     titles = [style.clipped(f"{of_panel.replace('_', ' ')} = {panel}", MOST_CHARACTERS) for panel in panels]

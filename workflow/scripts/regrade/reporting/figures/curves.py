@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.config.reported import number_of
 from regrade.reporting import downsample
@@ -29,7 +29,7 @@ MOST_CHARACTERS = 60
 @figure
 def curves(
     evidence: Evidence,
-    cells: Cell | list[Cell] | None,
+    cells: BundledCell | list[BundledCell] | None,
     metric: str,
     names: list[str] | None = None,
     splits: Sequence[str] = ("train", "test"),
@@ -89,7 +89,9 @@ def curves(
     return drawing
 
 
-def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str], every: int) -> dict[str, pd.DataFrame]:
+def _means(
+    evidence: Evidence, cell: BundledCell, metric: str, splits: Sequence[str], every: int
+) -> dict[str, pd.DataFrame]:
     """By split: mean, smallest and largest value over the seeds by epoch, fewer epochs if there are many."""
     rows = evidence.curve(cell)
     if not len(rows):
@@ -103,7 +105,7 @@ def _means(evidence: Evidence, cell: Cell, metric: str, splits: Sequence[str], e
     }
 
 
-def _stated(evidence: Evidence, cell: Cell, metric: str, split: str) -> list[tuple[float, float]]:
+def _stated(evidence: Evidence, cell: BundledCell, metric: str, split: str) -> list[tuple[float, float]]:
     """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
     return [
         (float(row["cell"]["epoch"]), number_of(row))
@@ -156,6 +158,6 @@ def _handles(names: list[str], splits: Sequence[str], numbers: set[int]) -> list
 
 
 @value
-def steps_per_epoch(evidence: Evidence, cell: Cell) -> int:
+def steps_per_epoch(evidence: Evidence, cell: BundledCell) -> int:
     """See `regrade.statistics.comparison`."""
     return comparison.steps_per_epoch(cell)

@@ -1,15 +1,17 @@
 """A page for each cell: how it was configured, what its runs gave, its log, where and by what it was trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import HISTORY, MODEL, PREDICTIONS, RECORD
+from regrade.config.types import Value
 from regrade.core.files import write_text
-from regrade.core.integrity import read_card
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.number_format import formatted, interval, short
@@ -20,8 +22,8 @@ LOG_LINES = 20
 # From the front page's folder to a cell's page, and from there to the working directory
 ROOT = "../../../"
 # Columns of the runs that are not numbers of interest; the environment is shown apart from them
-ABOUT = {"study", "experiment", "cell", "folder", "varying", "seed", "error", "parameters_by_layer"}
-ABOUT |= {"commit", "dirty", "device", "peak_memory_bytes", "train_seconds"}
+ABOUT = {"experiment", "cell", "folder", "settings", "seed", "parameters_by_layer", "valid_by_prompt", "versions"}
+ABOUT |= {"commit", "dirty", "device", "peak_memory_bytes", "train_seconds", "resumed_at_epoch"}
 
 
 def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: Path) -> None:
@@ -32,37 +34,38 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
     template = environment().get_template("cell.html.j2")
     titles = {experiment["name"]: experiment["title"] for experiment in trained}
     for cell in evidence.cells:
-        record = read_card(cell.folder, RECORD) if (cell.folder / RECORD).exists() else None
+        files = evidence.files(cell)
         runs = evidence.of(cell)
-        status, error = evidence.status(cell)
-        configuration = record["configuration"] if record else cell.configuration().model_dump(mode="json")
         text = template.render(
             root=ROOT,
             evidence=evidence,
             cell=cell,
-            title=evidence.study.experiments[cell.experiment].title,
-            status=status,
-            standing=evidence.standing(cell),
-            error=error,
+            title=evidence.experiments[cell.experiment].title,
             verdicts=verdicts.of(cell.folder.as_posix()),
             seeds=[int(seed) for seed in runs["seed"]] if len(runs) else [],
             metrics=_metrics(evidence, cell),
             explorer=_explorer(cell, titles) if len(runs) else None,
-            configuration=configuration,
-            rest=json.dumps(_without_settings(configuration), indent=1, ensure_ascii=False),
-            provenance=_provenance(record["runs"]) if record else {},
-            log=_log(cell),
+            shown_settings=_settings(cell),
+            rest=json.dumps(_without_settings(cell.configuration), indent=1, ensure_ascii=False),
+            provenance=_provenance(runs),
+            log=_log(cell) if evidence.at_hand else None,
             log_lines=LOG_LINES,
-            files=_files(cell),
+            files=_files(files) if files else [],
         )
         write_text(folder / cell.experiment / f"{cell.name}.html", text)
+
+
+def _settings(cell: BundledCell) -> dict[str, Value]:
+    """The settings that every network has in common, as the cell was trained with; all that are known without these."""
+    settings = cell.configuration.get("settings", cell.settings)
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _without_settings(configuration: dict) -> dict:
     return {key: value for key, value in configuration.items() if key != "settings"}
 
 
-def _metrics(evidence: Evidence, cell: Cell) -> list[tuple[str, list[str], str, str]]:
+def _metrics(evidence: Evidence, cell: BundledCell) -> list[tuple[str, list[str], str, str]]:
     """Name, values by seed, mean and its 95 % interval of all that the runs of a cell have; words have no mean."""
     rows, runs = [], evidence.of(cell)
     for name in (str(name) for name in runs.dropna(axis="columns", how="all").columns if name not in ABOUT):
@@ -77,37 +80,42 @@ def _metrics(evidence: Evidence, cell: Cell) -> list[tuple[str, list[str], str, 
     return rows
 
 
-def _explorer(cell: Cell, titles: dict[str, str]) -> dict:
+def _explorer(cell: BundledCell, titles: dict[str, str]) -> dict:
     experiment = {"name": cell.experiment, "title": titles[cell.experiment]}
     return {"root": "../../", "experiments": [experiment], "cell": cell.name}
 
 
-def _provenance(runs: list[dict]) -> dict[str, list[str]]:
+def _provenance(runs: pd.DataFrame) -> dict[str, list[str]]:
     """What is recorded of where and by what the runs were trained: by heading, one text per seed."""
+    texts: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "Commit": ("commit", str),
+        "Uncommitted changes": ("dirty", lambda dirty: "yes" if dirty else "no"),
+        "Device": ("device", str),
+        "Training": ("train_seconds", lambda seconds: f"{seconds:,.1f} s"),
+        "Most memory": ("peak_memory_bytes", lambda most: f"{most / 1e6:,.0f} MB"),
+        "Resumed": ("resumed_at_epoch", lambda epoch: f"at epoch {epoch:g}" if epoch else "no"),
+        "Versions": ("versions", _versions),
+    }
     return {
-        "Commit": [run["commit"] or "not recorded" for run in runs],
-        "Uncommitted changes": ["not recorded" if run["dirty"] is None else _yes(run["dirty"]) for run in runs],
-        "Device": [run["device"] for run in runs],
-        "Training": [f"{run['train_seconds']:,.1f} s" for run in runs],
-        "Most memory": [f"{run['peak_memory_bytes'] / 1e6:,.0f} MB" for run in runs],
-        "Resumed": [f"at epoch {run['resumed_at_epoch']:g}" if run["resumed_at_epoch"] else "no" for run in runs],
-        "Versions": [", ".join(f"{name} {version}" for name, version in run["versions"].items()) for run in runs],
+        heading: ["not recorded" if pd.isna(value) else text(value) for value in runs[column]]
+        for heading, (column, text) in texts.items()
+        if column in runs
     }
 
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+def _versions(text: str) -> str:
+    return ", ".join(f"{name} {version}" for name, version in json.loads(text).items())
 
 
-def _log(cell: Cell) -> list[str] | None:
+def _log(cell: BundledCell) -> list[str] | None:
     """The last lines of the training job's log; None where there is no log, as after a `dvc pull`."""
     path = LOGS / cell.folder.parent / f"{cell.name}.log"
     return path.read_text(errors="replace").splitlines()[-LOG_LINES:] if path.exists() else None
 
 
-def _files(cell: Cell) -> list[tuple[str, str, int]]:
-    """Name, address from the cell's page, and size in bytes of the cell's files, as far as they are there."""
-    paths = [cell.folder / name for name in (HISTORY, PREDICTIONS, MODEL, RECORD)]
+def _files(folder: Path) -> list[tuple[str, str, int]]:
+    """Name, address from the cell's page, and size in bytes of the files in a cell's folder."""
+    paths = [folder / name for name in (HISTORY, PREDICTIONS, MODEL, RECORD)]
     return [
         (path.name, quote(f"{ROOT}../{path.as_posix()}", safe="/=+"), path.stat().st_size)
         for path in paths

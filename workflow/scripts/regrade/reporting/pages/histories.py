@@ -13,7 +13,7 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages.rendering import cell_page
 
 SPLITS = ("train", "test", "validation")
-APART = ("seed", "epoch", "experiment", "cell")
+APART = ("seed", "epoch", "experiment", "cell", "seconds")
 
 
 def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
@@ -25,7 +25,7 @@ def write(evidence: Evidence, folder: Path) -> list[dict[str, str]]:
     `of` is the number of evaluations before `thinning`.
     """
     written = []
-    for experiment, about in evidence.study.experiments.items():
+    for experiment, about in evidence.experiments.items():
         cells = [(cell, evidence.curve(cell)) for cell in evidence.find(experiment)]
         cells = [(cell, rows.dropna(axis="columns", how="all")) for cell, rows in cells if len(rows)]
         if not cells:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from regrade.cells.layout import label
-from regrade.config.reported import STUDIES
+from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.reporting import FIGURES, TABLES, study_code, template_functions
 from regrade.reporting.evidence import Evidence
@@ -45,7 +45,7 @@ class StudyPage:
             "cell": self.evidence.cell,
             "best": self.evidence.best,
             "label": lambda cell: (label(cell.varying) or cell.experiment) if cell else "none yet",
-            "evaluated": lambda cell: cell.configuration().settings.evaluated,
+            "evaluated": lambda cell: cell.evaluated,
         }
 
     def _call(self, entry: template_functions.Entry) -> Callable:
@@ -94,7 +94,7 @@ def body(evidence: Evidence, folder: Path) -> Markup:
 
     UserError when the study's template or its figures.py is missing or wrong.
     """
-    path = STUDIES / evidence.name / TEMPLATE
+    path = studies.folder(evidence.name) / TEMPLATE
     try:
         template = environment(path.parent).get_template(TEMPLATE)
         text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())

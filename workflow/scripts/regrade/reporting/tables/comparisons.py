@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from regrade.cells.cell import Cell
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.reporting import template_functions
 from regrade.reporting.evidence import Evidence, accuracy_metrics
@@ -100,13 +100,13 @@ def table(evidence: Evidence, experiment: str) -> pd.DataFrame:
 
 
 @template_functions.table(shown_comparison)
-def entries(evidence: Evidence, rows: Sequence[tuple[str, Cell | None, bool]]) -> pd.DataFrame:
+def entries(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None, bool]]) -> pd.DataFrame:
     """The comparison of chosen cells: (text, cell, whether the cell stands for its experiment's best)."""
     return _comparison(evidence, [({"cell": text}, cell, best) for text, cell, best in rows if cell])
 
 
 @template_functions.table(shown_matrix)
-def matrix(evidence: Evidence, rows: Sequence[tuple[str, str, Cell | None]]) -> pd.DataFrame:
+def matrix(evidence: Evidence, rows: Sequence[tuple[str, str, BundledCell | None]]) -> pd.DataFrame:
     """The comparison of chosen cells in two directions: (row, column, cell)."""
     named = [({"row": row, "column": column}, cell, False) for row, column, cell in rows if cell]
     return _comparison(evidence, named)
@@ -114,7 +114,7 @@ def matrix(evidence: Evidence, rows: Sequence[tuple[str, str, Cell | None]]) -> 
 
 @template_functions.table(shown_matrix)
 def metrics(
-    evidence: Evidence, rows: Sequence[tuple[str, Cell | None]], columns: Sequence[tuple[str, str]]
+    evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]], columns: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
     """Several metrics of chosen cells: rows (text, cell), columns (heading, metric)."""
     return pd.DataFrame(
@@ -135,7 +135,7 @@ def values(evidence: Evidence, rows: Sequence[tuple]) -> pd.DataFrame:
 
 
 @template_functions.table(shown_times)
-def times(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.DataFrame:
+def times(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]]) -> pd.DataFrame:
     """Training seconds of a run of chosen cells, (text, cell), reported and reproduced; see `timed`."""
     every = [
         (text, cell, evidence.stated(cell, "train_seconds"), evidence.values(cell, "train_seconds"))
@@ -145,7 +145,7 @@ def times(evidence: Evidence, rows: Sequence[tuple[str, Cell | None]]) -> pd.Dat
     return timed(every)
 
 
-def timed(rows: Sequence[tuple[str, Cell, float | None, "pd.Series[float]"]]) -> pd.DataFrame:
+def timed(rows: Sequence[tuple[str, BundledCell, float | None, "pd.Series[float]"]]) -> pd.DataFrame:
     """Times of cells, (text, cell, reported seconds, ours by seed), and their ratios to the first; ours with intervals.
 
     Columns: cell, reported_seconds, seconds, seconds_low, seconds_high, the same of ratio, folder. Our ratios are those
@@ -169,7 +169,7 @@ def _with_interval(name: str, by_seed: "pd.Series[float]") -> dict[str, float]:
     return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
-def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.DataFrame:
+def _comparison(evidence: Evidence, rows: list[tuple[dict, BundledCell, bool]]) -> pd.DataFrame:
     """One row per cell: what names it (a dict of columns), then COLUMNS.
 
     `mean`, `low`, `high` are of the accuracy at the best epoch, which is what the source reports. Where the third value
@@ -180,13 +180,13 @@ def _comparison(evidence: Evidence, rows: list[tuple[dict, Cell, bool]]) -> pd.D
         metric = accuracy_metrics(cell)[0]
         reported = evidence.highest_stated(cell.experiment, metric) if best else evidence.stated(cell, metric)
         other = {} if best else evidence.other_settings(cell, metric)
-        status = f"other settings: {label(other)}" if other else evidence.status(cell)[0]
+        status = f"other settings: {label(other)}" if other else cell.status
         about = {"status": status, "folder": cell.folder.as_posix()}
         compared.append(names | {"reported": reported} | evidence.measured(cell) | about)
     return pd.DataFrame(compared, columns=[*(rows[0][0] if rows else ()), *COLUMNS])
 
 
-def _values(evidence: Evidence, cell: Cell, metric: str, stated: str, factor: float = 1) -> dict:
+def _values(evidence: Evidence, cell: BundledCell, metric: str, stated: str, factor: float = 1) -> dict:
     """Of a metric of a cell: reported, mean, low and high (95 % interval), seeds, of, folder.
 
     `metric` is a column of the runs. `seeds` are those with a value, `of` all.

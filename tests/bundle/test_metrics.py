@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 import torch
+from regrade.bundle import collect
+from regrade.bundle.metrics import epochs_to, summarise
 from regrade.config.study import Experiment
-from regrade.statistics import collect
-from regrade.statistics.accuracy import epochs_to, summarise
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
 from support.runs import MLP, advanced, configuration

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from regrade.statistics.accuracy import peeking_bounds, summarise
+from regrade.bundle.metrics import peeking_bounds, summarise
 from support.peeking import CURVES, estimates, of_network
 
 ROWS, WORLDS = 300, 1500

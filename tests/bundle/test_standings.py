@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 import yaml
+from regrade.bundle.manifest import Standing
+from regrade.bundle.standings import WITHOUT_INFLUENCE, Standings
 from regrade.cells import expansion
 from regrade.config import params, protocol
 from regrade.config.settings import Settings
 from regrade.core.errors import UserError
 from regrade.core.files import write_json
 from regrade.reporting.exports import protocol as shipped
-from regrade.statistics.protocol import WITHOUT_INFLUENCE, Standing, Standings
 from support.expanded import CONFIG, expanded, experiment, of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -299,7 +300,7 @@ def test_what_has_no_influence_are_settings():
 
 
 def test_a_study_without_a_protocol_is_judged_by_its_scale(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    monkeypatch.setattr("regrade.config.reported.STUDIES", tmp_path)
+    monkeypatch.setattr("regrade.config.studies.FOLDER", tmp_path)
     assert protocol.read("cs324") is None
     parameters = params.parse(CONFIG | {"scale": "paper", "studies": {"cs324": CONFIG["studies"]["cs324"]}})
     assert Standings(parameters, "cs324")(expansion.expand(parameters)[0]).name == "full"
@@ -309,7 +310,7 @@ def test_a_protocol_that_is_wrong_is_one_sentence(monkeypatch: pytest.MonkeyPatc
     content = yaml.safe_load(protocol.path("cs324").read_text())
     content["experiments"]["p1_toy"]["epochs"] = 3
     (tmp_path / "cs324").mkdir()
-    monkeypatch.setattr("regrade.config.reported.STUDIES", tmp_path)
+    monkeypatch.setattr("regrade.config.studies.FOLDER", tmp_path)
     protocol.path("cs324").write_text(yaml.safe_dump(content))
     with pytest.raises(UserError, match=r"protocol\.yaml: experiments\.p1_toy.*regrade protocol writes it again"):
         protocol.read("cs324")

@@ -1,9 +1,9 @@
 """Whether a cell is run as its source did it: the protocol of a study beside what params.yaml asks for."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 
+from regrade.bundle.manifest import FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, Standing, StandingName
 from regrade.cells.cell import Cell, network_name
 from regrade.cells.configuration import Configuration
 from regrade.config import protocol
@@ -16,36 +16,16 @@ from regrade.datasets import registry
 from regrade.datasets.identity import DataIdentity
 from regrade.datasets.text.word_vectors import ROWS
 
-FULL, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL = "full", "not at full protocol", "other protocol"
 # Settings that a cell's results do not depend on, and why; they may differ from the source's
 WITHOUT_INFLUENCE = {
     "gradient_norm": "adds a column to the history",
     "batch_means": "adds columns to the history",
     "activation_statistics": "adds columns to the history",
 }
-# Metrics that depend on the network alone
-COUNTS = frozenset({"parameters", "trainable_parameters", "layer_sizes"})
 # Settings that decide which sequences of words have token ids; single words are those of all training texts
 _OF_SEQUENCES = frozenset({"train_rows", "validation_rows"})
 # What is fixed, by its place in params.yaml
 Flat = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a cell stands to its source's protocol: FULL, NOT_AT_FULL_PROTOCOL or OTHER_PROTOCOL, and what deviates.
-
-    `same_network`: whether the network has the source's parameters.
-    """
-
-    name: str
-    why: str = ""
-    same_network: bool = True
-
-    def of(self, *metrics: str | Mapping[str, Value]) -> "Standing":
-        """The standing of these metrics: counts of parameters depend on no training."""
-        counted = all(isinstance(metric, str) and metric in COUNTS for metric in metrics)
-        return Standing(FULL) if counted and self.same_network else self
 
 
 class Standings:
@@ -66,7 +46,11 @@ class Standings:
         own = self._own(cell)
         for candidate in cell.selection.candidates if cell.selection and own.name == FULL else ():
             if (of_candidate := self(candidate)).name != FULL:
-                return Standing(of_candidate.name, f"{candidate.experiment}: {of_candidate.why}", own.same_network)
+                return Standing(
+                    name=of_candidate.name,
+                    why=f"{candidate.experiment}: {of_candidate.why}",
+                    same_network=own.same_network,
+                )
         return own
 
     def _own(self, cell: Cell) -> Standing:
@@ -76,22 +60,21 @@ class Standings:
         known = self.protocol.experiments.get(cell.experiment) if self.protocol else None
         if self.protocol is None or known is None:
             why = "; ".join(filter(None, (stand_in, "capped" if capped else "")))
-            return Standing(NOT_AT_FULL_PROTOCOL, why, same_network=False) if why else Standing(FULL)
+            return Standing(name=NOT_AT_FULL_PROTOCOL, why=why, same_network=False) if why else Standing()
         winner = cell.selection.taken_over() if cell.selection and cell.selection.path.exists() else None
+        name: StandingName = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
         ours, theirs = cell.configuration(winner), _as_the_source(cell, known, self.protocol, winner)
         if theirs is None:
-            name = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
-            return Standing(name, "a dataset or a network that the source does not have", same_network=False)
+            return Standing(name=name, why="a dataset or a network that the source does not have", same_network=False)
         of_settings, of_data, of_network = (part(ours, theirs) for part in (_of_settings, _of_data, _of_network))
         of_experiment = _differences(_experiment(cell), _as_flat(known.select, known.converged_at, known.converged_on))
         differences = {**of_settings, **of_data, **of_network, **of_experiment}
         why = "; ".join(filter(None, (stand_in, *differences.values())))
         if not why:
-            return Standing(FULL)
-        name = NOT_AT_FULL_PROTOCOL if stand_in or capped else OTHER_PROTOCOL
+            return Standing()
         of_sequences = ours.data.reading.get("ngrams", 1) > 1 and bool(of_settings.keys() & _OF_SEQUENCES)
         other_words = _has_words(ours) and bool(stand_in or of_sequences)
-        return Standing(name, why, same_network=not (of_network or of_data or other_words))
+        return Standing(name=name, why=why, same_network=not (of_network or of_data or other_words))
 
     def _capped(self, cell: Cell) -> bool:
         """Whether the present scale caps anything of the cell but the number of seeds."""
@@ -242,28 +225,3 @@ def _has_words(configuration: Configuration) -> bool:
         layer.kind in ("embedding", "bag") or (layer.kind == "tokens" and layer.level == "word")
         for layer in configuration.network
     )
-
-
-def rows(cell: Cell, split: str) -> int | None:
-    """How many rows of `split` (test, validation) the experiment asks for, whatever the present scale allows.
-
-    None where it does not say how many, but takes all that there are; and for texts of a formal language, whose
-    accuracies are shares of symbols.
-    """
-    if registry.task(cell.data.dataset) == "language":
-        return None
-    count = asked(cell, f"{split}_rows")
-    return count if type(count) is int and count else None
-
-
-def asked(cell: Cell, key: str) -> Value | None:
-    """A setting of the cell before any cap; None where nobody gives it."""
-    if key in cell.varying:
-        return cell.varying[key]
-    name: str | None = cell.experiment
-    while name:
-        experiment = cell.template.experiments[name]
-        if key in experiment.settings:
-            return experiment.settings[key]
-        name = experiment.like
-    return None

@@ -1,0 +1,105 @@
+"""From the folders of cells to a bundle of their runs."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from regrade.bundle import answers, describe
+from regrade.bundle.answers import Correct
+from regrade.bundle.bundle import Bundle
+from regrade.bundle.metrics import epochs_to, summarise
+from regrade.cells.cell import Cell
+from regrade.cells.layout import HISTORY, PREDICTIONS, RECORD
+from regrade.config.params import Params
+from regrade.config.study import Experiment
+from regrade.core import integrity
+from regrade.core.errors import UserError
+from regrade.core.files import read_json
+
+# What the record of a run says of it, beside its metrics
+_OF_RECORD = (
+    *("seed", "status", "epochs", "parameters", "commit", "dirty", "device", "peak_memory_bytes", "resumed_at_epoch"),
+)
+# The same as JSON
+_AS_JSON = ("parameters_by_layer", "versions")
+
+
+def bundle(study: str, params: Params, every: Iterable[Cell]) -> Bundle:
+    """The bundle of a study's cells as they are now. UserError when a file of a cell is damaged."""
+    cells = [cell for cell in every if cell.study == study]
+    integrity.verify((cell.folder for cell in cells if (cell.folder / RECORD).exists()), RECORD)
+    manifest = describe.manifest(study, params, cells)
+    trained = [cell for cell, about in zip(cells, manifest.cells, strict=True) if about.trained]
+    runs, curves = _tables(trained)
+    correct: dict[tuple[str, str], Correct] = {}
+    for about in manifest.cells:
+        if about.trained:
+            correct |= {(about.folder.as_posix(), rule): one for rule, one in answers.of_cell(about).items()}
+    return Bundle(manifest, runs, curves, correct)
+
+
+def tables(trained: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The runs and the curves of trained cells, as `Bundle` has them. UserError when a file of a cell is damaged."""
+    trained = list(trained)
+    integrity.verify((cell.folder for cell in trained), RECORD)
+    return _tables(trained)
+
+
+def _tables(trained: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows: list[dict[str, Any]] = []
+    curves: list[pd.DataFrame] = []
+    for cell in trained:
+        record, history = read(cell.folder)
+        identity = {"experiment": cell.experiment, "cell": cell.name, "folder": cell.folder.as_posix()}
+        experiment = cell.template.experiments[cell.experiment]
+        settings = {"settings": json.dumps(cell.varying)}
+        samples = _valid_by_prompt(cell)
+        rows += [
+            identity | settings | metrics | {"valid_by_prompt": samples.get(metrics["seed"])}
+            for metrics in _metrics(record, history, experiment)
+        ]
+        # Counts of correct rows by half stay in the cells' own files
+        halves = [name for name in map(str, history.columns) if name.endswith(("_correct_even", "_correct_odd"))]
+        curves.append(history.drop(columns=halves).assign(experiment=cell.experiment, cell=cell.name))
+    none = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "seed": [], "status": []})
+    return (
+        pd.DataFrame(rows).dropna(axis="columns", how="all") if rows else none,
+        pd.concat(curves, ignore_index=True)
+        if curves
+        else pd.DataFrame({"experiment": [], "cell": [], "seed": [], "epoch": []}),
+    )
+
+
+def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The record and the history of a finished cell. UserError names a file that is damaged."""
+    try:
+        return read_json(folder / RECORD), pq.read_table(folder / HISTORY).to_pandas()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / HISTORY} is damaged ({error}): delete {folder} and run again") from error
+
+
+def _metrics(record: dict[str, Any], history: pd.DataFrame, experiment: Experiment) -> Iterator[dict[str, Any]]:
+    by_seed = dict(iter(history.groupby("seed")))
+    split = "validation" if "validation_rows" in record else "test"
+    for run in record["runs"]:
+        metrics = {key: run.get(key) for key in _OF_RECORD} | {key: json.dumps(run.get(key, {})) for key in _AS_JSON}
+        of_run = by_seed[run["seed"]]
+        if experiment.converged_at:
+            judged = "train" if experiment.converged_on == "train" else split
+            metrics["epochs_to_converge"] = epochs_to(of_run, experiment.converged_at, judged)
+        yield metrics | summarise(of_run, record[f"{split}_rows"], split)
+
+
+def _valid_by_prompt(cell: Cell) -> dict[int, str]:
+    """By seed, the share of valid texts written from each prompt after the last epoch, as JSON; of language models."""
+    path = integrity.checked(cell.folder, PREDICTIONS, RECORD)
+    if "first_error" not in pq.read_schema(path).names:
+        return {}
+    table = pq.read_table(path, columns=["seed", "epoch", "kind", "prompt", "first_error"]).to_pandas()
+    table = table[(table["kind"] == "prompted") & (table["epoch"] == table["epoch"].max())]
+    shares = table["first_error"].isna().groupby([table["seed"], table["prompt"]]).mean()
+    return {int(seed): json.dumps(of_seed.tolist()) for seed, of_seed in shares.groupby(level="seed")}

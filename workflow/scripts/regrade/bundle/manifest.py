@@ -1,0 +1,167 @@
+"""What a bundle says of its study, its experiments and its cells: manifest.json."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from regrade.cells.layout import RESULTS, Status
+from regrade.config.looks import Look
+from regrade.config.study import Select
+from regrade.config.types import Name, Section, Value
+from regrade.datasets.identity import DataIdentity
+
+# Raised when a file of a bundle changes its meaning; older and newer bundles are refused
+SCHEMA: Final = 1
+FULL: Final = "full"
+NOT_AT_FULL_PROTOCOL: Final = "not at full protocol"
+OTHER_PROTOCOL: Final = "other protocol"
+# Metrics that depend on the network alone
+COUNTS = frozenset({"parameters", "trainable_parameters", "layer_sizes"})
+FINISHED = ("done", "diverged")
+StandingName = Literal["full", "not at full protocol", "other protocol"]
+
+
+class Standing(Section):
+    """How a cell stands to its source's protocol, and what deviates."""
+
+    name: StandingName = FULL
+    """`full`, `not at full protocol` or `other protocol`."""
+    why: str = ""
+    """What deviates."""
+    same_network: bool = True
+    """Whether the network has the source's parameters."""
+
+    def of(self, *metrics: str | Mapping[str, Value]) -> "Standing":
+        """The standing of these metrics: counts of parameters depend on no training."""
+        counted = all(isinstance(metric, str) and metric in COUNTS for metric in metrics)
+        return Standing() if counted and self.same_network else self
+
+
+class BundledExperiment(Section):
+    """An experiment: its title, and how its cells take over settings from a winner."""
+
+    title: str
+    """Title in the report."""
+    select: Select | None = None
+    """Settings taken over from the winner of another experiment."""
+    converged_at: float | None = None
+    """The accuracy that counts as converged."""
+    converged_on: str = "evaluated"
+    """Which accuracy that is."""
+    caps: dict[Name, int] = Field({})
+    """What the scale caps in this experiment beyond what it caps in all."""
+
+
+class BundledCell(Section):
+    """A cell as grading and reporting know it."""
+
+    study: Name
+    """The study."""
+    experiment: Name
+    """The experiment."""
+    name: Annotated[str, Field(min_length=1)]
+    """The cell's name, distinct within its experiment."""
+    status: Status
+    """`diverged` where a loss of any run was not finite; `failed` and `missing` cells have no runs."""
+    error: str | None = None
+    """The error of a cell that failed."""
+    varying: dict[str, Value] = Field({})
+    """The settings that vary between the cells of the experiment."""
+    settings: dict[str, Value] = Field({})
+    """All settings that are known, defaults and what was taken over from a winner included."""
+    names: dict[Name, dict[Name, Value]] = Field({})
+    """Words for values of settings, as in `params.yaml`."""
+    seeds: list[int] = Field([])
+    """The seeds that the cell was to be trained with."""
+    scale: str = "paper"
+    """The scale that it was trained at."""
+    standing: Standing = Standing()
+    """How it stands to the source's protocol."""
+    dataset: str = ""
+    """The dataset; cells of the same one are compared row by row."""
+    source: str = ""
+    """Where its rows come from, as a sentence for the report."""
+    own_rows: bool = True
+    """Whether it is evaluated on other rows than the source's."""
+    classes: int | None = None
+    """How many classes there are; none for a language model."""
+    language: bool = False
+    """Whether it is a language model."""
+    evaluated: Literal["test", "validation"] = "test"
+    """The rows that it is evaluated on, after which its metrics are called."""
+    rows: dict[Name, int] = Field({})
+    """By split, how many rows the source's shares are of, where `params.yaml` says it."""
+    asked_epochs: float | None = None
+    """Epochs at full protocol."""
+    same_as: str = ""
+    """Equal for cells of equal configurations, in whichever experiment they stand."""
+    follows: Name | None = None
+    """The experiment from whose winner it takes over settings."""
+    taken_over: dict[str, Value] = Field({})
+    """These settings, once they are known."""
+    pending: list[Name] = Field([])
+    """Their names, as long as the winner is not known."""
+    configuration: dict[str, Any] = Field({})
+    """The configuration that it was trained with; see docs/results.md."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the workflow keeps the cell's files; it names the cell in all tables."""
+        return RESULTS / self.study / self.experiment / self.name
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has runs."""
+        return self.status in FINISHED
+
+    @property
+    def known_settings(self) -> set[str]:
+        """The settings that a line of reported.csv may name."""
+        return {*self.settings, *self.pending, *self.configuration.get("settings", ())}
+
+    @property
+    def resolved(self) -> dict[str, Value]:
+        """All settings that are known."""
+        return self.settings
+
+    @cached_property
+    def data(self) -> DataIdentity:
+        """What its rows are made of. ValueError for a cell of which nobody says so."""
+        return DataIdentity.model_validate(self.configuration.get("data", {}))
+
+    def valued(self, settings: Mapping[str, Value]) -> dict[str, Value]:
+        """Settings as claims.yaml and the like name them, with values in place of the experiment's words for them."""
+        return {
+            key: self.names.get(key, {}).get(value, value) if isinstance(value, str) else value
+            for key, value in settings.items()
+        }
+
+
+class Manifest(Section):
+    """What a bundle is about; all that grading needs beside the runs and the source's claims and numbers."""
+
+    schema_version: Literal[1]
+    """Version of the format."""
+    study: Name
+    """The study."""
+    title: str
+    """Title of the report."""
+    source: str
+    """The report that is reproduced."""
+    assumptions: list[str] = Field([])
+    """What had to be assumed."""
+    scale: str
+    """The scale that was run."""
+    caps: dict[Name, int] = Field({})
+    """What the scale caps in all experiments."""
+    looks: Annotated[list[Look], Field(min_length=1)]
+    """When claims are judged, as planned before the runs."""
+    experiments: dict[Name, BundledExperiment]
+    """Experiments by name."""
+    cells: list[BundledCell]
+    """Every cell that was asked for, trained or not."""
+    sha256: dict[str, str] = Field({})
+    """Checksums of the tables."""

@@ -1,0 +1,86 @@
+"""The tables of a bundle: their columns, how they are kept, and the two forms of curves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from regrade.bundle import CORRECT, CURVES, RUNS
+
+KEYS = ["experiment", "cell", "seed"]
+# The columns that each table must have, with the kind of their values; runs have metrics beside them
+REQUIRED = {
+    RUNS: {"experiment": "text", "cell": "text", "seed": "whole", "status": "text"},
+    CURVES: {
+        "experiment": "text",
+        "cell": "text",
+        "seed": "whole",
+        "epoch": "number",
+        "metric": "text",
+        "value": "number",
+    },
+    CORRECT: {
+        "experiment": "text",
+        "cell": "text",
+        "seed": "whole",
+        "rule": "text",
+        "sample": "text",
+        "rows": "whole",
+        "bits": "bytes",
+    },
+}
+# What must be distinct in each table
+DISTINCT = {RUNS: KEYS, CURVES: [*KEYS, "metric", "epoch"], CORRECT: [*KEYS, "rule"]}
+# Columns of runs that are texts; all others beside the required ones are numbers
+TEXTS = ("status", "settings", "device", "commit", "parameters_by_layer", "valid_by_prompt", "versions", "processors")
+
+
+def long(curves: pd.DataFrame) -> pd.DataFrame:
+    """A row per value, metric by metric within a cell, as columns of similar values take little space.
+
+    Metrics that a cell does not have are left out.
+    """
+    parts = []
+    for (experiment, cell), rows in curves.groupby(["experiment", "cell"], sort=False):
+        metrics = rows.drop(columns=["experiment", "cell", "seed", "epoch"]).dropna(axis="columns", how="all")
+        part = pd.concat([rows[["seed", "epoch"]], metrics], axis="columns").melt(["seed", "epoch"], var_name="metric")
+        parts.append(part.assign(experiment=experiment, cell=cell))
+    columns = list(REQUIRED[CURVES])
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def wide(values: pd.DataFrame) -> pd.DataFrame:
+    """A row per evaluation, with a column per metric; the inverse of `long`."""
+    keys = [*KEYS, "epoch"]
+    metrics = list(dict.fromkeys(values["metric"]))
+    table = values.pivot(index=keys, columns="metric", values="value").reindex(columns=metrics).reset_index()
+    table.columns.name = None
+    if (table["epoch"] % 1 == 0).all():
+        table["epoch"] = table["epoch"].astype(int)
+    # In the order in which cells were written
+    order = {
+        key: number for number, key in enumerate(dict.fromkeys(zip(values["experiment"], values["cell"], strict=True)))
+    }
+    places = [order[key] for key in zip(table["experiment"], table["cell"], strict=True)]
+    return table.iloc[pd.Series(places).argsort(kind="stable")].reset_index(drop=True)
+
+
+def with_folders(runs: pd.DataFrame, folders: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """The runs with a column that names their cell in all tables."""
+    keys = zip(runs["experiment"], runs["cell"], strict=True)
+    return runs.assign(folder=pd.Series([folders[key] for key in keys], index=runs.index, dtype=object))
+
+
+def write(table: pd.DataFrame, name: str, path: Path) -> None:
+    """Write a table of a bundle so that it takes little space."""
+    # Losses hardly ever repeat: split into byte streams they take less space than in a dictionary
+    encodings: dict[str, str] | None = {"value": "BYTE_STREAM_SPLIT"} if name == CURVES else None
+    dictionaries = [column for column in table.columns if column not in ("value", "bits")]
+    table.to_parquet(
+        path,
+        index=False,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=dictionaries,
+        column_encoding=encodings,
+    )
