@@ -23,8 +23,8 @@ ORDER = (
     "reporting",
     "jobs",
 )
-# The command line and its entry may import everything
-ABOVE = {"cli", "__main__"}
+# The commands and their entry may import everything
+ABOVE = {"commands", "__main__"}
 
 
 def modules() -> dict[str, ast.Module]:

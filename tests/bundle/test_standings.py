@@ -49,7 +49,7 @@ def layer(config: dict, study: str, network: str, number: int) -> dict:
 
 def test_the_protocols_are_those_of_params_yaml():
     for study, expected in shipped.protocols(params.parse(CONFIG)).items():
-        assert protocol.read(study) == expected, "run: python -m regrade protocol"
+        assert protocol.read(study) == expected, "run: regrade protocol"
 
 
 def test_all_that_params_yaml_asks_for_is_at_full_protocol():

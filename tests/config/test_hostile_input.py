@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from regrade import cli
 from regrade.bundle import describe
 from regrade.cells import expansion, layout, prune
+from regrade.commands import main
 from regrade.config import params, reported, studies
 from regrade.config.dataset import DataFile
 from regrade.core.errors import UserError
@@ -278,11 +278,11 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
         def refused(*_, number=number, **__):
             raise OSError(number, os.strerror(number), "a/file")
 
-        monkeypatch.setattr(cli, "write_json", refused)
+        monkeypatch.setattr("regrade.core.files.write_json", refused)
         monkeypatch.setattr(prune, "unnamed", refused)
         monkeypatch.setattr("regrade.reporting.report.write_all", refused)
         for command in ("schema", "prune", "report"):
-            assert cli.main([command]) == 1
+            assert main.main([command]) == 1
             said = capsys.readouterr().err
             assert words in said and "a/file" in said and said.count("\n") == 1
 

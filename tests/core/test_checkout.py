@@ -106,7 +106,7 @@ def test_a_commit_is_that_of_the_projects_own_repository(tmp_path: Path, monkeyp
     for name, value in {"GIT_DIR": ".git", "GIT_WORK_TREE": "", "GIT_INDEX_FILE": ".git/index"}.items():
         monkeypatch.setenv(name, str(strange / value))
     assert provenance.commit() == {"commit": own, "dirty": False}
-    (package / "cli.py").write_text("")
+    (package / "__main__.py").write_text("")
     assert provenance.commit() == {"commit": own, "dirty": True}
     # A copy, or an installed package, that happens to lie in a repository
     for place in ("course/project/workflow/scripts", ".venv/lib/python3.11/site-packages"):

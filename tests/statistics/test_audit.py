@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from regrade import cli
 from regrade.cells import expansion
+from regrade.commands import main
 from regrade.config import overlays, params
 from regrade.config.params import Params
 from regrade.statistics import audit
@@ -76,7 +76,7 @@ def test_it_notices_p_values_that_are_too_small(
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["audit", "vudl", "--worlds", "2", "--config", "scale=demo"]) == 0
+    assert main.main(["audit", "vudl", "--worlds", "2", "--config", "scale=demo"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("vudl: any claim falsely confirmed in ") and "found with 10 seeds" in lines[1]
     assert any(line.startswith("q2-gradnorm ") for line in lines)
@@ -86,7 +86,7 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]):
     ("arguments", "complaint"), [(["nothing"], "no study"), (["vudl", "--worlds", "0"], "at least")]
 )
 def test_mistakes_are_one_sentence(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["audit", *arguments]) == 1
+    assert main.main(["audit", *arguments]) == 1
     assert complaint in capsys.readouterr().err
 
 

@@ -13,6 +13,8 @@ from regrade.core import checkout
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 ROOT = Path(__file__).resolve().parents[2]
+# Has the command regrade
+CONSOLE = ROOT / "tests/support/bin"
 checkout.require(ROOT / "workflow/scripts")
 
 # A small version of the whole: nine cells instead of 78, on a few rows of built-in data
@@ -79,7 +81,7 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of commands: this Python's tools, and the package of the working copy."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(CONSOLE), str(Path(sys.executable).parent), os.environ["PATH"]])
         return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "workflow/scripts")}
 
     def snakemake(self, *targets: str, options: tuple = (), overlay: dict = SMALL) -> subprocess.CompletedProcess:
@@ -104,8 +106,8 @@ class Project:
         )
 
     def regrade(self, *arguments: str, overlay: dict = SMALL) -> subprocess.CompletedProcess:
-        """Run python -m regrade on the small version."""
-        return self.run(sys.executable, "-m", "regrade", *arguments, "--configfile", self.overlay(overlay))
+        """Run a command of regrade on the small version."""
+        return self.run("regrade", *arguments, "--configfile", self.overlay(overlay))
 
     def find(self, pattern: str) -> list[Path]:
         """Files in the working copy."""

@@ -257,7 +257,7 @@ def copied(project: Project, folder: Path) -> Project:
 
 
 def test_the_pipeline_is_what_the_parameters_ask_for():
-    assert dvc_pipeline.pipeline(params.parse(CONFIG)) == PIPELINE, "run: python -m regrade dvc"
+    assert dvc_pipeline.pipeline(params.parse(CONFIG)) == PIPELINE, "run: regrade dvc"
 
 
 def test_a_stage_knows_all_that_decides_how_its_dataset_is_prepared():

@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+from regrade.commands import new_study
 from regrade.core.files import read_json
 from support.project import ROOT, Project, copy_workflow
 
@@ -21,16 +22,13 @@ def blocks() -> dict[str, list[str]]:
 def added(tmp_path_factory: pytest.TempPathFactory, blocks: dict[str, list[str]]) -> Project:
     """A working copy in which the page was followed to its end."""
     project = copy_workflow(tmp_path_factory.mktemp("added"), ("cs324",))
-    overlay, claims = blocks["yaml"]
-    (stated,), (layout,), (figures,) = blocks["csv"], blocks["jinja"], blocks["python"]
+    (layout,), (figures,) = blocks["jinja"], blocks["python"]
+    new, look, run = blocks["bash"]
+    assert project.run("bash", "-c", new).returncode == 0
+    looked = project.run("bash", "-c", look)
+    assert looked.stdout.startswith("Nothing wrong with my_study.\n")
+    assert looked.stdout.count("missing   results/my_study/sizes/hidden_size=") == 2, looked.stdout
     folder = project.folder / "workflow/studies/my_study"
-    folder.mkdir()
-    (project.folder / "my-study.yaml").write_text(overlay)
-    listing, run = blocks["bash"]
-    listed = project.run("bash", "-c", listing)
-    assert listed.stdout.count("missing   results/my_study/sizes/hidden_size=") == 2, listed.stdout
-    (folder / "reported.csv").write_text(stated)
-    (folder / "claims.yaml").write_text(claims)
     answer = project.run("bash", "-c", run)
     assert answer.returncode == 0, answer.stdout
     (project.folder / "before.html").write_text((project.folder / "reports/my_study/index.html").read_text())
@@ -40,6 +38,19 @@ def added(tmp_path_factory: pytest.TempPathFactory, blocks: dict[str, list[str]]
     assert answer.returncode == 0, answer.stdout
     assert "rule report:" in answer.stdout and "rule train:" not in answer.stdout
     return project
+
+
+def test_the_page_shows_parts_of_what_it_starts_from(blocks: dict[str, list[str]]):
+    def plain(text: str) -> str:
+        """Without comments and indents."""
+        lines = (line.strip() for line in text.splitlines())
+        return "\n".join(line for line in lines if not line.startswith("#"))
+
+    skeleton = "\n".join(plain(path.read_text()) for path in new_study.SKELETON.iterdir())
+    overlay, claims = blocks["yaml"]
+    network, grid = overlay.split("grid:")
+    for part in (network, f"grid:{grid}", claims, *blocks["csv"]):
+        assert plain(part) in skeleton
 
 
 def test_it_is_run_and_graded_at_full_protocol(added: Project):
@@ -91,7 +102,7 @@ def test_its_page_shows_all_of_it(added: Project):
 
 def test_its_own_figures_are_on_its_own_page(added: Project):
     page = (added.folder / "reports/my_study/index.html").read_text()
-    runs = pd.read_parquet(added.folder / "reports/my_study/data/runs.parquet")
+    runs = pd.read_parquet(added.folder / "reports/my_study/bundle/runs.parquet")
     last = 100 * runs[runs["cell"].str.startswith("hidden_size=20")]["test_accuracy_last_epoch"]
     assert f"at most {last.max() - last.min():.1f} points apart" in page
     assert "src='figures/figure-02.svg'" in page and "class='missing'" not in page
@@ -102,7 +113,7 @@ def test_its_own_figures_are_on_its_own_page(added: Project):
 
 def test_mistakes_are_named(added: Project):
     folder = added.folder / "workflow/studies/my_study"
-    run = ("snakemake", "--cores", "1", "--configfile", "my-study.yaml", "--", "reports/my_study/claims.json")
+    run = ("snakemake", "--cores", "1", "--configfile", "my_study.yaml", "--", "reports/my_study/claims.json")
     wrong = {
         "claims.yaml": [
             ("experiment: sizes, cell", "experiment: size, cell", "more-is-better", "no experiment 'size'"),

@@ -22,7 +22,7 @@ from regrade import reporting
 from regrade.reporting import study_code
 
 try:
-    # Our own reader, as in `python -m regrade`: Snakemake's reads 1e-05 as a text and silently keeps the last of two
+    # Our own reader, as in `regrade`: Snakemake's reads 1e-05 as a text and silently keeps the last of two
     # equal keys. Overlays apply in the order of the command line; keys keep the order of params.yaml
     given = workflow.config_settings
     PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
@@ -71,7 +71,7 @@ def cell_of(wildcards):
     """The cell that a training job's folder belongs to."""
     folder = f"{layout.RESULTS}/{wildcards.study}/{wildcards.experiment}/{wildcards.cell}"
     if folder not in CELLS:
-        raise WorkflowError(f"{folder} is no cell of params.yaml; `python -m regrade cells` lists them")
+        raise WorkflowError(f"{folder} is no cell of params.yaml; `regrade cells` lists them")
     return CELLS[folder]
 
 

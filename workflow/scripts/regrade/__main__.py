@@ -1,4 +1,4 @@
-"""python -m regrade, by the package of the project at hand."""
+"""regrade, and python -m regrade: a command, run by the package of the project at hand."""
 
 import signal
 import sys
@@ -6,7 +6,9 @@ import sys
 from regrade.core import checkout
 from regrade.core.errors import UserError
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """Run the command in sys.argv; the process's exit status."""
     # As other tools do when what reads their output has seen enough
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
@@ -14,6 +16,10 @@ if __name__ == "__main__":
     except UserError as error:
         sys.exit(f"Error: {error}")
 
-    from regrade import cli  # not before: another checkout's modules may not even be importable
+    from regrade.commands import main  # not before: another checkout's modules may not even be importable
 
-    sys.exit(cli.main())
+    return main.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

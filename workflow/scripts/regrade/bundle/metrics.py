@@ -101,3 +101,16 @@ def epochs_to(history: pd.DataFrame, accuracy: float, split: str) -> float:
     """
     reached = history.loc[history[f"{split}_accuracy"] >= accuracy, "epoch"]
     return reached.iloc[0] if len(reached) else math.nan
+
+
+def of_columns(history: pd.DataFrame) -> dict[str, float]:
+    """Of every column of losses and accuracies of a run, its best and its last value, named as our own metrics."""
+    numbers: dict[str, float] = {}
+    for name in map(str, history.columns):
+        if name.endswith("_accuracy"):
+            numbers |= {f"{name}_best_epoch": history[name].max(), f"{name}_last_epoch": history[name].iloc[-1]}
+            if not name.startswith("train"):
+                numbers.setdefault("best_epoch", history.loc[history[name].idxmax(), "epoch"])
+        elif name.endswith("_loss"):
+            numbers |= {f"{name}_best": history[name].min(), f"{name}_last_epoch": history[name].iloc[-1]}
+    return numbers

@@ -1,7 +1,7 @@
 """A cell: one hyperparameter combination of one experiment, trained once per seed."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from regrade.cells.configuration import APART, Configuration
 from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, Status, label
-from regrade.config.messages import first_mistake
+from regrade.config.messages import refusal
 from regrade.config.settings import Settings
 from regrade.config.study import Study
 from regrade.config.types import LayerTemplate, Value
@@ -95,10 +95,13 @@ class Cell:
         try:
             return Configuration.model_validate(content)
         except ValidationError as error:
-            path, complaint = first_mistake(error)
-            experiment = f"studies.{self.study}.experiments.{self.experiment}."
-            path = where + path.removeprefix("network") if path.startswith("network.") else experiment + path
-            raise UserError(f"params.yaml: {path}: {complaint}") from None
+            raise refusal(error, partial(self._place, where)) from None
+
+    def _place(self, network: str, path: str) -> str:
+        """Where params.yaml has a part of the configuration."""
+        experiment = f"studies.{self.study}.experiments.{self.experiment}."
+        of_network = path.startswith("network.")
+        return f"params.yaml: {network + path.removeprefix('network') if of_network else experiment + path}"
 
     def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
         """Settings as claims.yaml and the like name them, with values in place of the experiment's words for them."""

@@ -31,10 +31,28 @@ NOT_SETTINGS = {
 
 def expand(params: Params) -> list[Cell]:
     """Every cell that the parameters ask for, in the order of params.yaml. UserError for a contradiction in them."""
-    cells: list[Cell] = []
-    for study in params.studies:
-        cells += [cell for group in _Expansion(params, study).experiments().values() for cell in group]
+    cells, errors = attempt(params)
+    for error in errors.values():
+        raise error
     return cells
+
+
+def attempt(params: Params) -> tuple[list[Cell], dict[tuple[str, str], UserError]]:
+    """The cells of the experiments that can be expanded; by study and experiment, what is wrong with the others."""
+    cells: list[Cell] = []
+    errors: dict[tuple[str, str], UserError] = {}
+    for study, content in params.studies.items():
+        try:
+            expansion = _Expansion(params, study)
+        except UserError as error:
+            errors |= {(study, name): error for name in content.experiments}
+            continue
+        for name in content.experiments:
+            try:
+                cells += expansion.cells(name)
+            except UserError as error:
+                errors[study, name] = error
+    return cells, errors
 
 
 def find(params: Params, folders: Collection[Path]) -> list[Cell]:
@@ -51,9 +69,7 @@ def find(params: Params, folders: Collection[Path]) -> list[Cell]:
     by_name = {cell.name: cell for cell in candidates}
     for name in names:
         if name not in by_name:
-            raise UserError(
-                f"params.yaml: {study}.{experiment} has no cell {name}; `python -m regrade cells` lists what it has"
-            )
+            raise UserError(f"params.yaml: {study}.{experiment} has no cell {name}; `regrade cells` lists what it has")
     return [by_name[name] for name in names]
 
 
@@ -69,9 +85,6 @@ class _Expansion:
                 f"params.yaml: studies.{name}.networks: the setting ${taken[0]} has a name that is taken; rename it"
             )
         self.allowed = {*Settings.model_fields, *own} - SET_BY_SCALES
-
-    def experiments(self) -> dict[str, list[Cell]]:
-        return {name: self.cells(name) for name in self.study.experiments}
 
     def cells(self, name: str, waiting: tuple[str, ...] = ()) -> list[Cell]:
         if name not in self.expanded:

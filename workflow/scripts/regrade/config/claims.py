@@ -1,12 +1,14 @@
 """What a report claims, as data: workflow/studies/<study>/claims.yaml. How claims are tested: docs/statistics.md."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from regrade.config import studies
-from regrade.config.messages import first_mistake
+from regrade.config.messages import Where, further, refuse
+from regrade.config.salvage import salvage
 from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
@@ -213,10 +215,9 @@ class Claims(Section):
     """Where the source contradicts itself, as sentences for the report."""
 
     @model_validator(mode="after")
-    def _ids_are_distinct(self) -> "Claims":
-        ids = [claim.id for claim in self.claims]
-        if twin := next((name for name in ids if ids.count(name) > 1), None):
-            raise ValueError(f"the claim {twin} is there twice; rename one")
+    def _ids_are_distinct(self, info: ValidationInfo) -> "Claims":
+        counts = Counter(claim.id for claim in self.claims)
+        refuse((f"the claim {name} is there twice; rename one" for name, count in counts.items() if count > 1), info)
         return self
 
 
@@ -227,11 +228,25 @@ def path(study: str) -> Path:
 
 def read(study: str) -> Claims:
     """A study's claims; none without a file. UserError names file and key of what is wrong."""
-    file = path(study)
+    content, mistakes = salvaged(study)
+    if mistakes:
+        raise UserError(f"{mistakes[0]}{further(len(mistakes) - 1)}")
+    return content
+
+
+def salvaged(study: str) -> tuple[Claims, list[UserError]]:
+    """A study's claims but those that are wrong, and all mistakes in the file."""
+    file, none = path(study), Claims(claims=[])
     if not file.exists():
-        return Claims(claims=[])
+        return none, []
     try:
-        return Claims.model_validate(yaml_files.read(file))
-    except ValidationError as error:
-        where, complaint = first_mistake(error)
-        raise UserError(f"{file}: {where}: {complaint}" if where else f"{file}: {complaint}") from None
+        content = yaml_files.read(file)
+    except UserError as error:
+        return none, [error]
+    rest, mistakes = salvage(Claims, content, _part)
+    return rest or none, [UserError(": ".join(filter(None, (str(file), ".".join(at), what)))) for at, what in mistakes]
+
+
+def _part(where: Where) -> int:
+    """The whole claim that has a mistake can be left out, or the whole of another section."""
+    return (2 if len(where) > 1 else 0) if where[:1] == ("claims",) else len(where[:1])

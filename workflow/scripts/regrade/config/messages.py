@@ -2,32 +2,60 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
+
+from regrade.core.errors import UserError
+
+# The keys that lead to a mistake
+Where = tuple[str, ...]
 
 
 def first_mistake(error: ValidationError) -> tuple[str, str]:
     """The dotted path of the first mistake in `error`, and what is wrong there, with the count of further mistakes."""
-    mistakes = error.errors()
-    # A value that fits no type of a union is reported once per type; the deepest complaint is the useful one
-    first = max(
-        mistakes, key=lambda mistake: len(mistake["loc"]) if _path(mistake)[:4] == _path(mistakes[0])[:4] else 0
-    )
-    path = ".".join(_path(first))
-    more = {".".join(_path(mistake)) for mistake in mistakes} - {path}
-    count = f" ({len(more)} more mistake{'s' * (len(more) > 1)} after this one)" if more else ""
-    return path, _complaint(first) + count
+    (path, complaint), *others = mistakes(error)
+    return ".".join(path), complaint + further(len(others))
+
+
+def further(count: int) -> str:
+    """What follows the first of several mistakes."""
+    return f" ({count} more mistake{'s' * (count > 1)} after this one)" if count else ""
+
+
+def refusal(error: ValidationError, place: Callable[[str], str]) -> UserError:
+    """The error for what is wrong with a user's values. `place`: where a mistake is, by its dotted path."""
+    sentences = [f"{place('.'.join(path))}: {complaint}" for path, complaint in mistakes(error)]
+    return UserError(f"{sentences[0]}{further(len(sentences) - 1)}", sentences)
+
+
+def mistakes(error: ValidationError) -> list[tuple[Where, str]]:
+    """The path of every mistake in `error`, and what is wrong there."""
+    complaints: dict[Where, str] = {}
+    for mistake in error.errors():
+        # A value that fits no type of a union is reported once per type
+        complaints.setdefault(_path(mistake), _complaint(mistake))
+    # Of these reports the deepest is the useful one
+    above = {path[:length] for path in complaints for length in range(len(path))}
+    return [(path, complaint) for path, complaint in complaints.items() if path not in above]
+
+
+def refuse(complaints: Iterable[str], info: ValidationInfo) -> None:
+    """ValueError for the first of what a model's validator complains of; all of it goes to a list given as context."""
+    if info.context is not None:
+        info.context.extend(complaints)
+    elif first := next(iter(complaints), None):
+        raise ValueError(first)
 
 
 _UNION_TAGS = {"int", "float", "str", "bool", "[key]"}
 _UNION_TAG_BEGINS = ("function-before[", "constrained-", "literal[", "dict[", "format ")
 
 
-def _path(mistake: ErrorDetails) -> list[str]:
+def _path(mistake: ErrorDetails) -> Where:
     # A key may contain line breaks, but a sentence must not
-    return [str(part).replace("\n", "\\n") for part in mistake["loc"] if not _is_union_tag(str(part))]
+    return tuple(str(part).replace("\n", "\\n") for part in mistake["loc"] if not _is_union_tag(str(part)))
 
 
 def _is_union_tag(part: str) -> bool:
@@ -45,7 +73,7 @@ def _complaint(mistake: ErrorDetails) -> str:
         case "literal_error":
             return f"{shown} is not one of {context['expected']}"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is not one of the layers {context['expected_tags']}"
+            return f"{context['tag']!r} is not one of {context['expected_tags']}"
         case "unknown_format":
             return f"{value['format']!r} {mistake['msg']}"
         case "value_error":

@@ -1,4 +1,4 @@
-"""params.yaml with overlays and single values on top, the same for `snakemake` and for `python -m regrade`."""
+"""params.yaml with overlays and single values on top, the same for `snakemake` and for `regrade`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,20 +26,14 @@ def merged(overlays: Iterable[Path | str] = (), values: Iterable[str] = ()) -> d
     """
     config: dict[str, Any] = {}
     for name in (BASE, *overlays):
-        merge(config, _mapping(name))
+        merge(config, of_file(name))
     for text in values:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--config {text}: write it as KEY=VALUE")
-        if "." in key:
-            raise UserError(
-                f"--config {key}=…: write nested keys as a mapping, 'scales={{demo: {{cells_per_job: 2}}}}'"
-            )
-        merge(config, {key: yaml_files.parse(value, f"--config {key}")})
+        merge(config, of_value(text))
     return config
 
 
-def _mapping(name: Path | str) -> dict[str, Any]:
+def of_file(name: Path | str) -> dict[str, Any]:
+    """The content of params.yaml or of an overlay. UserError for a file that cannot be read."""
     try:
         content = yaml_files.read(name)
     except UserError as error:
@@ -48,3 +42,13 @@ def _mapping(name: Path | str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{name} is not a mapping of keys to values")
     return content
+
+
+def of_value(text: str) -> dict[str, Any]:
+    """The parameter that KEY=VALUE gives, where VALUE is YAML. UserError for what is no such thing."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--config {text}: write it as KEY=VALUE")
+    if "." in key:
+        raise UserError(f"--config {key}=…: write nested keys as a mapping, 'scales={{demo: {{cells_per_job: 2}}}}'")
+    return {key: yaml_files.parse(value, f"--config {key}")}

@@ -1,14 +1,16 @@
 """params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from regrade.config.dataset import AnyDataset
 from regrade.config.looks import ERROR, Look
-from regrade.config.messages import first_mistake
+from regrade.config.messages import Where, first_mistake, refuse
+from regrade.config.salvage import salvage
 from regrade.config.scale import Scale
 from regrade.config.study import Study
 from regrade.config.types import Count, Name, NonNegative, Section, Seeds
@@ -49,45 +51,29 @@ class Params(Section):
     """Studies by name."""
 
     @model_validator(mode="after")
-    def _scale_is_known(self) -> "Params":
-        if self.scale not in self.scales:
-            raise ValueError(f"scale: {self.scale!r} is not one of {', '.join(self.scales)}")
+    def _agrees_with_itself(self, info: ValidationInfo) -> "Params":
+        refuse(self._contradictions(), info)
         return self
 
-    @model_validator(mode="after")
-    def _caps_are_of_known_scales(self) -> "Params":
+    def _contradictions(self) -> Iterator[str]:
+        known = ", ".join(self.scales)
+        if self.scale not in self.scales:
+            yield f"scale: {self.scale!r} is not one of {known}"
         for study, content in self.studies.items():
             for name, experiment in content.experiments.items():
                 for scale in experiment.at_most.keys() - self.scales.keys():
-                    raise ValueError(
-                        f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {', '.join(self.scales)}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _looks_spend_what_there_is(self) -> "Params":
+                    yield f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {known}"
         counts = [look.seeds for look in self.looks]
         if counts != sorted(set(counts)):
-            raise ValueError(f"looks: {counts} seeds do not rise from look to look; put them in order, each once")
+            yield f"looks: {counts} seeds do not rise from look to look; put them in order, each once"
         if (spent := math.fsum(look.error for look in self.looks)) > ERROR + 1e-9:
-            raise ValueError(f"looks: their errors add up to {spent:.3g}, more than {ERROR}; make some smaller")
-        return self
-
-    @model_validator(mode="after")
-    def _kept_models_are_of_seeds(self) -> "Params":
+            yield f"looks: their errors add up to {spent:.3g}, more than {ERROR}; make some smaller"
         for seed in self.keep_models:
             if seed not in self.seeds:
-                raise ValueError(
-                    f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _names_of_studies_are_free(self) -> "Params":
+                yield f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"
         for name in self.studies:
             if name in NOT_STUDIES:
-                raise ValueError(f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study")
-        return self
+                yield f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study"
 
     @property
     def present_scale(self) -> Scale:
@@ -117,6 +103,27 @@ def parse(config: dict[str, Any]) -> Params:
     except ValidationError as error:
         path, complaint = first_mistake(error)
         raise UserError(f"params.yaml: {path}: {complaint}" if path else f"params.yaml: {complaint}") from None
+
+
+def salvaged(config: dict[str, Any]) -> tuple[Params | None, list[UserError]]:
+    """The parameters without the experiments and studies that are wrong, and all mistakes.
+
+    There are no parameters where something is wrong that all studies depend on.
+    """
+    rest, mistakes = salvage(Params, config, _part)
+    return rest, [UserError(": ".join(filter(None, ("params.yaml", ".".join(at), what)))) for at, what in mistakes]
+
+
+def _part(where: Where) -> int:
+    """The whole experiment that has a mistake can be left out, or else the whole study."""
+    match where:
+        case ("studies", _, "experiments", _, *_):
+            return 4
+        case ("studies", _, *_):
+            return 2
+        case (key, *_) if key not in Params.model_fields:
+            return 1
+    return 0
 
 
 def schema() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a study's source did, experiment by experiment: workflow/studies/<study>/protocol.yaml.
 
-`python -m regrade protocol` writes it from params.yaml. What is run is compared with it, so that a number or a claim is
+`regrade protocol` writes it from params.yaml. What is run is compared with it, so that a number or a claim is
 judged only by runs that have the source's settings.
 """
 
@@ -80,4 +80,4 @@ def read(study: str) -> Protocol | None:
     except ValidationError as error:
         where, complaint = first_mistake(error)
         place = f"{file}: {where}" if where else f"{file}"
-        raise UserError(f"{place}: {complaint}; python -m regrade protocol writes it again") from None
+        raise UserError(f"{place}: {complaint}; regrade protocol writes it again") from None

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -70,8 +71,13 @@ def rows(study: str) -> list[ReportedNumber]:
 
 def numbered(study: str) -> list[tuple[int, ReportedNumber]]:
     """As `rows`, each row after the number of its line."""
+    return [(line, _right(entry)) for line, entry in entries(study)]
+
+
+def entries(study: str) -> Iterator[tuple[int, ReportedNumber | UserError]]:
+    """As `numbered`, but with the error in the place of a line that is wrong."""
     if not path(study).exists():
-        return []
+        return
     try:
         # utf-8-sig: spreadsheets may put a byte order mark at the beginning
         with path(study).open(newline="", encoding="utf-8-sig") as file:
@@ -81,11 +87,25 @@ def numbered(study: str) -> list[tuple[int, ReportedNumber]]:
                 raise UserError(f"{path(study)}: the column {missing[0]} is missing; add it to the first line")
             if twice := [name for name in header if header.count(name) > 1]:
                 raise UserError(f"{path(study)}: the column {twice[0]} is there twice; remove one")
-            return [(reader.line_num, _row(row, f"{path(study)}, line {reader.line_num}")) for row in reader]
+            for row in reader:
+                yield reader.line_num, _entry(row, f"{path(study)}, line {reader.line_num}")
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path(study)} is not a CSV file in UTF-8 ({error}); save it as one") from error
     except OSError as error:
         raise UserError(f"{path(study)} cannot be read ({error.strerror})") from error
+
+
+def _right(entry: ReportedNumber | UserError) -> ReportedNumber:
+    if isinstance(entry, UserError):
+        raise entry
+    return entry
+
+
+def _entry(row: dict[str, Any], where: str) -> ReportedNumber | UserError:
+    try:
+        return _row(row, where)
+    except UserError as error:
+        return error
 
 
 def _row(row: dict[str, Any], where: str) -> ReportedNumber:

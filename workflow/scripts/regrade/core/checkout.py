@@ -37,7 +37,8 @@ def run_own() -> None:
     if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == str(own.parent):
         require(own.parent)
     _put_first(own.parent)
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    # Not the console command that may have been typed: an older package has no function for it
+    os.execv(sys.executable, [sys.executable, "-m", PACKAGE.name, *sys.argv[1:]])
 
 
 def _put_first(scripts: Path) -> None:

@@ -28,7 +28,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from regrade.config.dataset import DataFile, Dataset, OwnDataset
-from regrade.config.messages import first_mistake, hint
+from regrade.config.messages import hint, refusal
 from regrade.config.options import DatasetOptions
 from regrade.core import fingerprints
 from regrade.core.errors import UserError
@@ -161,8 +161,7 @@ def _validated(model: type[DatasetOptions], given: dict, where: str) -> dict:
     try:
         return model.model_validate(given).model_dump()
     except ValidationError as error:
-        path, complaint = first_mistake(error)
-        raise UserError(f"{where}.{path}: {complaint}") from None
+        raise refusal(error, lambda path: f"{where}.{path}") from None
 
 
 def _files(name: str, own: str, described: Mapping[str, Dataset]) -> dict[str, str]:

@@ -31,7 +31,7 @@ Measured = tuple[Sample, tuple[float, float] | None]
 class Comparison:
     """A stated value, and what was measured: a number of each run, or a text.
 
-    `cell` is None where params.yaml has no such cell. `at_least`: the source gives a lower bound. `rounding`: how far
+    `cell` is None where there is no such cell. `at_least`: the source gives a lower bound. `rounding`: how far
     from the stated value a number may be that was rounded to it. `prediction`: where one more run lies, if that takes
     more than the sample to tell. `rows`: how many rows the source's number is a share of; None for what is no such
     share, or where nobody says.
@@ -101,7 +101,7 @@ def _measured(
     value, at_least = row["value"].removeprefix(reported.AT_LEAST), row["value"].startswith(reported.AT_LEAST)
     metric = reported.ALIASES.get(row["metric"], row["metric"])
     if cell is None:
-        return Comparison(row, None, value, note=note or "params.yaml has no such cell")
+        return Comparison(row, None, value, note=note or "there is no such cell")
     trained = len(measurements.of(cell)) > 0
     if metric in _TEXTS:
         text = _TEXTS[metric](measurements, cell, row) if trained else None
@@ -121,11 +121,13 @@ def _measured(
 
 
 def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> BundledCell | None:
-    """The cell that a line names; None where params.yaml asks for no cell with these values."""
+    """The cell that a line names; None where there is none with these values."""
     where = f"{reported.path(study)}, line {number}"
     of_experiment = measurements.find(row["experiment"])
+    if not of_experiment and row["experiment"] in measurements.experiments:
+        return None  # of this experiment there are no runs
     if not of_experiment:
-        raise UserError(f"{where}: params.yaml has no experiment {row['experiment']!r} in {study}; correct or add it")
+        raise UserError(f"{where}: {study} has no experiment {row['experiment']!r}; correct or add it")
     settings, first = naming.of_row(row), of_experiment[0]
     if unknown := [key for key in settings if key not in first.known_settings]:
         raise UserError(f"{where}: {row['experiment']} has no setting {unknown[0]!r}; correct the column cell")

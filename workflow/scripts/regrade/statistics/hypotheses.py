@@ -49,7 +49,7 @@ _QUANTITIES: dict[str, Quantity] = {"ratio": "ratio", "trend": "slope", "thresho
 class Statement:
     """A number lies between `low` and `high`: its mean over all runs, or that of most runs, as `about` says.
 
-    `closed`: or is equal to one of these. Not tested where a cell has no results, or params.yaml has no such cell; else
+    `closed`: or is equal to one of these. Not tested where a cell has no results, or where there is no such cell; else
     it is a `Hypothesis`.
     """
 
@@ -250,7 +250,7 @@ class Hypotheses:
         return _statement(test, text, _unit(test), cells, sample, low, high)
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
-        return Statement(f"{_name(test)}: params.yaml has no such cells{_suffix(reference)}", _unit(test), [])
+        return Statement(f"{_name(test)}: there are no such cells{_suffix(reference)}", _unit(test), [])
 
     def _number(self, cell: BundledCell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
@@ -292,8 +292,10 @@ class Hypotheses:
         settings = naming.settings(reference)
         experiment = str(reference.get("experiment", test.experiment))
         of_experiment = self.measurements.find(experiment)
+        if not of_experiment and experiment in self.measurements.experiments:
+            return []  # of this experiment there are no runs
         if not of_experiment:
-            raise UserError(f"{self._where}: params.yaml has no experiment {experiment!r} in {self.study}; correct it")
+            raise UserError(f"{self._where}: {self.study} has no experiment {experiment!r}; correct it")
         for key in (*settings, *(at_least or ()), *(at_most or ())):
             if key not in of_experiment[0].varying:
                 raise UserError(f"{self._where}: {key!r} does not vary in {experiment}; correct or remove it")

@@ -4,7 +4,7 @@ A value that a setting may have, but that no cell has at present, is not a mista
 """
 
 import inspect
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Annotated, get_args
 
@@ -36,33 +36,82 @@ OF_RUNS = {"epochs", "parameters", "peak_memory_bytes"}
 _LAYERS = {spec.model_fields["kind"].annotation.__args__[0]: spec for spec in get_args(get_args(layer_specs.Layer)[0])}
 
 
+# An experiment: its study and its name
+Experiment = tuple[str, str]
+
+
 def check(params: Params, cells: Iterable[Cell]) -> None:
     """UserError, with file and claim or line, for what the studies' claims and numbers name but params.yaml lacks."""
-    by_study: dict[str, dict[str, list[Cell]]] = {name: {} for name in params.studies}
+    for complaint in complaints(params.studies, cells):
+        raise complaint
+
+
+def complaints(
+    studies: Iterable[str], cells: Iterable[Cell], unknown: Collection[Experiment] = ()
+) -> Iterator[UserError]:
+    """What is wrong in each line and in each claim of these studies, file by file.
+
+    `unknown`: experiments whose cells are not known, about which nothing is said.
+    """
+    by_study: dict[str, dict[str, list[Cell]]] = {name: {} for name in studies}
     for cell in cells:
-        by_study[cell.study].setdefault(cell.experiment, []).append(cell)
+        if cell.study in by_study:
+            by_study[cell.study].setdefault(cell.experiment, []).append(cell)
     for study, experiments in by_study.items():
-        lines = reported.numbered(study)
-        for line, row in lines:
-            _Line(study, experiments, f"{reported.path(study)}, line {line}").check(row)
+        experiments |= {name: [] for other, name in unknown if other == study}
         stated: dict[tuple[str, str], list[float]] = {}
-        for _, row in lines:
+        yield from _of_lines(study, experiments, stated)
+        yield from _of_claims(study, experiments, stated)
+
+
+def _of_lines(
+    study: str, experiments: dict[str, list[Cell]], stated: dict[tuple[str, str], list[float]]
+) -> Iterator[UserError]:
+    """What is wrong in reported.csv, while its numbers are added to `stated` by experiment and metric."""
+    try:
+        for line, row in reported.entries(study):
+            if isinstance(row, UserError):
+                yield row
+                continue
             numbers = [] if row["metric"] in reported.TEXTS else [reported.number_of(row)]
             stated.setdefault((row["experiment"], row["metric"]), []).extend(numbers)
-        stated_by_source = claims.read(study)
-        for experiment in stated_by_source.rows:
-            _Names(study, experiments, f"{claims.path(study)}: rows").cells(experiment)
-        for claim in stated_by_source.claims:
-            names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
-            for test in claim.tests:
-                _check_test(names, test, stated)
-                values = stated.get((test.experiment, str(test.metric)), [])
-                if complaint := vacuous.complaint(test, names.cells(test.experiment), values):
-                    raise names.wrong(complaint)
+            yield from _complaints_of(_Line(study, experiments, f"{reported.path(study)}, line {line}").check, row)
+    except UserError as error:
+        yield error
+
+
+def _of_claims(
+    study: str, experiments: dict[str, list[Cell]], stated: dict[tuple[str, str], list[float]]
+) -> Iterator[UserError]:
+    """What is wrong in claims.yaml: with its form, then with what each of its tests names."""
+    by_source, mistakes = claims.salvaged(study)
+    yield from mistakes
+    for experiment in by_source.rows:
+        yield from _complaints_of(_Names(study, experiments, f"{claims.path(study)}: rows").cells, experiment)
+    for claim in by_source.claims:
+        names = _Names(study, experiments, f"{claims.path(study)}: {claim.id}")
+        for test in claim.tests:
+            yield from _complaints_of(_check_test, names, test, stated)
+
+
+def _complaints_of(check: Callable[..., object], *arguments: object) -> Iterator[UserError]:
+    try:
+        check(*arguments)
+    except _UnknownCells:
+        return
+    except UserError as error:
+        yield error
+
+
+class _UnknownCells(UserError):
+    """Nothing can be said about an experiment."""
 
 
 class _Names:
-    """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it lacks."""
+    """The names that a study has. Every method raises a UserError, beginning with `where`, for one that it lacks.
+
+    `experiments`: their cells by their names; none where they are not known. A study without any is not known itself.
+    """
 
     def __init__(self, study: str, experiments: dict[str, list[Cell]], where: str):
         self.study, self.experiments, self.where = study, experiments, where
@@ -73,9 +122,13 @@ class _Names:
 
     def cells(self, experiment: object) -> list[Cell]:
         """All cells of an experiment."""
+        if not self.experiments:
+            raise _UnknownCells(self.study)
         if not isinstance(experiment, str) or experiment not in self.experiments:
             known = hint(str(experiment), self.experiments)
             raise self.wrong(f"params.yaml has no experiment {experiment!r} in {self.study}{known}; correct or add it")
+        if not self.experiments[experiment]:
+            raise _UnknownCells(experiment)
         return self.experiments[experiment]
 
     def value(self, cell: Cell, key: str, value: Value) -> None:
@@ -114,7 +167,7 @@ class _Names:
                 raise self.wrong(f"metric.{key}: {metric[key]!r} is not a number")
 
 
-def _check_test(names: _Names, test: Test, stated: Collection[tuple[str, str]]) -> None:
+def _check_test(names: _Names, test: Test, stated: Mapping[tuple[str, str], list[float]]) -> None:
     own = names.cells(test.experiment)[0]
     if isinstance(test, Stated):
         if not isinstance(test.metric, str) or (test.experiment, test.metric) not in stated:
@@ -154,6 +207,8 @@ def _check_test(names: _Names, test: Test, stated: Collection[tuple[str, str]]) 
             numbers = _numbers(names, names.cells(test.experiment), key)
             if test.scale == "log" and min(numbers) <= 0:
                 raise names.wrong(f"over: {key} is not always positive, so it has no logarithm; say scale: linear")
+    if complaint := vacuous.complaint(test, of_experiment, stated.get((test.experiment, str(test.metric)), [])):
+        raise names.wrong(complaint)
 
 
 def _of(metric: str | dict[str, Value]) -> str:

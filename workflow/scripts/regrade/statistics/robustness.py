@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from regrade.config.claims import Claim, Test
-from regrade.config.looks import Look
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
@@ -27,10 +26,14 @@ class Analysis:
 
 def analyses(one: Judged, study: str, measurements: Measurements, comparisons: list[Comparison]) -> list[Analysis]:
     """The claim under the other accuracies, with other margins, about the other estimand, and without each seed."""
-    done = [
-        Analysis(name, _verdict(Hypotheses(study, claim, measurements, comparisons), one.look))
-        for name, claim in _variants(one.claim)
-    ]
+    done = []
+    for name, claim in _variants(one.claim):
+        parts = Hypotheses(study, claim, measurements, comparisons).all()
+        tested = [part for part in parts if isinstance(part, Hypothesis)]
+        if tested and len(tested) == len(parts):  # runs from elsewhere may have one of the accuracies only
+            done.append(
+                Analysis(name, of_parts([part.first(one.look.seeds) for part in tested] if one.look else tested))
+            )
     count = one.seeds
     return done + [Analysis(f"without seed {seed}", verdict) for seed, verdict in _without(one.hypotheses, count)]
 
@@ -72,11 +75,6 @@ def _by(test: Test, ending: str) -> dict[str, object]:
 def _with_margin(test: Test, factor: float) -> dict[str, object]:
     margin = getattr(test, "margin", 0.0)
     return {"margin": margin * factor} if margin else {}
-
-
-def _verdict(parts: Hypotheses, look: Look | None) -> str:
-    tested = [part for part in parts.all() if isinstance(part, Hypothesis)]
-    return of_parts([part.first(look.seeds) for part in tested] if look else tested)
 
 
 def _without(parts: list[Hypothesis], runs: int) -> Iterator[tuple[int, str]]:

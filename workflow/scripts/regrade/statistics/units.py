@@ -34,14 +34,12 @@ COUNTED = {"epochs", "steps", "parameters", "bytes", "rows", "maps", "texts of t
 
 
 def unit(metric: str | dict[str, Value]) -> str:
-    """The unit of a metric; empty for a number without one. KeyError for a name that no metric has."""
+    """The unit of a metric; empty for a number without one, and for a metric of somebody else's."""
     if isinstance(metric, dict):
         own = UNITS[str(metric["measure"])]
         return unit(str(metric["of"])) if own is None else own
     fitting = next((pattern for pattern in _BY_NAME if fnmatchcase(metric, pattern)), None)
-    if fitting is None:
-        raise KeyError(metric)
-    return _BY_NAME[fitting]
+    return _BY_NAME[fitting] if fitting else ""
 
 
 # By unit; all that is not here is a count or a measure of size, which is not negative
@@ -50,10 +48,14 @@ _ANY = ("*activation_mean*", "layer_sizes", "selected")
 
 
 def possible(metric: str | dict[str, Value]) -> Range:
-    """The least and the greatest value that a metric can have. KeyError for a name that no metric has."""
+    """The least and the greatest value that a metric can have; anything for a metric of somebody else's."""
     if isinstance(metric, dict):
         of = str(metric["of"])
         return RANGES[str(metric["measure"])](possible(of), possible(str(metric.get("against", of))))
-    if any(fnmatchcase(metric, pattern) for pattern in _ANY):
+    if any(fnmatchcase(metric, pattern) for pattern in _ANY) or not _is_known(metric):
         return -math.inf, math.inf
     return _BY_UNIT.get(unit(metric), (0, math.inf))
+
+
+def _is_known(metric: str) -> bool:
+    return any(fnmatchcase(metric, pattern) for pattern in _BY_NAME)

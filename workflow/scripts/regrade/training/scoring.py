@@ -50,7 +50,7 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     or damaged.
     """
     if not (folder / RECORD).exists():
-        raise UserError(f"{folder} is not the folder of a trained cell; `python -m regrade cells` lists these")
+        raise UserError(f"{folder} is not the folder of a trained cell; `regrade cells` lists these")
     if folder.resolve().is_relative_to(RESULTS.resolve()):
         verify([folder], RECORD)
     elif file := damaged(folder, RECORD):

@@ -21,7 +21,6 @@ MOST_BYTES = 2**31 - 1  # of a CSV file
 CHUNK = 10_000  # rows that are lists of texts at a time, which take much memory
 MOST_NAMED = 10  # columns that a message names
 MEND = "correct the file, and its sha256 in params.yaml"
-FILL = "fill it in or remove the row, and correct the file's sha256 in params.yaml"
 
 _NUMBER = {mark: re.compile(rf"[+-]?(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?") for mark in (r"\.", ",")}
 # 1,234 may be a thousand or a little more than one
@@ -30,11 +29,15 @@ _GROUPED = {mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+") for mark i
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns of a file by name; where a row is, for messages; what separates its columns if it is a CSV file."""
+    """The columns of a file by name; where a row is, for messages; what separates its columns if it is a CSV file.
+
+    `mend`: what to do about a mistake in the file.
+    """
 
     table: pa.Table
     place: Callable[[int], str]
     separator: str | None = None
+    mend: str = MEND
 
     @property
     def names(self) -> list[str]:
@@ -61,7 +64,7 @@ class Columns:
                 raise self._wrong(row, name, f"{value} is no class; classes are texts or whole numbers")
             label = "" if value is None else str(int(value) if isinstance(value, float) else value).strip()
             if not label:
-                raise self._wrong(row, name, f"the class is missing; {MEND}")
+                raise self._wrong(row, name, f"the class is missing; {self.mend}")
             labels.append(label)
         return labels
 
@@ -70,15 +73,29 @@ class Columns:
         texts = self.table[name].to_pylist()
         for row, text in enumerate(texts):
             if not isinstance(text, str):
-                raise self._wrong(row, name, f"{text!r} is no text; {MEND}" if text is not None else f"empty; {MEND}")
+                raise self._wrong(
+                    row, name, f"{text!r} is no text; {self.mend}" if text is not None else f"empty; {self.mend}"
+                )
             if not text.strip():
-                raise self._wrong(row, name, f"the text is empty; {MEND}")
+                raise self._wrong(row, name, f"the text is empty; {self.mend}")
         return texts
 
     def numbers(self, names: list[str], decimal: str | None) -> np.ndarray:
         """The numbers in some columns, (rows, columns) float32.
 
         UserError, with row and column, for a cell that is empty, no number, or too large for a float32.
+        """
+        numbers = self.doubles(names, decimal)
+        with np.errstate(over="ignore"):
+            single = numbers.astype(np.float32)
+        for row, column in np.argwhere(~np.isfinite(single))[:1]:
+            raise self._wrong(row, names[column], f"{numbers[row, column]} is no finite 32-bit number; {self.mend}")
+        return single
+
+    def doubles(self, names: list[str], decimal: str | None) -> np.ndarray:
+        """The numbers in some columns, (rows, columns) float64.
+
+        UserError, with row and column, for a cell that is empty or no number.
         """
         self.require(names)
         if self.separator is None:
@@ -88,12 +105,7 @@ class Columns:
             every = {cell for cells, _ in columns.values() for cell in cells}
             mark = DECIMALS[decimal] if decimal else self._decimal(every)
             values = [self._parsed(name, *columns[name], mark) for name in names]
-        numbers = np.stack(values, axis=1)
-        with np.errstate(over="ignore"):
-            single = numbers.astype(np.float32)
-        for row, column in np.argwhere(~np.isfinite(single))[:1]:
-            raise self._wrong(row, names[column], f"{numbers[row, column]} is no finite 32-bit number; {MEND}")
-        return single
+        return np.stack(values, axis=1)
 
     def _stored(self, name: str) -> np.ndarray:
         """The numbers in a column of a Parquet file, (rows,) float64."""
@@ -105,7 +117,9 @@ class Columns:
             raise self._wrong(None, name, f"holds no numbers but {kind}; list the columns with numbers under features")
         empty = np.flatnonzero(column.is_null(nan_is_null=True).to_numpy())
         if len(empty):
-            raise self._wrong(int(empty[0]), name, f"the cell is empty or not a number; {FILL}")
+            raise self._wrong(
+                int(empty[0]), name, f"the cell is empty or not a number; fill it in or remove the row ({self.mend})"
+            )
         return np.array(column.to_pylist(), dtype=np.float64)
 
     def _different(self, name: str) -> tuple[list[str], np.ndarray]:
@@ -118,7 +132,7 @@ class Columns:
         wrong = [position for position, cell in enumerate(cells) if not _NUMBER[re.escape(mark)].fullmatch(cell)]
         for row in np.flatnonzero(np.isin(of_row, wrong))[:1]:
             if not (cell := cells[of_row[row]]):
-                raise self._wrong(row, name, f"the cell is empty; {FILL}")
+                raise self._wrong(row, name, f"the cell is empty; fill it in or remove the row ({self.mend})")
             raise self._wrong(
                 row,
                 name,
@@ -152,21 +166,21 @@ class Columns:
         return UserError(f"{self.place(-1 if row is None else int(row))}, column {column!r}: {problem}")
 
 
-def read(path: Path, needed: list[str], separator: str | None) -> Columns:
+def read(path: Path, needed: list[str], separator: str | None, mend: str = MEND) -> Columns:
     """The columns of a Parquet or a CSV file, of whatever name; those of a CSV file as texts.
 
     A CSV file has a header, and is in UTF-8 or marked as UTF-16. Without a `separator`, it is the one by which the
     header has the `needed` columns. UserError when the file is damaged, not a table, or lacks one of them.
     """
     with path.open("rb") as file:
-        columns = _parquet(path) if file.read(4) == b"PAR1" else _csv(path, needed, separator)
+        columns = _parquet(path, mend) if file.read(4) == b"PAR1" else _csv(path, needed, separator, mend)
     columns.require(needed)
     if not len(columns.table):
-        raise UserError(f"{path} has no rows; {MEND}")
+        raise UserError(f"{path} has no rows; {mend}")
     return columns
 
 
-def _parquet(path: Path) -> Columns:
+def _parquet(path: Path, mend: str) -> Columns:
     try:
         table = parquet.read_table(path)
         table.validate(full=True)
@@ -174,19 +188,19 @@ def _parquet(path: Path) -> Columns:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
     # Row numbers that pandas keeps
     own = [name for name in table.column_names if not re.fullmatch(r"__index_level_\d+__", name)]
-    return Columns(table.select(own), lambda row: str(path) if row < 0 else f"{path}, row {row + 1}")
+    return Columns(table.select(own), lambda row: str(path) if row < 0 else f"{path}, row {row + 1}", mend=mend)
 
 
-def _csv(path: Path, needed: list[str], separator: str | None) -> Columns:
+def _csv(path: Path, needed: list[str], separator: str | None, mend: str) -> Columns:
     if path.stat().st_size > MOST_BYTES:
         raise UserError(f"{path} has more than {MOST_BYTES:,} bytes; save it as Parquet, or in several files")
-    text = _decoded(path)
+    text = _decoded(path, mend)
     mark = SEPARATORS[separator] if separator else _separator(text, needed, path)
-    table, records = _cells(text, mark, path)
-    return Columns(table, lambda row: str(path) if row < 0 else f"{path}, row {records[row]}", mark)
+    table, records = _cells(text, mark, path, mend)
+    return Columns(table, lambda row: str(path) if row < 0 else f"{path}, row {records[row]}", mark, mend)
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path, mend: str) -> str:
     content = path.read_bytes()
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -194,8 +208,7 @@ def _decoded(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(
-            f"{path}, line {line}: not UTF-8 text ({error.reason}); save it as CSV in UTF-8, and correct its sha256 in "
-            "params.yaml"
+            f"{path}, line {line}: not UTF-8 text ({error.reason}); save it as CSV in UTF-8 ({mend})"
         ) from None
 
 
@@ -229,7 +242,7 @@ def _records(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _cells(text: str, separator: str, path: Path) -> tuple[pa.Table, list[int]]:
+def _cells(text: str, separator: str, path: Path, mend: str) -> tuple[pa.Table, list[int]]:
     """The cells as texts, under the names in the first row, and the numbers of their rows, where the header is row 1.
 
     Empty lines are left out. UserError names a row with more or fewer cells than the header.
@@ -242,7 +255,7 @@ def _cells(text: str, separator: str, path: Path) -> tuple[pa.Table, list[int]]:
             for number, cells in chunk:
                 if len(cells) != len(header):
                     raise UserError(
-                        f"{path}, row {number}: {len(cells)} columns where the header has {len(header)}; {MEND}, or "
+                        f"{path}, row {number}: {len(cells)} columns where the header has {len(header)}; {mend}, or "
                         "give separator"
                     )
             records += [number for number, _ in chunk]
@@ -250,7 +263,7 @@ def _cells(text: str, separator: str, path: Path) -> tuple[pa.Table, list[int]]:
             batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], names=header))
     except csv.Error as error:
         raise UserError(
-            f"{path}, after row {records[-1] if records else 1}: not a CSV file ({error}); {MEND}"
+            f"{path}, after row {records[-1] if records else 1}: not a CSV file ({error}); {mend}"
         ) from None
     return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in header])), records
 

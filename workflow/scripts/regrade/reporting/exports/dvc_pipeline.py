@@ -17,7 +17,7 @@ PATH = Path("dvc.yaml")
 HEADER = """\
 # The workflow as DVC sees it: coarse stages over the same Snakemake rules, which decide inside each stage what is to be
 # done. `persist` keeps what is there: Snakemake makes only what is new. See docs/dvc.md.
-# Written by `python -m regrade dvc`; a test fails when it is behind.
+# Written by `regrade dvc`; a test fails when it is behind.
 """
 SNAKEMAKE = "snakemake --quiet rules reason"
 PACKAGE = "workflow/scripts/regrade"

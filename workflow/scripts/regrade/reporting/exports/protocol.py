@@ -14,7 +14,7 @@ from regrade.core.files import write_text
 
 HEADER = """\
 # What the source did, experiment by experiment. What is run with other settings is not judged: see docs/statistics.md.
-# Written by `python -m regrade protocol` from params.yaml; a test fails when it is behind.
+# Written by `regrade protocol` from params.yaml; a test fails when it is behind.
 """
 # A scale of its own: experiments may cap the others
 UNCAPPED = "uncapped"

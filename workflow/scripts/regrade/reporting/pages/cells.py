@@ -44,7 +44,7 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             verdicts=verdicts.of(cell.folder.as_posix()),
             seeds=[int(seed) for seed in runs["seed"]] if len(runs) else [],
             metrics=_metrics(evidence, cell),
-            explorer=_explorer(cell, titles) if len(runs) else None,
+            explorer=_explorer(cell, titles) if len(evidence.curve(cell)) else None,
             shown_settings=_settings(cell),
             rest=json.dumps(_without_settings(cell.configuration), indent=1, ensure_ascii=False),
             provenance=_provenance(runs),

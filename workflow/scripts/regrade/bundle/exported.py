@@ -1,0 +1,229 @@
+"""A table that a tracker or a spreadsheet exported: which column is what, checked cell by cell."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from regrade.bundle.named import Named
+from regrade.cells.layout import AND, label
+from regrade.config.description import Description
+from regrade.config.messages import hint
+from regrade.config.types import Value
+from regrade.core.errors import UserError
+from regrade.core.files import short_hash
+from regrade.core.yaml_files import number
+from regrade.datasets.kinds import columns
+from regrade.datasets.kinds.columns import Columns
+
+MEND = "correct the file"
+# What trackers call a run that ended as planned, one whose loss was not finite, and one that is no result
+DONE = {"done", "finished", "completed", "complete", "success", "succeeded", "ok"}
+DIVERGED = {"diverged", "nan"}
+NO_RESULT = {"failed", "crashed", "killed", "running", "scheduled", "queued", "pending", "preempted", "preempting"}
+# Before the names of columns in exports of MLflow, Weights & Biases and the like
+PREFIXES = ("params.", "metrics.", "config.", "summary.")
+# Columns that are kept as they are
+OF_RUNS = ("device", "commit")
+SPLITS = ("train", "validation", "test")
+
+
+class Exported:
+    """A table whose columns are told apart.
+
+    `rows`: experiment, cell, seed, status; settings (those that name the cell); standing (in what the run is not as the
+    source's); epoch, if it has histories; numbers. `notes`: what of the table is left out, as sentences.
+    """
+
+    def __init__(self, path: Path, about: Description, names: dict[str, Named], seed: str):
+        """`seed`: the column with the seeds. UserError, with row and column, for what is missing or no number."""
+        if not path.is_file():
+            raise UserError(f"{path} is not there; give a CSV or Parquet file, or the folder of a bundle")
+        self.path, self.about, self.names = path, about, names
+        self.notes: list[str] = []
+        self._seed = next((theirs for theirs, ours in about.columns.items() if ours == "seed"), seed)
+        table = columns.read(path, [self._seed], None, MEND)
+        self.their_names = table.names
+        self._columns = self._with_results(self._renamed(table))
+        self.by_epoch = "epoch" in self._columns.names
+        self._status = self._statuses()
+        self._experiments = self._of_experiments()
+        self._kept = np.array([name in names for name in self._experiments])
+        self.rows = self._read()
+
+    def _renamed(self, table: Columns) -> Columns:
+        """The columns by our names: as study.yaml says, else without the prefixes of trackers."""
+        renamed = {self._seed: "seed"} | self.about.columns
+        short = Counter(map(_short, table.names))
+        ours = [renamed.get(name) or (_short(name) if short[_short(name)] == 1 else name) for name in table.names]
+        if twice := [name for name, count in Counter(ours).items() if count > 1]:
+            raise UserError(f"{self.path} has several columns for {twice[0]!r}; say which it is in study.yaml: columns")
+        return Columns(table.table.rename_columns(ours), table.place, table.separator, MEND)
+
+    def _with_results(self, table: Columns) -> Columns:
+        """The rows of runs that have ended, which a column `status` may say."""
+        if "status" not in table.names:
+            return table
+        status = [_word(value) for value in table.table["status"].to_pylist()]
+        for row, word in enumerate(status):
+            if word not in DONE | DIVERGED | NO_RESULT:
+                known = ", ".join(sorted(DONE | DIVERGED | NO_RESULT))
+                raise UserError(f"{table.place(row)}, column 'status': {word!r} is none of {known}; correct it")
+        kept = [row for row, word in enumerate(status) if word not in NO_RESULT]
+        if left_out := Counter(word for word in status if word in NO_RESULT):
+            counts = ", ".join(f"{count} {word}" for word, count in left_out.items())
+            self.notes.append(f"{self.path}: rows of runs without a result are left out ({counts})")
+        if not kept:
+            raise UserError(f"{self.path} has no run that is done; give a table with results")
+        return _part(table, kept)
+
+    def _statuses(self) -> list[str]:
+        if "status" not in self._columns.names:
+            return ["done"] * len(self._columns.table)
+        words = map(_word, self._columns.table["status"].to_pylist())
+        return ["diverged" if word in DIVERGED else "done" for word in words]
+
+    def _of_experiments(self) -> list[str]:
+        if "experiment" not in self._columns.names:
+            if len(self.names) > 1:
+                raise UserError(
+                    f"{self.path} has no column 'experiment', but the study has {len(self.names)}: "
+                    f"{', '.join(self.names)}; add the column, or name one in study.yaml: columns"
+                )
+            return list(self.names) * len(self._columns.table)
+        experiments = self._columns.labels("experiment")
+        for other, count in Counter(name for name in experiments if name not in self.names).items():
+            guess = hint(other, self.names)
+            self.notes.append(f"{self.path}: {count} rows of {other!r} are left out, as no claim is about it{guess}")
+        if not set(experiments) & set(self.names):
+            raise UserError(f"{self.path} has no row of {' or '.join(self.names)}; correct the column 'experiment'")
+        return experiments
+
+    def _read(self) -> pd.DataFrame:
+        table = self._columns
+        seeds = [self._seed_of(row, value) for row, value in enumerate(table.table["seed"].to_pylist())]
+        rows = pd.DataFrame({"experiment": self._experiments, "seed": seeds, "status": self._status})
+        rows = rows.join(self._cells())
+        numbers = {name: self._numbers(name) for name in self._columns_of_numbers()}
+        texts = {name: self._texts(name) for name in OF_RUNS if name in table.names}
+        rows = rows.assign(**numbers, **texts, place=[table.place(row) for row in range(len(rows))])
+        rows = rows[self._kept].reset_index(drop=True)
+        self._check_distinct(rows)
+        return rows.drop(columns="place")
+
+    def _texts(self, name: str) -> list[str | None]:
+        return [None if text is None else str(text) for text in self._columns.table[name].to_pylist()]
+
+    def _seed_of(self, row: int, value: object) -> int:
+        seed = number(value.strip() if isinstance(value, str) else value)
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            where = f"{self._columns.place(row)}, column {self._seed!r}"
+            raise UserError(f"{where}: {value!r} is no whole number from 0 on; {MEND}")
+        return seed
+
+    def _cells(self) -> pd.DataFrame:
+        """By row, the cell, the settings that name it, and how the run differs from the source's."""
+        values = {name: self._columns.table[name].to_pylist() for name in self._columns.names}
+        cells = []
+        for row, experiment in enumerate(self._experiments):
+            settings = self._settings(row, experiment, values) if self._kept[row] else {}
+            common = self.about.experiments[experiment].settings if experiment in self.about.experiments else {}
+            other = [
+                f"{key}: {ours} instead of {theirs}"
+                for key, theirs in common.items()
+                if key in values and (ours := self._setting(row, key, values[key][row])) != theirs
+            ]
+            name = f"{label(settings, AND)[:200]}-{short_hash(settings)}" if settings else "only"
+            cells.append({"cell": name, "settings": settings, "standing": "; ".join(other)})
+        return pd.DataFrame(cells)
+
+    def _settings(self, row: int, experiment: str, values: dict[str, list[object]]) -> dict[str, Value]:
+        settings = {}
+        for key, where in self.names[experiment].settings.items():
+            if key not in values:
+                raise UserError(
+                    f"{where}: {self.path} has no column {key!r}, by which it names cells of {experiment}"
+                    f"{hint(key, values)}; add it, or name one in study.yaml: columns"
+                )
+            settings[key] = self._setting(row, key, values[key][row])
+        return settings
+
+    def _setting(self, row: int, key: str, value: object) -> Value:
+        """The value of a setting, with numbers as numbers."""
+        if isinstance(value, str):
+            text = value.strip()
+            # In a spreadsheet with semicolons between columns, the comma stands before decimals
+            text = text.replace(",", ".") if self._columns.separator == ";" and _is_decimal(text) else text
+            value = {"true": True, "false": False}.get(text.lower(), number(text))
+        elif isinstance(value, float):
+            value = number(value)
+        if value is None or value == "" or value != value:
+            raise UserError(f"{self._columns.place(row)}, column {key!r}: the setting is empty; fill it in")
+        if not isinstance(value, int | float | str | bool):
+            raise UserError(f"{self._columns.place(row)}, column {key!r}: {value!r} is no number and no text; {MEND}")
+        return value
+
+    def _columns_of_numbers(self) -> list[str]:
+        """The columns that claims and numbers name, and of histories those from which such are computed."""
+        named = {name for one in self.names.values() for name in (*one.metrics, *one.curves)}
+        if self.by_epoch:
+            named |= {"epoch", *(f"{split}_{name}" for split in SPLITS for name in ("loss", "accuracy"))}
+        return [name for name in self._columns.names if name in named]
+
+    def _numbers(self, name: str) -> NDArray[np.float64]:
+        """The numbers in a column; of runs that diverged, some may be missing."""
+        diverged = np.array(self._status) == "diverged"
+        values = np.full(len(diverged), math.nan)
+        if rows := np.flatnonzero(self._kept & ~diverged).tolist():
+            values[rows] = _part(self._columns, rows).doubles([name], None)[:, 0]
+        if rows := np.flatnonzero(self._kept & diverged).tolist():
+            texts = [str(text).strip().replace(",", ".") for text in self._columns.table[name].take(rows).to_pylist()]
+            values[rows] = pd.to_numeric(pd.Series(texts), errors="coerce")
+        if "accuracy" in name and (wrong := np.flatnonzero((values < 0) | (values > 1)).tolist()):
+            raise UserError(
+                f"{self._columns.place(wrong[0])}, column {name!r}: {values[wrong[0]]:g} is no share; accuracies are "
+                "between 0 and 1: divide percentages by 100"
+            )
+        return values
+
+    def _check_distinct(self, rows: pd.DataFrame) -> None:
+        """UserError where a run, or an evaluation of one, is there twice, or a cell has runs of several protocols."""
+        keys = ["experiment", "cell", "seed", *(["epoch"] if self.by_epoch else [])]
+        for position in np.flatnonzero(rows.duplicated(keys))[:1].tolist():
+            row = rows.iloc[position]
+            first = rows[(rows[keys] == row[keys]).all(axis=1)].iloc[0]
+            of_cell = label(row["settings"]) or row["experiment"]
+            raise UserError(
+                f"{row['place']}: seed {row['seed']} of {of_cell} is there already, in {first['place']}; keep one, or "
+                "let the claims name the setting in which they differ"
+            )
+        for (experiment, cell), of_cell in rows.groupby(["experiment", "cell"]):
+            if of_cell["standing"].nunique() > 1:
+                texts = [text or "as in study.yaml" for text in of_cell["standing"].unique()]
+                raise UserError(
+                    f"{self.path}: {experiment}, {cell} has runs of several protocols ({'; '.join(texts)}); keep those "
+                    "of one"
+                )
+
+
+def _part(table: Columns, rows: list[int]) -> Columns:
+    """Some rows of a table, which keep their places."""
+    place = table.place
+    part = table.table.take(pa.array(rows, pa.int64()))
+    return Columns(part, lambda row: place(row if row < 0 else rows[row]), table.separator, MEND)
+
+
+def _short(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+
+
+def _word(value: object) -> str:
+    return str(value).strip().lower()
+
+
+def _is_decimal(text: str) -> bool:
+    return text.count(",") == 1 and isinstance(number(text.replace(",", ".")), int | float)

@@ -1,0 +1,153 @@
+"""From tables of runs, or of their histories, that somebody exported, to a bundle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pandas.api import types
+
+from regrade.bundle import named
+from regrade.bundle.bundle import Bundle
+from regrade.bundle.exported import Exported
+from regrade.bundle.manifest import OTHER_PROTOCOL, SCHEMA, BundledCell, BundledExperiment, Manifest, Standing
+from regrade.bundle.metrics import of_columns
+from regrade.bundle.named import Named
+from regrade.config import description, studies
+from regrade.config.description import Description
+from regrade.config.looks import ERROR, Look
+from regrade.config.messages import hint
+from regrade.core.errors import UserError
+
+KEYS = ["experiment", "cell", "seed"]
+# What only this package needs of a run
+APART = ["settings", "standing"]
+NAME_IT = "add it, or name one in study.yaml: columns"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A bundle made of tables, and what of these did not go into it, as sentences for the user."""
+
+    bundle: Bundle
+    notes: list[str]
+
+
+def read(paths: list[Path], study: str, seed: str) -> Read:
+    """The runs in one or more tables, CSV or Parquet; one with a column `epoch` has histories.
+
+    Settings are the columns that the study's claims and numbers name. `seed`: the column with the seeds. UserError,
+    naming file, row and column, for what is missing, there twice, or no number.
+    """
+    about, names = description.read(study), named.experiments(study)
+    if not names:
+        raise UserError(f"{studies.folder(study)} has no claims and no reported numbers, so nothing to grade; add some")
+    tables = [Exported(path, about, names, seed) for path in paths]
+    _check_columns(about, tables)
+    history = _together(table.rows for table in tables if table.by_epoch)
+    runs = _together(table.rows for table in tables if not table.by_epoch)
+    if history is not None:
+        runs = _with_metrics(
+            history.drop_duplicates(KEYS)[[*KEYS, "status", *APART]] if runs is None else runs, history
+        )
+    assert runs is not None, "a table has runs or histories"
+    _check_metrics(names, runs, history)
+    missing = [
+        f"no runs of {name}: claims about it count as not run" for name in names if name not in set(runs["experiment"])
+    ]
+    return Read(
+        _bundle(study, about, names, runs, history), [note for table in tables for note in table.notes] + missing
+    )
+
+
+def _together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame | None:
+    every = list(tables)
+    if not every:
+        return None
+    rows = pd.concat(every, ignore_index=True)
+    keys = [*KEYS, *(["epoch"] if "epoch" in rows else [])]
+    if len(twice := rows[rows.duplicated(keys)]):
+        row = twice.iloc[0]
+        raise UserError(f"seed {row['seed']} of {row['experiment']}, {row['cell']} is in two tables; keep one")
+    return rows
+
+
+def _check_columns(about: Description, tables: list[Exported]) -> None:
+    """UserError for a column that study.yaml names and no table has."""
+    known = [name for table in tables for name in table.their_names]
+    for name in about.columns:
+        if name not in known:
+            raise UserError(f"study.yaml: columns: no table has {name!r}{hint(name, known)}; correct it")
+
+
+def _with_metrics(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The runs with what their histories give: accuracies at the best and the last epoch, losses, epochs."""
+    rows = []
+    for key, of_run in history.sort_values("epoch").groupby(KEYS, sort=False):
+        numbers = of_columns(of_run.dropna(axis="columns", how="all"))
+        rows.append(dict(zip(KEYS, key, strict=True)) | {"epochs": of_run["epoch"].max()} | numbers)
+    summary = pd.DataFrame(rows)
+    added = [name for name in summary.columns if name not in runs.columns]
+    return runs.merge(summary[[*KEYS, *added]], on=KEYS, how="left", validate="one_to_one")
+
+
+def _check_metrics(names: dict[str, Named], runs: pd.DataFrame, history: pd.DataFrame | None) -> None:
+    """UserError for a metric that is named of an experiment, but that none of its runs has."""
+    numbers = _numbers(runs)
+    by_epoch = [] if history is None else _numbers(history)
+    for experiment in dict.fromkeys(runs["experiment"]):
+        one = names[experiment]
+        for metric, where in one.metrics.items():
+            if metric not in numbers:
+                raise UserError(f"{where}: no table has the metric {metric!r}{hint(metric, numbers)}; {NAME_IT}")
+        for metric, where in one.curves.items():
+            if metric not in by_epoch:
+                raise UserError(f"{where}: no table has {metric!r} by epoch{hint(metric, by_epoch)}; {NAME_IT}")
+
+
+def _numbers(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name in table.columns if types.is_float_dtype(table[name])]
+
+
+def _bundle(
+    study: str, about: Description, names: dict[str, Named], runs: pd.DataFrame, history: pd.DataFrame | None
+) -> Bundle:
+    cells = [_cell(study, of_cell) for _, of_cell in runs.groupby(["experiment", "cell"], sort=False)]
+    titles = {name: one.title for name, one in about.experiments.items()}
+    # Nobody has planned looks: there is one, at as many seeds as every cell has
+    least = max(2, min(len(cell.seeds) for cell in cells))
+    manifest = Manifest(
+        schema_version=SCHEMA,
+        study=study,
+        title=about.title or study,
+        source=about.source,
+        assumptions=about.assumptions,
+        scale="paper",
+        looks=about.looks or [Look(seeds=least, error=ERROR)],
+        experiments={name: BundledExperiment(title=titles.get(name) or name) for name in names},
+        cells=cells,
+    )
+    folders = {(cell.experiment, cell.name): cell.folder.as_posix() for cell in cells}
+    keys = zip(runs["experiment"], runs["cell"], strict=True)
+    runs = runs.assign(folder=[folders[key] for key in keys]).drop(columns=APART)
+    no_curves = pd.DataFrame({name: [] for name in (*KEYS, "epoch")})
+    return Bundle(manifest, runs, no_curves if history is None else history.drop(columns=[*APART, "status"]))
+
+
+def _cell(study: str, of_cell: pd.DataFrame) -> BundledCell:
+    first = of_cell.iloc[0]
+    return BundledCell(
+        study=study,
+        experiment=first["experiment"],
+        name=first["cell"],
+        status="diverged" if (of_cell["status"] == "diverged").any() else "done",
+        varying=first["settings"],
+        settings=first["settings"],
+        seeds=sorted(int(seed) for seed in of_cell["seed"]),
+        standing=Standing(name=OTHER_PROTOCOL, why=first["standing"]) if first["standing"] else Standing(),
+        evaluated="validation" if any(map(_is_of_validation, of_cell.columns)) else "test",
+    )
+
+
+def _is_of_validation(name: str) -> bool:
+    return name.startswith("validation_")

@@ -1,0 +1,171 @@
+"""Everything that is wrong with params.yaml, its overlays and the files of the studies, before anything is run.
+
+No rule is written here. What has mistakes is left out, so that the rest can be judged.
+"""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import TemplateSyntaxError
+from pydantic import TypeAdapter, ValidationError
+
+from regrade.bundle import describe
+from regrade.cells import expansion
+from regrade.cells.cell import Cell
+from regrade.config import claims, params, protocol, studies
+from regrade.config.params import Params
+from regrade.config.places import Places, about_parameters
+from regrade.config.study import Study
+from regrade.config.types import Name
+from regrade.core import fingerprints
+from regrade.core.errors import UserError
+from regrade.reporting import study_code
+from regrade.reporting.evidence import Evidence
+from regrade.reporting.pages import study_page
+from regrade.reporting.pages.rendering import environment
+from regrade.statistics import references
+from regrade.statistics.references import Experiment
+
+_NAME = TypeAdapter(Name)
+
+
+def mistakes(places: Places, names: Collection[str]) -> Iterator[str]:
+    """A sentence for each mistake in the parameters, and in the files of these studies, file by file."""
+    config = places.merged()
+    if isinstance(config.get("studies"), dict):
+        config["studies"] = {name: config["studies"][name] for name in names}
+    parameters, errors = params.salvaged(config)
+    if parameters and parameters.scale not in parameters.scales:
+        # What the studies name hardly depends on the scale
+        scale = next(iter(parameters.scales), None)
+        parameters = parameters.model_copy(update={"scale": scale}) if scale else None
+    cells, unexpanded = expansion.attempt(parameters) if parameters else ([], {})
+    left_out = _experiments(config) - {(cell.study, cell.experiment) for cell in cells} - unexpanded.keys()
+    refused = {
+        study: _refused(
+            content, _of(study, left_out), {name: unexpanded[study, name].each for name in _of(study, unexpanded)}
+        )
+        for study, content in (parameters.studies.items() if parameters else ())
+    }
+    yield from places.by_file(itertools.chain(map(str, errors), *refused.values()))
+    unknown = left_out | unexpanded.keys()
+    for study in filter(_is_name, names):
+        # An experiment may take settings over from what reported.csv states
+        of_others = itertools.filterfalse(about_parameters, refused.get(study, ()))
+        of_study = [cell for cell in cells if cell.study == study]
+        complete = parameters if of_study and not _of(study, unknown) else None
+        yield from dict.fromkeys([*of_others, *_of_files(study, of_study, unknown, complete)])
+
+
+def _of(study: str, experiments: Iterable[Experiment]) -> list[str]:
+    """The names of those that are of this study."""
+    return [name for other, name in experiments if other == study]
+
+
+def _refused(study: Study, left_out: Collection[str], complaints: dict[str, list[str]]) -> list[str]:
+    """The complaints about a study's experiments without those that others are the reason for.
+
+    Those others are left out, or refused for the same.
+    """
+    own: list[str] = []
+    for name, of_experiment in complaints.items():
+        needed = _needed(study, name) - {name}
+        same = {
+            one.replace(f".{other}", f".{name}") for other in needed & complaints.keys() for one in complaints[other]
+        }
+        if needed.isdisjoint(left_out):
+            own += [one for one in of_experiment if one not in same]
+    return own
+
+
+def _of_files(
+    study: str, cells: list[Cell], unknown: Collection[Experiment], parameters: Params | None
+) -> Iterator[str]:
+    """What is wrong with the files of a study. Its page is not tried without `parameters`."""
+    yield from map(str, references.complaints([study], cells, unknown))
+    yield from _of_other_files(study)
+    if parameters:
+        yield from _of_page(study, cells, parameters)
+
+
+def _experiments(config: dict[str, Any]) -> set[Experiment]:
+    """All experiments by their studies and names, right or wrong."""
+    names = set()
+    for study, content in _mapping(config, "studies").items():
+        names |= {(study, name) for name in _mapping(content, "experiments") if isinstance(name, str)}
+    return names
+
+
+def _mapping(content: object, key: str) -> dict[str, Any]:
+    inner = content.get(key) if isinstance(content, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _needed(study: Study, name: str, *through: str) -> set[str]:
+    """The experiments that one takes something over from, directly or not."""
+    experiment = study.experiments.get(name)
+    if experiment is None or name in through:
+        return set()
+    sources = {experiment.like, experiment.select and experiment.select.source} - {None}
+    return {str(source) for source in sources}.union(*(_needed(study, str(one), name, *through) for one in sources))
+
+
+def _is_name(study: str) -> bool:
+    try:
+        return bool(_NAME.validate_python(study))
+    except ValidationError:
+        return False
+
+
+def _of_other_files(study: str) -> Iterator[str]:
+    """What is wrong with the protocol, the templates and the code of a study, apart from what they are used for."""
+    checks: list[Callable[[], object]] = [partial(protocol.read, study)]
+    checks += [partial(_parse, template) for template in sorted(studies.folder(study).glob("*.j2"))]
+    checks += [partial(_load, study), partial(fingerprints.code, study_code.path(study, study_code.MEASURE))]
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            yield str(error)
+
+
+def _parse(template: Path) -> None:
+    try:
+        environment(template.parent).get_template(template.name)
+    except TemplateSyntaxError as error:
+        raise UserError(f"{template}, line {error.lineno}: {error.message}; mend the template") from None
+
+
+def _load(study: str) -> None:
+    """Import what draws the study's figures: any error that this raises would be raised again by the report."""
+    file = study_code.path(study, study_code.FIGURES)
+    try:
+        fingerprints.code(file)
+        study_code.load(study, study_code.FIGURES)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it") from None
+
+
+def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]:
+    """What is wrong with the study's page while nothing is trained, and with what claims say is on it."""
+    nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            manifest = describe.manifest(study, parameters, cells)
+            untrained = [cell.model_copy(update={"status": "missing"}) for cell in manifest.cells]
+            manifest = manifest.model_copy(update={"cells": untrained})
+            page = study_page.body(Evidence(untrained, nothing, nothing, manifest, False), Path(folder))
+        except UserError as error:
+            yield str(error)
+            return
+    for claim in claims.salvaged(study)[0].claims:
+        for anchor in claim.figures:
+            if f"id='{anchor}'" not in page:
+                yield f"{claims.path(study)}: {claim.id}: figures: the page has no {anchor!r}; correct or remove it"

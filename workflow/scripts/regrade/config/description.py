@@ -1,0 +1,51 @@
+"""study.yaml: what a study's folder says of runs that come as a table, where no params.yaml does."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from regrade.config import studies
+from regrade.config.looks import Look
+from regrade.config.messages import first_mistake
+from regrade.config.types import Name, Section, Value
+from regrade.core import yaml_files
+from regrade.core.errors import UserError
+
+
+class DescribedExperiment(Section):
+    """An experiment whose runs come as a table."""
+
+    title: str | None = None
+    """Title in the report; the experiment's name if absent."""
+    settings: dict[Name, Value] = Field({})
+    """Settings that the source's runs have in common. Runs with another value are of another protocol, and not judged.
+    """
+
+
+class Description(Section):
+    """A study whose runs come as a table; every key may be absent."""
+
+    title: str | None = None
+    """Title of the report; the folder's name if absent."""
+    source: str = "not named"
+    """The report that is graded: its title, authors, year."""
+    assumptions: list[str] = Field([])
+    """What had to be assumed, as sentences for the report."""
+    columns: dict[str, Name] = Field({})
+    """What the table calls its columns, and what they are: `config.lr: lr`, `val_acc: validation_accuracy`."""
+    looks: Annotated[list[Look], Field(min_length=1)] | None = None
+    """When claims are judged, as in `params.yaml`; if absent, once: with as many seeds as every cell has."""
+    experiments: dict[Name, DescribedExperiment] = Field({})
+    """Experiments by name."""
+
+
+def read(study: str) -> Description:
+    """The description in a study's folder; an empty one without a file. UserError names file and key of a mistake."""
+    file = studies.folder(study) / "study.yaml"
+    if not file.exists():
+        return Description()
+    try:
+        return Description.model_validate(yaml_files.read(file) or {})
+    except ValidationError as error:
+        where, complaint = first_mistake(error)
+        raise UserError(f"{file}: {where}: {complaint}" if where else f"{file}: {complaint}") from None

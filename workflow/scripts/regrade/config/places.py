@@ -1,0 +1,82 @@
+"""Which of params.yaml, its overlays and the values of --config a mistake is in."""
+
+import copy
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Any
+
+from regrade.config import overlays
+from regrade.core.errors import UserError
+
+# How sentences about the parameters begin, whichever file they are in
+_ABOUT = f"{overlays.BASE}: "
+
+
+def about_parameters(sentence: str) -> bool:
+    """Whether a mistake is in params.yaml or in what lies on top of it."""
+    return sentence.startswith(_ABOUT)
+
+
+class Places:
+    """params.yaml and what lies on top of it: the content of each file, and the values of --config."""
+
+    def __init__(self, files: Iterable[str], values: Iterable[str]):
+        """UserError when params.yaml cannot be read; other files that cannot are among the mistakes."""
+        self._unreadable: list[str] = []
+        # By the names that users know them by, in the order in which they apply
+        self._contents: dict[str, dict[str, Any]] = {overlays.BASE: overlays.of_file(overlays.BASE)}
+        for name in files:
+            self._add(name, partial(overlays.of_file, name))
+        for value in values:
+            self._add("--config", partial(overlays.of_value, value))
+
+    def _add(self, name: str, read: Callable[[], dict[str, Any]]) -> None:
+        try:
+            overlays.merge(self._contents.setdefault(name, {}), read())
+        except UserError as error:
+            self._unreadable.append(str(error))
+
+    def merged(self) -> dict[str, Any]:
+        """All of it as Snakemake gets it."""
+        config: dict[str, Any] = {}
+        for content in self._contents.values():
+            overlays.merge(config, copy.deepcopy(content))
+        return config
+
+    def studies(self, names: Collection[str]) -> list[str]:
+        """These studies, in the order of params.yaml; all if there are none. UserError for one that does not exist."""
+        content = self.merged().get("studies")
+        known = content if isinstance(content, dict) else {}
+        for name in names:
+            if name not in known:
+                raise UserError(f"params.yaml has no study {name!r}; it has {', '.join(map(str, known))}")
+        return [name for name in known if not names or name in names]
+
+    def by_file(self, sentences: Iterable[str]) -> list[str]:
+        """Sentences about params.yaml, each once and about the file that its mistake is in, in the files' order.
+
+        What is wrong with files that cannot be read comes first. Sentences about other files are left out.
+        """
+        files: dict[str, list[str]] = {name: [] for name in self._contents}
+        for sentence in filter(about_parameters, dict.fromkeys(sentences)):
+            complaint = sentence.removeprefix(_ABOUT)
+            name = self._file(complaint.partition(": ")[0].split("."))
+            files[name].append(f"{name}: {complaint}")
+        return [*self._unreadable, *(sentence for of_file in files.values() for sentence in of_file)]
+
+    def _file(self, keys: list[str]) -> str:
+        """The last file that has most of these keys, which lead to a value."""
+        depths = {name: _depth(content, keys) for name, content in self._contents.items()}
+        most = max(depths.values())
+        return [name for name, depth in depths.items() if depth == most][-1] if most else overlays.BASE
+
+
+def _depth(content: object, keys: list[str]) -> int:
+    """How many of the keys lead somewhere."""
+    if not keys:
+        return 0
+    if isinstance(content, list) and keys[0].isdecimal() and int(keys[0]) < len(content):
+        return 1 + _depth(content[int(keys[0])], keys[1:])
+    if isinstance(content, dict) and keys[0] in content:
+        return 1 + _depth(content[keys[0]], keys[1:])
+    return 0
