@@ -37,7 +37,9 @@ class Dataset(Section):
                 key for model in OWN for key in model.model_fields if key not in Dataset.model_fields and key in content
             ]
             if own:
-                raise ValueError(f"{own[0]} is of data of one's own, which need a format: {', '.join(FORMATS)}; add it")
+                raise ValueError(
+                    f"{own[0]} belongs to data of your own, which need a format: {', '.join(FORMATS)}; add it"
+                )
         return content
 
 
