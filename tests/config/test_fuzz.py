@@ -7,7 +7,6 @@ import contextlib
 import copy
 import csv
 import io
-import json
 import os
 import random
 import resource
@@ -16,14 +15,12 @@ import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
-from regrade.bundle import describe, metrics
 from regrade.bundle.bundle import Bundle
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
@@ -37,6 +34,7 @@ from regrade.statistics import grading, references
 from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState
+from support.bundles import made_up
 from support.expanded import LANGUAGE, WORDS
 from support.project import ROOT, merged
 
@@ -249,32 +247,17 @@ def train(cell: Cell) -> None:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, tuple[list[Cell], Bundle]]]:
     """A folder with the files that grading reads, and made-up runs of every study's cells."""
-    folder, random_numbers, found = tmp_path_factory.mktemp("measured"), np.random.default_rng(15), {}
+    folder, found = tmp_path_factory.mktemp("measured"), {}
     for study in CONFIG["studies"]:
-        every, runs, histories = expansion.expand(params.parse(of_study(CONFIG, study))), [], []
+        parameters = params.parse(of_study(CONFIG, study))
+        every = expansion.expand(parameters)
         for cell in every:
-            configuration = cell.configuration()
-            split = configuration.settings.evaluated
-            columns = references._history(cell, split)
-            layers = [layer.kind for layer in configuration.network if layer.trainable]
-            for seed in range(3):
-                history = pd.DataFrame({name: random_numbers.uniform(size=12) for name in columns})
-                history = history.assign(epoch=range(1, 13), seed=seed)
-                about = {"study": study, "experiment": cell.experiment, "cell": cell.name, "status": "done"}
-                about |= {"folder": cell.folder.as_posix(), "seed": seed, "epochs": 12, "parameters": 100}
-                about |= {"epochs_to_converge": 3.0, "peak_memory_bytes": 1, "valid_by_prompt": "[1.0]"}
-                about["parameters_by_layer"] = json.dumps({f"{kind}{n}": 60 for n, kind in enumerate(layers, 1)})
-                runs.append(about | metrics.summarise(history, 50, split))
-                histories.append(history.assign(experiment=cell.experiment, cell=cell.name))
             if cell.selection:
                 winner = cell.selection.candidates[0].settings
                 settings = {key: winner[key] for key in cell.selection.settings} | {"epochs": 1}
                 write_json(folder / cell.selection.path, {"settings": settings})
         with contextlib.chdir(folder):
-            manifest = describe.manifest(study, params.parse(of_study(CONFIG, study)), every)
-        trained = [cell.model_copy(update={"status": "done"}) for cell in manifest.cells]
-        manifest = manifest.model_copy(update={"cells": trained})
-        found[study] = every, Bundle(manifest, pd.DataFrame(runs), pd.concat(histories, ignore_index=True))
+            found[study] = every, replace(made_up(study, parameters, every), correct={})
     return folder, found
 
 

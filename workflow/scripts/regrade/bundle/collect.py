@@ -59,15 +59,16 @@ def _tables(trained: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
         settings = {"settings": json.dumps(cell.varying)}
         samples = _valid_by_prompt(cell)
         rows += [
-            identity | settings | metrics | {"valid_by_prompt": samples.get(metrics["seed"])}
+            identity | settings | metrics | ({"valid_by_prompt": samples[metrics["seed"]]} if samples else {})
             for metrics in _metrics(record, history, experiment)
         ]
-        # Counts of correct rows by half stay in the cells' own files
+        # Counts of correct rows by half, and digits of seconds below a millisecond, stay in the cells' own files
         halves = [name for name in map(str, history.columns) if name.endswith(("_correct_even", "_correct_odd"))]
-        curves.append(history.drop(columns=halves).assign(experiment=cell.experiment, cell=cell.name))
+        kept = history.drop(columns=halves).round({"seconds": 3})
+        curves.append(kept.assign(experiment=cell.experiment, cell=cell.name))
     none = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "seed": [], "status": []})
     return (
-        pd.DataFrame(rows).dropna(axis="columns", how="all") if rows else none,
+        pd.DataFrame(rows) if rows else none,
         pd.concat(curves, ignore_index=True)
         if curves
         else pd.DataFrame({"experiment": [], "cell": [], "seed": [], "epoch": []}),

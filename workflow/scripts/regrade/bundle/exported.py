@@ -45,8 +45,9 @@ class Exported:
             raise UserError(f"{path} is not there; give a CSV or Parquet file, or the folder of a bundle")
         self.path, self.about, self.names = path, about, names
         self.notes: list[str] = []
-        self._seed = next((theirs for theirs, ours in about.columns.items() if ours == "seed"), seed)
-        table = columns.read(path, [self._seed], None, MEND)
+        table, self._seed = _read(
+            path, next((theirs for theirs, ours in about.columns.items() if ours == "seed"), seed)
+        )
         self.their_names = table.names
         self._columns = self._with_results(self._renamed(table))
         self.by_epoch = "epoch" in self._columns.names
@@ -201,13 +202,25 @@ class Exported:
                 f"{row['place']}: seed {row['seed']} of {of_cell} is there already, in {first['place']}; keep one, or "
                 "let the claims name the setting in which they differ"
             )
-        for (experiment, cell), of_cell in rows.groupby(["experiment", "cell"]):
+        for (experiment, cell), of_cell in rows.groupby(["experiment", "cell"], sort=False):
             if of_cell["standing"].nunique() > 1:
                 texts = [text or "as in study.yaml" for text in of_cell["standing"].unique()]
                 raise UserError(
                     f"{self.path}: {experiment}, {cell} has runs of several protocols ({'; '.join(texts)}); keep those "
                     "of one"
                 )
+
+
+def _read(path: Path, seed: str) -> tuple[Columns, str]:
+    """The columns of a table, and the one of them that has the seeds, which a tracker may have given a prefix."""
+    refused = None
+    for name in (seed, *(prefix + seed for prefix in PREFIXES)):
+        try:
+            return columns.read(path, [name], None, MEND), name
+        except UserError as error:
+            refused = refused or error
+    assert refused is not None, "at least one name was tried"
+    raise refused
 
 
 def _part(table: Columns, rows: list[int]) -> Columns:

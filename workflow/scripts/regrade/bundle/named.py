@@ -31,7 +31,7 @@ def experiments(study: str) -> dict[str, Named]:
     for line, row in reported.numbered(study):
         where = f"{reported.path(study)}, line {line}"
         of_experiment = named.setdefault(row["experiment"], Named())
-        for key in row["cell"].keys() - set(SELECTORS):
+        for key in (key for key in row["cell"] if key not in SELECTORS):
             of_experiment.settings.setdefault(key, where)
         metric = ALIASES.get(row["metric"], row["metric"])
         (of_experiment.curves if metric in BY_EPOCH else of_experiment.metrics).setdefault(metric, where)
@@ -43,8 +43,9 @@ def _of_test(test: Test, named: dict[str, Named], where: str) -> None:
     if isinstance(test.metric, str):
         of_experiment.metrics.setdefault(test.metric, where)
     else:
-        for key in test.metric.keys() & {"of", "against"}:
-            of_experiment.curves.setdefault(str(test.metric[key]), where)
+        for key in ("of", "against"):
+            if key in test.metric:
+                of_experiment.curves.setdefault(str(test.metric[key]), where)
     for experiment, key in _settings(test):
         named.setdefault(experiment, Named()).settings.setdefault(key, where)
 
@@ -59,8 +60,7 @@ def _settings(test: Test) -> Iterator[tuple[str, str]]:
             yield test.experiment, key
     for reference in _references(test):
         experiment = str(reference.get("experiment", test.experiment))
-        for key in reference.keys() - {"experiment", "winner"}:
-            yield experiment, key
+        yield from ((experiment, key) for key in reference if key not in ("experiment", "winner"))
 
 
 def _references(test: Test) -> Iterator[Reference]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from regrade.bundle import CORRECT, CURVES, RUNS
 
@@ -31,8 +33,8 @@ REQUIRED = {
 }
 # What must be distinct in each table
 DISTINCT = {RUNS: KEYS, CURVES: [*KEYS, "metric", "epoch"], CORRECT: [*KEYS, "rule"]}
-# Columns of runs that are texts; all others beside the required ones are numbers
-TEXTS = ("status", "settings", "device", "commit", "parameters_by_layer", "valid_by_prompt", "versions", "processors")
+# Bytes of a dictionary: room for the shares of the rows of any test set here, not for losses, which hardly ever repeat
+DICTIONARY = 2**18
 
 
 def long(curves: pd.DataFrame) -> pd.DataFrame:
@@ -73,14 +75,19 @@ def with_folders(runs: pd.DataFrame, folders: Mapping[tuple[str, str], str]) -> 
 
 def write(table: pd.DataFrame, name: str, path: Path) -> None:
     """Write a table of a bundle so that it takes little space."""
-    # Losses hardly ever repeat: split into byte streams they take less space than in a dictionary
-    encodings: dict[str, str] | None = {"value": "BYTE_STREAM_SPLIT"} if name == CURVES else None
-    dictionaries = [column for column in table.columns if column not in ("value", "bits")]
-    table.to_parquet(
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    # Accuracies are shares of so many rows: in a group of their own, a dictionary has all there are
+    groups = [rows for _, rows in table.groupby("metric", sort=False).indices.items()] if name == CURVES else []
+    dictionaries = [column for column in table.columns if column != "bits"]
+    with pq.ParquetWriter(
         path,
-        index=False,
+        content.schema,
         compression="zstd",
         compression_level=19,
         use_dictionary=dictionaries,
-        column_encoding=encodings,
-    )
+        dictionary_pagesize_limit=DICTIONARY,
+    ) as writer:
+        for rows in groups:
+            writer.write_table(content.take(pa.array(rows)))
+        if not groups:
+            writer.write_table(content)

@@ -13,7 +13,7 @@ from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, Status, la
 from regrade.config.messages import refusal
 from regrade.config.settings import Settings
 from regrade.config.study import Study
-from regrade.config.types import LayerTemplate, Value
+from regrade.config.types import Argument, LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, short_hash
 from regrade.core.fingerprints import code
@@ -125,12 +125,16 @@ class Cell:
         """
         return short_hash([self.configuration().code, code("regrade.training.results", apart=APART)])
 
+    @property
+    def possible(self) -> list[Configuration]:
+        """The configurations that the cell may have, whichever candidate wins; the one without a winner first."""
+        candidates = self.selection.candidates if self.selection else ()
+        return [self.configuration(), *(self.configuration(candidate.settings) for candidate in candidates)]
+
     @cached_property
     def needed_data(self) -> DataIdentity:
         """What the cell's data are made of, with word vectors if it needs any, whichever candidate wins."""
-        candidates = self.selection.candidates if self.selection else ()
-        possible = [self.configuration(), *(self.configuration(candidate.settings) for candidate in candidates)]
-        vectors = next(filter(None, (configuration.data.word_vectors for configuration in possible)), None)
+        vectors = next(filter(None, (configuration.data.word_vectors for configuration in self.possible)), None)
         return self.configuration().data.model_copy(update={"word_vectors": vectors})
 
     def _reading(self, settings: dict[str, Value]) -> dict[str, Any]:
@@ -139,7 +143,7 @@ class Cell:
         return registry.reading_of(self.data.dataset, settings, where, self.data.format)
 
     def _vectors(
-        self, network: list[dict[str, Value | None]], settings: dict[str, Value], where: str
+        self, network: list[dict[str, Argument]], settings: dict[str, Value], where: str
     ) -> dict[str, Any] | None:
         """What the word vectors are made of, where an embedding starts from them; else None."""
         for number, layer in enumerate(network):
@@ -214,7 +218,7 @@ def network_name(name: Value | None, settings: dict[str, Value]) -> str:
     return Template(str(name)).safe_substitute(settings)
 
 
-def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> dict[str, Value | None]:
+def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> dict[str, Argument]:
     """A layer of a network template with its kind under the key `kind` and its $names replaced by settings."""
     if isinstance(template, str):
         return {"kind": template}
@@ -223,11 +227,20 @@ def _layer(template: LayerTemplate, settings: dict[str, Value], where: str) -> d
             f"params.yaml: {where}: a layer is one kind with its settings, found {', '.join(template) or 'none'}"
         )
     ((kind, body),) = template.items()
-    layer: dict[str, Value | None] = {"kind": kind}
-    for key, value in body.items():
-        if isinstance(value, str) and value.startswith("$"):
+    if "kind" in body:
+        raise UserError(f"params.yaml: {where}.{kind}.kind: this layer is a {kind}; remove or rename this key")
+    return {"kind": kind} | {key: _resolved(value, settings, f"{where}.{kind}.{key}") for key, value in body.items()}
+
+
+def _resolved(value: Argument, settings: dict[str, Value], where: str) -> Argument:
+    """The value with its $names, those in lists and mappings included, replaced by settings."""
+    match value:
+        case str() if value.startswith("$"):
             if value[1:] not in settings:
-                raise UserError(f"params.yaml: {where}.{kind}.{key}: the experiment has no setting {value[1:]!r}")
-            value = settings[value[1:]]
-        layer[key] = value
-    return layer
+                raise UserError(f"params.yaml: {where}: the experiment has no setting {value[1:]!r}")
+            return settings[value[1:]]
+        case list():
+            return [_resolved(each, settings, where) for each in value]
+        case dict():
+            return {key: _resolved(each, settings, f"{where}.{key}") for key, each in value.items()}
+    return value

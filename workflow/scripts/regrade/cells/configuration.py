@@ -3,7 +3,10 @@
 from functools import cached_property
 from typing import Any
 
-from regrade.config.layer_specs import Layer
+from pydantic import model_validator
+
+from regrade.cells import own_code
+from regrade.config.layer_specs import Layer, ModuleSpec
 from regrade.config.settings import Settings
 from regrade.config.types import Section
 from regrade.core.files import short_hash
@@ -34,6 +37,12 @@ class Configuration(Section):
     settings: Settings
     network: list[Layer]
 
+    @model_validator(mode="after")
+    def _own_modules_are_trained_run_by_run(self) -> "Configuration":
+        if self.own_modules:
+            self.__dict__["settings"] = self.settings.one_by_one()
+        return self
+
     @cached_property
     def hash(self) -> str:
         """Short name; runs of equal configurations have equal results, in whichever experiment they stand."""
@@ -50,13 +59,24 @@ class Configuration(Section):
         return content | {
             "data": self.data.parts,
             "settings": _switched_on(content["settings"]),
-            "network": [_switched_on(layer) for layer in content["network"]],
+            # What an own module makes of zero or false is not known: it may be other than its default
+            "network": [layer if layer["kind"] == "module" else _switched_on(layer) for layer in content["network"]],
         }
 
     @property
+    def own_modules(self) -> list[ModuleSpec]:
+        """The layers that are modules of the user's own."""
+        return [layer for layer in self.network if layer.kind == "module"]
+
+    @property
     def code(self) -> str:
-        """Digest of the code that trains a run: the training job, its task and backend, the layers of the network."""
-        return code(*self._code_roots, apart=APART)
+        """Digest of the code that trains a run: the training job, its task and backend, the layers of the network.
+
+        With modules of the user's own, what they are imported from is part of it.
+        """
+        own = sorted({own_code.digest(layer.target) for layer in self.own_modules})
+        ours = code(*self._code_roots, apart=APART)
+        return short_hash([ours, *own]) if own else ours
 
     @property
     def modules(self) -> set[str]:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -15,7 +15,7 @@ from regrade.config.messages import hint
 from regrade.config.params import Params
 from regrade.config.settings import Settings
 from regrade.config.study import Experiment, Select
-from regrade.config.types import LayerTemplate, Value
+from regrade.config.types import Argument, LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 
@@ -270,8 +270,21 @@ def references(layers: list[LayerTemplate]) -> list[tuple[str, str, str]]:
     """The settings that a network template names with $, each with the kind of layer and the key that it goes to."""
     bodies = [item for layer in layers if isinstance(layer, dict) for item in layer.items()]
     return [
-        (value[1:], kind, key)
+        (text[1:], kind, key)
         for kind, body in bodies
         for key, value in body.items()
-        if isinstance(value, str) and value.startswith("$")
+        for text in _texts(value)
+        if text.startswith("$")
     ]
+
+
+def _texts(value: Argument) -> Iterator[str]:
+    """The texts in a value of a layer, those in lists and mappings included."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from _texts(each)
+        case dict():
+            yield from _texts(list(value.values()))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from regrade.cells import own_code
 from regrade.config import layer_specs
+from regrade.core.errors import UserError
 from regrade.datasets import registry
 
 if TYPE_CHECKING:
@@ -38,20 +40,26 @@ def check(configuration: "Configuration") -> None:
     if not any(_trainable(layer) for layer in network):
         raise Impossible("network", "no layer has anything to train; end with a dense layer")
     _check_recorded(configuration, language)
+    _check_own_modules(configuration)
     form = registry.form(configuration.data)
     if form is None:
         return  # the training job will tell
-    *_, outputs = _between(network, _Values(form.shape, form.values), form.classes)
+    *between, outputs = _between(network, _Values(form.shape, form.values), form.classes)
+    if len(between) == len(network):
+        _check_outputs(outputs, form.classes, configuration, language)
+    if rows := configuration.settings.train_rows:
+        check_normalization(configuration, rows - configuration.settings.validation_rows)
+
+
+def _check_outputs(outputs: "_Values", classes: int, configuration: "Configuration", language: bool) -> None:
     # One output is enough for two classes: the logit of the second
-    needed = 1 if form.classes == 2 and loss == "cross_entropy" else form.classes
+    needed = 1 if classes == 2 and configuration.settings.loss == "cross_entropy" else classes
     *steps, size = outputs.shape
     if outputs.kind != "numbers" or len(steps) != language or size is None or size < needed:
         raise Impossible(
             "network",
-            f"ends with {outputs}, but there are {form.classes} classes; end with a dense layer of {form.classes}",
+            f"ends with {outputs}, but there are {classes} classes; end with a dense layer of {classes}",
         )
-    if rows := configuration.settings.train_rows:
-        check_normalization(configuration, rows - configuration.settings.validation_rows)
 
 
 def _check_rows(configuration: "Configuration") -> None:
@@ -83,6 +91,18 @@ def _check_batches(configuration: "Configuration") -> None:
             "settings.batch_tokens",
             f"only texts that are read whole have batches by tokens; the rows of {name} need batch_size here",
         )
+
+
+def _check_own_modules(configuration: "Configuration") -> None:
+    if configuration.own_modules and configuration.settings.l2:
+        raise Impossible("settings.l2", "which parameters of an own module are kernels is not known; remove it")
+    for number, layer in enumerate(configuration.network):
+        if layer.kind == "module":
+            try:
+                own_code.check(layer.target, layer.arguments)
+                own_code.digest(layer.target)
+            except UserError as error:
+                raise Impossible(f"network.{number}.module", str(error)) from None
 
 
 def _check_recorded(configuration: "Configuration", language: bool) -> None:
@@ -144,10 +164,15 @@ class _Values:
 
 
 def _between(network: list[layer_specs.Layer], values: _Values, classes: int) -> list[_Values]:
-    """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input."""
+    """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input.
+
+    It ends before the first own module: what comes out of that is known when it is built (see `regrade.models.own`).
+    """
     between = [values]
     for number, layer in enumerate(network):
         fits = between[-1].kind in _TAKES.get(layer.kind, ("numbers",))
+        if fits and layer.kind == "module":
+            break
         output = _output(layer, between[-1], classes) if fits else None
         if output is None:
             needed = NEEDS.get(layer.kind, "")
@@ -188,6 +213,7 @@ _TAKES = {
     "bag": ("ids",),
     "sequence_convolution": ("numbers", "characters"),
     "recurrent": ("numbers", "characters"),
+    "module": ("numbers", "bytes", "ids"),
 }
 
 

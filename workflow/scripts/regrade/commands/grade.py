@@ -9,8 +9,7 @@ from pathlib import Path
 
 EXAMPLES = """\
 regrade grade my_report runs.csv                     # writes graded/index.html
-regrade grade my_report runs.csv --seed random_state
-regrade grade my_report runs.csv history.parquet --to pages
+regrade grade my_report runs.csv history.parquet --seed random_state --to pages
 regrade grade workflow/studies/vudl reports/vudl/bundle
 """
 

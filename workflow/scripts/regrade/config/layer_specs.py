@@ -3,11 +3,22 @@
 What a layer computes is in `regrade.models.<module>`: the layer of `DenseSpec` is `Dense`.
 """
 
-from typing import Annotated, ClassVar, Literal
+import json
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_serializer,
+    model_validator,
+)
 
-from regrade.config.types import Count, Positive, Real, Share, Size, Whole
+from regrade.config.types import Argument, Count, Positive, Real, Share, Size, Whole
 
 Activation = Annotated[
     Literal["linear", "relu", "tanh", "sigmoid", "elu"],
@@ -252,6 +263,48 @@ class RecurrentSpec(LayerSpec):
         return self
 
 
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def _is_target(value: str) -> str:
+    """The value unchanged. ValueError for one that does not name a class in a module."""
+    if not _TARGET.fullmatch(value):
+        raise ValueError(f"{value!r} is not of the form package.module:Class; write it so, as in my_package.nets:MyNet")
+    return value
+
+
+class ModuleSpec(LayerSpec):
+    """A `torch.nn.Module` of your own (own-networks.md); all further keys are arguments of its constructor."""
+
+    module = "own"
+    kind: Literal["module"]
+    target: Annotated[str, Field(alias="import"), AfterValidator(_is_target)]
+    """The module's class, as `package.module:Class`, in the project's folder or an installed package."""
+    _arguments: dict[str, Argument] = PrivateAttr()
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """The constructor's arguments; no fields, so that none is taken for a setting such as `activation`."""
+        return self._arguments
+
+    def __str__(self) -> str:
+        """As params.yaml has it."""
+        arguments = "".join(f", {key}: {json.dumps(value)}" for key, value in self.arguments.items())
+        return f"module: {{import: {self.target}{arguments}}}"
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_other_keys_are_arguments(cls, given: Any, validate: ModelWrapValidatorHandler["ModuleSpec"]) -> Any:
+        own = {key: value for key, value in given.items() if key in ("kind", "import")}
+        spec = validate(own)
+        spec._arguments = {key: value for key, value in given.items() if key not in own}
+        return spec
+
+    @model_serializer
+    def _as_given(self) -> dict[str, Argument]:
+        return {"kind": self.kind, "import": self.target, **self.arguments}
+
+
 Layer = Annotated[
     RescaleSpec
     | NormalizeSpec
@@ -269,6 +322,7 @@ Layer = Annotated[
     | SequencePoolingSpec
     | MaximumOverStepsSpec
     | ImageRowsSpec
-    | RecurrentSpec,
+    | RecurrentSpec
+    | ModuleSpec,
     Field(discriminator="kind"),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from regrade.config.types import NUMBER, Count, Name, NonNegative, Positive, Section, Share, Whole
 
@@ -70,6 +70,14 @@ class Settings(Section):
     The last epoch is always evaluated.
     """
 
+    _one_by_one: bool = PrivateAttr(False)
+
+    def one_by_one(self) -> "Settings":
+        """These settings for runs that are never stacked, as those of a network with a module of the user's own."""
+        settings = self.model_copy()
+        settings._one_by_one = True
+        return settings
+
     @property
     def evaluated(self) -> Literal["test", "validation"]:
         """The split that evaluations are on: validation where rows are held out, else test."""
@@ -77,8 +85,8 @@ class Settings(Section):
 
     @property
     def stackable(self) -> bool:
-        """Whether the batches of several runs have the same shape; those of rows of similar length have not."""
-        return self.batch_tokens is None
+        """Whether several runs can be stacked: their batches have the same shape, unlike those by tokens."""
+        return self.batch_tokens is None and not self._one_by_one
 
     @model_validator(mode="after")
     def _momentum_is_of_sgd(self) -> "Settings":

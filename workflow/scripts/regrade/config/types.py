@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from regrade.core.yaml_files import number
 
@@ -21,7 +22,10 @@ NonNegative = Annotated[float, Field(ge=0, le=1e30), NUMBER]
 Positive = Annotated[float, Field(gt=0, le=1e30), NUMBER]
 Share = Annotated[float, Field(ge=0, lt=1), NUMBER]
 Value = Annotated[int | float | str | bool, NUMBER]
-LayerTemplate = str | dict[Name, dict[Name, Value | None]]
+# What a layer may be given: own networks take lists and mappings, too, and names as Python has them
+Argument = TypeAliasType("Argument", "Value | list[Argument] | dict[str, Argument] | None")
+ArgumentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+LayerTemplate = str | dict[Name, dict[ArgumentName, Argument]]
 Metric = Literal[
     "test_accuracy_best_epoch",
     "test_accuracy_cross_fitted",

@@ -68,18 +68,25 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
     path = module if isinstance(module, Path) else _file(module)
     if path is None:
         raise ValueError(f"there is no module {module}")
-    try:
-        tree = _Meaning().visit(ast.parse(path.read_text("utf-8")))
-    except SyntaxError as error:
-        raise UserError(f"{path}, line {error.lineno}: {error.msg}; correct it") from error
-    imported = set()
-    for node in ast.walk(tree):
+    meant, imported = tree(path), set()
+    for node in ast.walk(meant):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names if _file(alias.name)}
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             imported |= {name if _file(name) else node.module for name in names}
-    return ast.dump(tree), imported
+    return ast.dump(meant), imported
+
+
+def tree(path: Path) -> ast.Module:
+    """The syntax tree of a file without docstrings and blocks for type checkers. UserError for what is not Python."""
+    try:
+        parsed: ast.Module = _Meaning().visit(ast.parse(path.read_bytes()))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: {error.msg}; correct it") from error
+    except ValueError as error:  # null bytes
+        raise UserError(f"{path}: {error}; correct it") from error
+    return parsed
 
 
 def _file(module: str) -> Path | None:

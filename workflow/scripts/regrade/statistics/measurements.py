@@ -114,6 +114,8 @@ class Measurements:
         arguments = {key: value for key, value in metric.items() if key != "measure"}
         measure = curves.MEASURES[str(metric["measure"])]
         histories = self.curve(cell)
+        if not len(histories):
+            return pd.Series(dtype=float)  # runs from elsewhere may come without any
         columns = [arguments[key] for key in ("of", "against") if key in arguments]
         if missing := [name for name in columns if name not in histories]:
             raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
 
+from regrade.cells import expansion
 from regrade.cells.configuration import Configuration
 from regrade.cells.layout import HISTORY, MODEL, RECORD, RESULTS
 from regrade.config.params import Params
@@ -47,7 +48,8 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
 
     What the model is comes from the cell's own record, whatever params.yaml says now. On the kind of device that it was
     trained on, the accuracy is exactly the stored one. UserError when the cell, its data or its weights are not there
-    or damaged.
+    or damaged, and for a record with an own module that `params` do not name: a folder from elsewhere decides on no
+    code that is run.
     """
     if not (folder / RECORD).exists():
         raise UserError(f"{folder} is not the folder of a trained cell; `regrade cells` lists these")
@@ -56,6 +58,8 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     elif file := damaged(folder, RECORD):
         raise UserError(f"{file}: damaged or missing; copy the cell's folder again")
     configuration = Configuration.model_validate(read_json(folder / RECORD)["configuration"])
+    if configuration.own_modules:
+        _check_named(configuration, folder, params)
     weights = _weights(folder)
     trained.verify_data(configuration.data)
     process.set_up(params.threads)
@@ -67,6 +71,17 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
         accuracy, loss = (numbers[f"{split}_{name}"].item() for name in ("accuracy", "loss"))
         stored = history.loc[history["seed"] == seed, f"{split}_accuracy"].iloc[-1]
         yield Score(seed, split, len(data.evaluation_targets), accuracy, loss, stored)
+
+
+def _check_named(configuration: Configuration, folder: Path, params: Params) -> None:
+    possible = (each for cell in expansion.expand(params) for each in cell.possible)
+    named = [layer for each in possible for layer in each.own_modules]
+    for layer in configuration.own_modules:
+        if layer not in named:
+            raise UserError(
+                f"{folder / RECORD} names the own network `{layer}`, which no network of params.yaml is made of; "
+                "only code that params.yaml names is run: add that layer there if you trust it"
+            )
 
 
 def _weights(folder: Path) -> dict[int, dict[str, torch.Tensor]]:

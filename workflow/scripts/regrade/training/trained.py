@@ -37,12 +37,16 @@ class Trained:
 def load(folder: Path) -> Trained | None:
     """The trained network in the folder of a cell of images or other inputs without words; None without a kept model.
 
+    None, too, for a network with an own module: pages are made without running the user's code, and a folder from
+    elsewhere decides on no code that is run.
     UserError when the model, or the data that it was trained on, are damaged or missing.
     """
     by_seed = weights(checked(folder, MODEL, RECORD))
     if not by_seed:
         return None
     configuration = Configuration.model_validate(read_card(folder, RECORD)["configuration"])
+    if configuration.own_modules:
+        return None
     verify_data(configuration.data)
     card = prepared.card(configuration.data.folder)
     context = Context(configuration.conventions, [torch.Generator()], [torch.Generator()], len(card["classes"]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from regrade.cells import expansion
+from regrade.cells import expansion, own_code
 from regrade.cells.cell import Cell
 from regrade.config.params import Params
 from regrade.core.files import write_text
@@ -86,6 +86,9 @@ def _training(study: str, every: list[Cell]) -> dict:
     """The stage that trains a study, and measures what it measures apart from its cells."""
     datasets = sorted({cell.data.dataset for cell in every if cell.study == study})
     measure = study_code.path(study, study_code.MEASURE)
+    possible = [each for cell in every if cell.study == study for each in cell.possible]
+    targets = {layer.target for each in possible for layer in each.own_modules}
+    own = {path.as_posix() for target in targets for path in own_code.files(target)}
     parts = [f"studies.{study}.{part}" for part in ("conventions", "experiments", "networks")]
     return {
         "cmd": f"{SNAKEMAKE} -- train_{study}",
@@ -93,6 +96,7 @@ def _training(study: str, every: list[Cell]) -> dict:
             *(f"{PREPARED}/{name}" for name in datasets),
             *(f"{PACKAGE}/{name}" for name in TRAINING),
             *([f"workflow/studies/{study}/{measure.name}"] if measure.exists() else []),
+            *sorted(own),
         ],
         "params": [*SCALE, "seeds", *parts],
         "outs": [_kept(Path("results", study))],

@@ -1,0 +1,207 @@
+"""A bundle keeps what it is given, and whatever is wrong with one from elsewhere is one sentence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS, bundle
+from regrade.bundle.bundle import Bundle
+from regrade.cells import expansion
+from regrade.config import params
+from regrade.core.errors import UserError
+from regrade.statistics import grading
+from support.bundles import made_up
+from support.expanded import CONFIG
+
+PARAMETERS = params.parse(CONFIG | {"scale": "paper"})
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Bundle]:
+    """Made-up runs of all five studies."""
+    every = expansion.expand(PARAMETERS)
+    return {study: made_up(study, PARAMETERS, every) for study in PARAMETERS.studies}
+
+
+@pytest.fixture
+def written(whole: dict[str, Bundle], tmp_path: Path) -> Path:
+    """The folder of a bundle without checksums, as other programs may write one."""
+    whole["cs324"].write(tmp_path / "bundle")
+    change(tmp_path / "bundle", lambda content: content.pop("sha256"))
+    return tmp_path / "bundle"
+
+
+def change(folder: Path, edit: Callable[[dict], object]) -> None:
+    """Change the manifest, and leave out the seal by which the workflow notices that."""
+    content = json.loads((folder / MANIFEST).read_text())
+    content.pop("seal", None)
+    edit(content)
+    (folder / MANIFEST).write_text(json.dumps(content))
+
+
+def rows(folder: Path, name: str, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    edit(pd.read_parquet(folder / name)).to_parquet(folder / name)
+
+
+def test_what_is_written_is_what_is_read(whole: dict[str, Bundle], tmp_path: Path):
+    for study, given in whole.items():
+        given.write(tmp_path / study)
+        read = bundle.read(tmp_path / study)
+        assert read.manifest.model_copy(update={"sha256": {}}) == given.manifest
+        pd.testing.assert_frame_equal(read.runs, given.runs, check_like=True, check_dtype=False)
+        keys = ["experiment", "cell", "seed", "epoch"]
+        ours, theirs = (one.set_index(keys).sort_index() for one in (given.curves, read.curves))
+        # To the last digit; a column is not there where no cell has the metric
+        pd.testing.assert_frame_equal(theirs, ours, check_like=True, check_exact=True, check_dtype=False)
+        assert read.correct.keys() == given.correct.keys()
+        for key, correct in given.correct.items():
+            assert read.correct[key].sample == correct.sample
+            assert all(np.array_equal(read.correct[key].by_seed[seed], bits) for seed, bits in correct.by_seed.items())
+
+
+def test_the_same_bundle_is_graded_the_same(whole: dict[str, Bundle], written: Path):
+    ours, theirs = grading.grade(whole["cs324"]), grading.grade(bundle.read(written))
+    assert ours.claims == theirs.claims
+    pd.testing.assert_frame_equal(ours.numbers, theirs.numbers)
+
+
+def test_curves_and_answers_may_be_missing(written: Path):
+    (written / CURVES).unlink()
+    (written / CORRECT).unlink()
+    read = bundle.read(written)
+    assert len(read.runs) and not len(read.curves) and not read.correct
+    assert grading.grade(read).claims["claims"]
+
+
+def cell(content: dict, number: int = 0) -> dict:
+    return content["cells"][number]
+
+
+def without_last_seed(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~((table["cell"] == table["cell"].iloc[0]) & (table["seed"] == 2))]
+
+
+def with_value(column: str, value: object, row: int = 0) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def edit(table: pd.DataFrame) -> pd.DataFrame:
+        values = table[column].astype(object).tolist()
+        values[row] = value
+        return table.assign(**{column: values}).infer_objects()
+
+    return edit
+
+
+def twice(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table.iloc[[4]]], ignore_index=True)
+
+
+MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "nothing there": (lambda folder: (folder / MANIFEST).unlink(), "it has no manifest.json; give the folder"),
+    "another version": (
+        lambda folder: change(folder, lambda content: content.update(schema_version=2)),
+        "schema_version is 2, but this release of Regrade reads 1",
+    ),
+    "no version": (
+        lambda folder: change(folder, lambda content: content.pop("schema_version")),
+        "schema_version is None, but this release of Regrade reads 1",
+    ),
+    "no JSON": (lambda folder: (folder / MANIFEST).write_text("{"), "cannot be read as JSON"),
+    "a list": (lambda folder: (folder / MANIFEST).write_text("[]"), "is no object"),
+    "an unknown key": (
+        lambda folder: change(folder, lambda content: content.update(plot=1)),
+        "manifest.json: plot: there is no such key",
+    ),
+    "a wrong type": (
+        lambda folder: change(folder, lambda content: cell(content).update(seeds=["0"])),
+        "cells.0.seeds.0: '0' should be a whole number",
+    ),
+    "a setting that others do not vary": (
+        lambda folder: change(folder, lambda content: cell(content)["varying"].update(depth=3)),
+        "varies depth; give both a value of it",
+    ),
+    "runs of several protocols": (
+        lambda folder: change(folder, lambda content: cell(content).update(scale="quick")),
+        "its scale is 'quick', but that of the bundle is 'paper'; runs of several protocols are several bundles",
+    ),
+    "a cell twice": (
+        lambda folder: change(folder, lambda content: content["cells"].append(cell(content))),
+        "this cell is there twice",
+    ),
+    "another study's cell": (
+        lambda folder: change(folder, lambda content: cell(content).update(study="vudl")),
+        "study is 'vudl', but the bundle is of 'cs324'",
+    ),
+    "an experiment without a title": (
+        lambda folder: change(folder, lambda content: content["experiments"].pop("p1_toy")),
+        "there is no experiment 'p1_toy' under experiments; add it",
+    ),
+    "no table of runs": (lambda folder: (folder / RUNS).unlink(), "runs.parquet cannot be read as Parquet"),
+    "no Parquet": (lambda folder: (folder / RUNS).write_bytes(b"seed,cell"), "runs.parquet cannot be read as Parquet"),
+    "a table of another bundle": (
+        lambda folder: change(folder, lambda content: content.update(sha256={RUNS: "0" * 64})),
+        "is not the table that manifest.json was written for",
+    ),
+    "a missing seed": (
+        lambda folder: rows(folder, RUNS, without_last_seed),
+        "has no row of seed 2; add it, or correct its seeds",
+    ),
+    "a run twice": (lambda folder: rows(folder, RUNS, twice), "is there twice; keep one row"),
+    "a value twice": (lambda folder: rows(folder, CURVES, twice), "is there twice; keep one row"),
+    "a metric that is no number": (
+        lambda folder: rows(folder, RUNS, with_value("train_loss_best", np.nan)),
+        "row 1: train_loss_best is not a number in experiment p1_toy",
+    ),
+    "an accuracy in percent": (
+        lambda folder: rows(folder, RUNS, with_value("test_accuracy_best_epoch", 91.5)),
+        "row 1: test_accuracy_best_epoch is 91.5, but accuracies are shares; divide by 100",
+    ),
+    "an unknown status": (
+        lambda folder: rows(folder, RUNS, with_value("status", "ok")),
+        "row 1: status is 'ok'; it is",
+    ),
+    "an unknown cell": (
+        lambda folder: rows(folder, RUNS, with_value("cell", "other")),
+        "row 1: experiment p1_toy, cell other is not among the cells",
+    ),
+    "runs of a cell that has none": (
+        lambda folder: change(folder, lambda content: cell(content).update(status="missing")),
+        "is missing, so it has no runs, says manifest.json",
+    ),
+    "an empty cell": (lambda folder: rows(folder, RUNS, with_value("cell", None)), "row 1: cell is empty"),
+    "no column": (
+        lambda folder: rows(folder, RUNS, lambda table: table.drop(columns="seed")),
+        "column seed is missing",
+    ),
+    "seeds that are texts": (
+        lambda folder: rows(folder, RUNS, lambda table: table.assign(seed=table["seed"].astype(str))),
+        "the column seed needs whole values",
+    ),
+    "too few bits": (
+        lambda folder: rows(folder, CORRECT, with_value("bits", b"a")),
+        "bits are 1 bytes, but 50 rows need 7",
+    ),
+    "an unknown rule": (lambda folder: rows(folder, CORRECT, with_value("rule", "first")), "rule is 'first'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_every_mistake_is_one_sentence(mistake: str, written: Path):
+    spoil, complaint = MISTAKES[mistake]
+    spoil(written)
+    with pytest.raises(UserError) as said:
+        bundle.read(written)
+    assert complaint in str(said.value) and "\n" not in str(said.value)
+    assert str(written) in str(said.value)
+
+
+def test_a_damaged_bundle_of_the_workflow_is_deleted(whole: dict[str, Bundle], tmp_path: Path):
+    whole["vudl"].write(tmp_path / "bundle")
+    assert len(bundle.read_own(tmp_path / "bundle").runs)
+    content = bytearray((tmp_path / "bundle" / CURVES).read_bytes())
+    content[100] ^= 1
+    (tmp_path / "bundle" / CURVES).write_bytes(content)
+    with pytest.raises(UserError, match="what is left of it was deleted: run `snakemake` again"):
+        bundle.read_own(tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()

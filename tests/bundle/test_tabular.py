@@ -1,0 +1,214 @@
+"""Tables that trackers and spreadsheets export become bundles, or are refused in one sentence."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from regrade.bundle.tabular import Read
+from regrade.config import studies
+from regrade.core.errors import UserError
+from regrade.reporting import grade
+from support import graded
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Grading says once per process where studies are; here that ends with a test."""
+    monkeypatch.setattr(studies, "FOLDER", studies.FOLDER)
+    yield
+
+
+def read(folder: Path, content: str | bytes, name: str = "runs.csv", seed: str = "seed", **files: str) -> Read:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    study = folder / "levels_of_text"
+    return grade.read(study if study.exists() else graded.study(folder, **files), [path], seed)
+
+
+def numbers(one: Read) -> dict[tuple, float]:
+    """The accuracies by cell and seed."""
+    settings = {cell.name: tuple(sorted(cell.varying.items())) for cell in one.bundle.manifest.cells}
+    table = one.bundle.runs
+    keys = zip(table["cell"], table["seed"], table["test_accuracy_best_epoch"], strict=True)
+    return {(settings[cell], seed): value for cell, seed, value in keys}
+
+
+PLAIN = pd.read_csv(io.StringIO(graded.RUNS))
+EXPECTED = {
+    ((("level", row.level), ("lr", row.lr)), row.seed): row.test_accuracy_best_epoch for row in PLAIN.itertuples()
+}
+
+
+def test_a_plain_table(tmp_path: Path):
+    one = read(tmp_path, graded.RUNS)
+    assert numbers(one) == EXPECTED and one.notes == []
+    assert {cell.standing.name for cell in one.bundle.manifest.cells} == {"full"}
+    assert [look.seeds for look in one.bundle.manifest.looks] == [3]
+    assert one.bundle.manifest.title == "Recurrent networks on text"
+
+
+def test_a_spreadsheets_table_is_the_same(tmp_path: Path):
+    lines = [line.replace(",", ";").replace("0.", "0,") for line in graded.RUNS.splitlines()]
+    one = read(tmp_path, "\ufeff" + "\r\n".join(lines) + "\r\n")
+    assert numbers(one) == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_other_encodings_are_the_same(encoding: str, tmp_path: Path):
+    assert numbers(read(tmp_path, graded.RUNS.replace(",", "\t").encode(encoding))) == EXPECTED
+
+
+def test_parquet_is_the_same(tmp_path: Path):
+    PLAIN.to_parquet(tmp_path / "runs.parquet")
+    assert numbers(grade.read(graded.study(tmp_path), [tmp_path / "runs.parquet"], "seed")) == EXPECTED
+
+
+def test_an_export_of_mlflow(tmp_path: Path):
+    """As `mlflow.search_runs().to_csv()` writes it: parameters are texts, and a run has crashed."""
+    names = {
+        "level": "params.level",
+        "lr": "params.lr",
+        "seed": "params.seed",
+        "test_accuracy_best_epoch": "metrics.acc",
+    }
+    table = PLAIN.rename(columns=names).assign(run_id=list("abcdef"), status="FINISHED", artifact_uri="file:///x,y")
+    crashed = table.iloc[[0]].assign(status="FAILED", **{"metrics.acc": None, "params.seed": 9})
+    content = pd.concat([table, crashed]).to_csv(index=False)
+    description = graded.DESCRIPTION + "columns: {metrics.acc: test_accuracy_best_epoch}\n"
+    one = read(tmp_path, content, study=description)
+    assert numbers(one) == EXPECTED
+    assert one.notes == [f"{tmp_path / 'runs.csv'}: rows of runs without a result are left out (1 failed)"]
+
+
+def test_histories_give_the_metrics_of_runs(tmp_path: Path):
+    lines = ["level,lr,random_state,epoch,test_accuracy,test_loss"]
+    for row in PLAIN.itertuples():
+        best = row.test_accuracy_best_epoch
+        epochs = [(1, best - 0.1, 0.9), (2, best, 0.5), (3, best - 0.05, 0.6)]
+        lines += [f"{row.level},{row.lr},{row.seed},{epoch},{accuracy},{loss}" for epoch, accuracy, loss in epochs]
+    one = read(tmp_path, "\n".join(lines), seed="random_state")
+    assert numbers(one) == EXPECTED
+    runs = one.bundle.runs
+    assert runs["best_epoch"].tolist() == [2] * 6 and runs["test_loss_best"].tolist() == [0.5] * 6
+    assert runs["test_accuracy_last_epoch"].tolist() == pytest.approx([value - 0.05 for value in EXPECTED.values()])
+    assert len(one.bundle.curves) == 18
+
+
+def test_runs_and_histories_in_two_files(tmp_path: Path):
+    history = "level,lr,seed,epoch,test_loss\n" + "".join(
+        f"{row.level},{row.lr},{row.seed},{epoch},{1 / epoch}\n" for row in PLAIN.itertuples() for epoch in (1, 2)
+    )
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    (tmp_path / "history.csv").write_text(history)
+    one = grade.read(graded.study(tmp_path), [tmp_path / "runs.csv", tmp_path / "history.csv"], "seed")
+    assert numbers(one) == EXPECTED and one.bundle.runs["test_loss_last_epoch"].eq(0.5).all()
+
+
+def test_a_run_that_diverged_may_have_no_number(tmp_path: Path):
+    lines = graded.RUNS.splitlines()
+    content = "\n".join([lines[0] + ",status", *(line + ",done" for line in lines[1:]), "char,0.01,3,,diverged"])
+    one = read(tmp_path, content)
+    assert one.bundle.runs["test_accuracy_best_epoch"].isna().sum() == 1
+    assert sorted(cell.status for cell in one.bundle.manifest.cells) == ["diverged", "done"]
+
+
+def test_runs_with_other_settings_than_the_sources_are_not_judged(tmp_path: Path):
+    lines = graded.RUNS.splitlines()
+    content = "\n".join([lines[0] + ",epochs", *(line + f",{10 if 'word' in line else 100}" for line in lines[1:])])
+    description = graded.DESCRIPTION + "experiments: {levels: {title: Levels, settings: {epochs: 100}}}\n"
+    one = read(tmp_path, content, study=description)
+    standings = {cell.varying["level"]: cell.standing for cell in one.bundle.manifest.cells}
+    assert standings["word"].why == "epochs: 10 instead of 100" and standings["char"].name == "full"
+    verdicts = grade.write(one.bundle, tmp_path / "out")
+    assert {claim["verdict"] for claim in verdicts.claims} == {"other protocol"}
+
+
+def test_rows_that_are_about_something_else_are_left_out_and_named(tmp_path: Path):
+    lines = graded.RUNS.splitlines()
+    content = "\n".join(["experiment," + lines[0], *("levels," + line for line in lines[1:]), "level,word,0.01,7,0.5"])
+    one = read(tmp_path, content)
+    assert numbers(one) == EXPECTED
+    assert "1 rows of 'level' are left out" in one.notes[0] and "did you mean 'levels'" in one.notes[0]
+
+
+def spoilt(old: str, new: str) -> str:
+    assert old in graded.RUNS
+    return graded.RUNS.replace(old, new, 1)
+
+
+MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
+    "no seeds": (spoilt("seed", "run"), {}, "no column 'seed'"),
+    "a seed that is no number": (
+        spoilt("word,0.01,0", "word,0.01,first"),
+        {},
+        "row 2, column 'seed': 'first' is no whole",
+    ),
+    "a run twice": (
+        spoilt("word,0.01,1", "word,0.01,0"),
+        {},
+        "row 3: seed 0 of level=word, lr=0.01 is there already, in",
+    ),
+    "no metric": (
+        spoilt("test_accuracy_best_epoch", "test_acc"),
+        {},
+        "no table has the metric 'test_accuracy_best_epoch'",
+    ),
+    "an empty metric": (spoilt("0.8886", ""), {}, "row 3, column 'test_accuracy_best_epoch': the cell is empty"),
+    "a metric that is no number": (spoilt("0.8886", "n/a"), {}, "row 3, column 'test_accuracy_best_epoch': 'n/a'"),
+    "not a number": (spoilt("0.8886", "nan"), {}, "row 3, column 'test_accuracy_best_epoch': 'nan'"),
+    "percent": (spoilt("0.8886", "88.86"), {}, "row 3, column 'test_accuracy_best_epoch': 88.86 is no share"),
+    "no setting": (spoilt("level", "lvl"), {}, "has no column 'level', by which it names cells of levels"),
+    "an empty setting": (spoilt("word,0.01,1", ",0.01,1"), {}, "row 3, column 'level': the setting is empty"),
+    "too few columns": (spoilt("word,0.01,1,0.8886", "word,0.01,1"), {}, "row 3: 3 columns where the header has 4"),
+    "an unknown status": (
+        spoilt("seed", "status").replace("0.01,0,", "0.01,okay,"),
+        {"study": "columns: {lr: seed}\n"},
+        "column 'status': 'okay' is none of",
+    ),
+    "a column that is not there": (
+        graded.RUNS,
+        {"study": "columns: {acc: test_loss}\n"},
+        "study.yaml: columns: no table has 'acc'",
+    ),
+    "a mistake in study.yaml": (graded.RUNS, {"study": "titel: A\n"}, "study.yaml: titel: there is no such key"),
+    "nothing to grade": (
+        graded.RUNS,
+        {"claims": "claims: []\n", "reported": graded.REPORTED.splitlines()[0]},
+        "nothing to grade",
+    ),
+    "an unknown measure": (
+        graded.RUNS,
+        {
+            "claims": graded.CLAIMS.replace(
+                "metric: test_accuracy_best_epoch", "metric: {measure: lowest, of: test_loss}"
+            )
+        },
+        "no table has 'test_loss' by epoch",
+    ),
+    "nothing in it": (graded.RUNS.splitlines()[0], {}, "has no rows"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_every_mistake_is_one_sentence(mistake: str, tmp_path: Path):
+    content, files, complaint = MISTAKES[mistake]
+    with pytest.raises(UserError) as said:
+        read(tmp_path, content, **files)
+    assert complaint in str(said.value) and "\n" not in str(said.value)
+
+
+def test_runs_of_several_protocols_in_one_cell_are_refused(tmp_path: Path):
+    lines = graded.RUNS.splitlines()
+    content = "\n".join([lines[0] + ",epochs", *(f"{line},{10 * number}" for number, line in enumerate(lines[1:]))])
+    description = "experiments: {levels: {settings: {epochs: 10}}}\n"
+    with pytest.raises(UserError, match=r"has runs of several protocols \(epochs: 0 instead of 10; as in study"):
+        read(tmp_path, content, study=description)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    with pytest.raises(UserError, match="is not there; give a CSV or Parquet file"):
+        grade.read(graded.study(tmp_path), [tmp_path / "runs.csv"], "seed")
+    with pytest.raises(UserError, match="is no folder; give the one with"):
+        grade.read(tmp_path / "nowhere", [tmp_path / "runs.csv"], "seed")
