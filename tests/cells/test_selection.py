@@ -67,7 +67,7 @@ def test_where_every_candidate_diverged_at_once_one_epoch_is_trained(monkeypatch
     (best,) = of("q3_best", expanded())
     names = [cell.name for cell in best.selection.candidates]
     table = pd.DataFrame({"cell": names, "best_epoch": float("nan"), best.selection.by: 0.5})
-    monkeypatch.setattr(selection.collect, "runs", lambda candidates: (table, pd.DataFrame()))
+    monkeypatch.setattr(selection.collect, "tables", lambda candidates: (table, pd.DataFrame()))
     choice = selection.choose(best.selection)
     assert (choice["cell"], choice["settings"]["epochs"]) == (best.selection.candidates[0].folder.as_posix(), 1)
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from regrade.bundle import answers, describe
 from regrade.bundle.answers import Correct
 from regrade.bundle.bundle import Bundle
+from regrade.bundle.manifest import BundledCell
 from regrade.bundle.metrics import epochs_to, summarise
 from regrade.cells.cell import Cell
 from regrade.cells.layout import HISTORY, PREDICTIONS, RECORD
@@ -36,9 +37,16 @@ def bundle(study: str, params: Params, every: Iterable[Cell]) -> Bundle:
     trained = [cell for cell, about in zip(cells, manifest.cells, strict=True) if about.trained]
     runs, curves = _tables(trained)
     correct: dict[tuple[str, str], Correct] = {}
+    valid: dict[tuple[str, int], str] = {}
     for about in manifest.cells:
-        if about.trained:
-            correct |= {(about.folder.as_posix(), rule): one for rule, one in answers.of_cell(about).items()}
+        folder = about.folder.as_posix()
+        if about.trained and about.language:
+            valid |= {(folder, seed): shares for seed, shares in _valid_by_prompt(about).items()}
+        elif about.trained:
+            correct |= {(folder, rule): one for rule, one in answers.of_cell(about).items()}
+    if valid:
+        keys = zip(runs["folder"], runs["seed"], strict=True)
+        runs = runs.assign(valid_by_prompt=[valid.get(key) for key in keys])
     return Bundle(manifest, runs, curves, correct)
 
 
@@ -57,11 +65,7 @@ def _tables(trained: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
         identity = {"experiment": cell.experiment, "cell": cell.name, "folder": cell.folder.as_posix()}
         experiment = cell.template.experiments[cell.experiment]
         settings = {"settings": json.dumps(cell.varying)}
-        samples = _valid_by_prompt(cell)
-        rows += [
-            identity | settings | metrics | ({"valid_by_prompt": samples[metrics["seed"]]} if samples else {})
-            for metrics in _metrics(record, history, experiment)
-        ]
+        rows += [identity | settings | metrics for metrics in _metrics(record, history, experiment)]
         # Counts of correct rows by half, and digits of seconds below a millisecond, stay in the cells' own files
         halves = [name for name in map(str, history.columns) if name.endswith(("_correct_even", "_correct_odd"))]
         kept = history.drop(columns=halves).round({"seconds": 3})
@@ -95,12 +99,16 @@ def _metrics(record: dict[str, Any], history: pd.DataFrame, experiment: Experime
         yield metrics | summarise(of_run, record[f"{split}_rows"], split)
 
 
-def _valid_by_prompt(cell: Cell) -> dict[int, str]:
-    """By seed, the share of valid texts written from each prompt after the last epoch, as JSON; of language models."""
+def _valid_by_prompt(cell: BundledCell) -> dict[int, str]:
+    """By seed, the shares of valid texts that a language model wrote from each prompt after the last epoch, as JSON.
+
+    UserError when the file is damaged.
+    """
     path = integrity.checked(cell.folder, PREDICTIONS, RECORD)
-    if "first_error" not in pq.read_schema(path).names:
-        return {}
-    table = pq.read_table(path, columns=["seed", "epoch", "kind", "prompt", "first_error"]).to_pandas()
+    try:
+        table = pq.read_table(path, columns=["seed", "epoch", "kind", "prompt", "first_error"]).to_pandas()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): delete {cell.folder} and run again") from error
     table = table[(table["kind"] == "prompted") & (table["epoch"] == table["epoch"].max())]
     shares = table["first_error"].isna().groupby([table["seed"], table["prompt"]]).mean()
     return {int(seed): json.dumps(of_seed.tolist()) for seed, of_seed in shares.groupby(level="seed")}
