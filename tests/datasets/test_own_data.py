@@ -90,7 +90,10 @@ def test_what_is_wrong_is_said_before_any_job_starts(table: Path):
         ({"stand_in": ROWS | {"features": 3}, "features": ["size"]}, "stand_in has 3 features, but 1 are listed"),
         ({"stand_in": ROWS | {"features": 3}, "classes": ["a", "b"]}, "stand_in has 3 classes, but 2 are listed"),
         ({"files": {"a/b.csv": {"urls": ["a"]}}}, "datasets.zoo.files"),
-        ({"format": None}, "datasets.zoo: split is of data of one's own, which need a format: table, images, arrays"),
+        (
+            {"format": None},
+            "datasets.zoo: split belongs to data of your own, which need a format: table, images, arrays",
+        ),
         ({"format": ["table"]}, "datasets.zoo: ['table'] is not one of the formats"),
     ):
         assert said in refused(**changes), changes

@@ -13,6 +13,7 @@ from PIL import Image
 from regrade.core.errors import UserError
 from regrade.datasets.checksums import checksum
 from regrade.datasets.formats import images
+from regrade.datasets.kinds import members
 from support.own_data import prepare, sentence
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -142,12 +143,13 @@ def test_a_part_that_is_not_there_is_one_sentence():
     assert "pets: tset has no images in folders named as their classes" in sentence(pets(), **IMAGES, split=split)
 
 
-def test_bombs_are_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    assert "is too large" in sentence(pets(), **IMAGES, split=BY_FOLDER)
-    monkeypatch.undo()
-    monkeypatch.setattr(images.members, "MOST_BYTES", 20)
-    assert "make it smaller" in sentence(pets(), **IMAGES, split=BY_FOLDER)
+@pytest.mark.parametrize(
+    ("module", "limit", "said"),
+    [(Image, "MAX_IMAGE_PIXELS", "is too large"), (members, "MOST_BYTES", "make it smaller")],
+)
+def test_bombs_are_refused(module: object, limit: str, said: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, limit, 20)
+    assert said in sentence(pets(), **IMAGES, split=BY_FOLDER)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")

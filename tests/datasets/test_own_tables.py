@@ -175,3 +175,11 @@ def test_split_files_that_do_not_fit_are_one_sentence():
         ("x,z,kind\n1,2,a\n", "do not have the same columns ('y' is in one of them only)"),
     ):
         assert said in sentence(train, written("test.csv", content), **TABLE, split=by_file)
+
+
+def test_the_order_of_files_in_params_changes_nothing():
+    first, second = written("a.csv", FEW), written("b.csv", "kind,y,x\na,10,9\nb,12,11\na,14,13\nb,16,15\n")
+    one, other = (prepare(*paths, **TABLE) for paths in ((first, second), (second, first)))
+    np.testing.assert_array_equal(one.train_inputs, other.train_inputs)
+    np.testing.assert_array_equal(one.test_targets, other.test_targets)
+    assert (one.train_inputs[:, 1] == one.train_inputs[:, 0] + 1).all()

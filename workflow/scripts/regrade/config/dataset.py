@@ -37,7 +37,9 @@ class Dataset(Section):
                 key for model in OWN for key in model.model_fields if key not in Dataset.model_fields and key in content
             ]
             if own:
-                raise ValueError(f"{own[0]} is of data of one's own, which need a format: {', '.join(FORMATS)}; add it")
+                raise ValueError(
+                    f"{own[0]} belongs to data of your own, which need a format: {', '.join(FORMATS)}; add it"
+                )
         return content
 
 
@@ -90,6 +92,13 @@ class TableDataset(TableOptions, OwnDataset):
     """CSV or Parquet files with a column of classes and columns of numbers."""
 
     format: Literal["table"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_text(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "text" in content:
+            raise ValueError("a table of numbers has no text column; for texts, say format: texts")
+        return content
 
 
 class ImagesDataset(ImagesOptions, OwnDataset):

@@ -28,7 +28,7 @@ def prepare(files: dict[str, Path], options: Options) -> Prepared:
     UserError, with file, row and column, for a cell that cannot be read, and for columns or classes that are missing.
     """
     needed = [options.label, *(options.features or ())]
-    tables = {name: columns.read(path, needed, options.separator) for name, path in files.items()}
+    tables = {name: columns.read(path, needed, options.separator) for name, path in sorted(files.items())}
     features = options.features or _features(list(tables.values()), options.label)
     parts = {
         name: Rows(table.numbers(features, options.decimal), table.labels(options.label), table.place)

@@ -101,9 +101,10 @@ class Columns:
         if self.separator is None:
             values = [self._stored(name) for name in names]
         else:
-            cells = {name: [cell.strip() for cell in self.table[name].to_pylist()] for name in names}
-            mark = DECIMALS[decimal] if decimal else self._decimal(cells)
-            values = [self._parsed(name, cells[name], mark) for name in names]
+            columns = {name: self._different(name) for name in names}
+            every = {cell for cells, _ in columns.values() for cell in cells}
+            mark = DECIMALS[decimal] if decimal else self._decimal(every)
+            values = [self._parsed(name, *columns[name], mark) for name in names]
         return np.stack(values, axis=1)
 
     def _stored(self, name: str) -> np.ndarray:
@@ -121,28 +122,31 @@ class Columns:
             )
         return np.array(column.to_pylist(), dtype=np.float64)
 
-    def _parsed(self, name: str, cells: list[str], mark: str) -> np.ndarray:
-        """The numbers in a column of a CSV file, (rows,) float64."""
-        number = _NUMBER[re.escape(mark)]
-        for row, cell in enumerate(cells):
-            if not cell:
-                raise self._wrong(row, name, f"the cell is empty; fill it in or remove the row ({self.mend})")
-            if not number.fullmatch(cell):
-                raise self._wrong(
-                    row,
-                    name,
-                    f"{cell[:40]!r} is not a number with the decimal mark {mark!r}; correct it, set decimal, or list "
-                    "the columns with numbers under features",
-                )
-        return np.array([float(cell.replace(mark, ".")) for cell in cells])
+    def _different(self, name: str) -> tuple[list[str], np.ndarray]:
+        """The different cells of a column of a CSV file, without spaces around them, and which of them each row has."""
+        encoded = self.table[name].combine_chunks().dictionary_encode()
+        return [cell.strip() for cell in encoded.dictionary.to_pylist()], encoded.indices.to_numpy()
 
-    def _decimal(self, cells: dict[str, list[str]]) -> str:
+    def _parsed(self, name: str, cells: list[str], of_row: np.ndarray, mark: str) -> np.ndarray:
+        """The numbers in a column of a CSV file, (rows,) float64."""
+        wrong = [position for position, cell in enumerate(cells) if not _NUMBER[re.escape(mark)].fullmatch(cell)]
+        for row in np.flatnonzero(np.isin(of_row, wrong))[:1]:
+            if not (cell := cells[of_row[row]]):
+                raise self._wrong(row, name, f"the cell is empty; fill it in or remove the row ({self.mend})")
+            raise self._wrong(
+                row,
+                name,
+                f"{cell[:40]!r} is not a number with the decimal mark {mark!r}; correct it, set decimal, or list the "
+                "columns with numbers under features",
+            )
+        return np.array([float(cell.replace(mark, ".")) for cell in cells])[of_row]
+
+    def _decimal(self, cells: set[str]) -> str:
         """What the cells show to stand before decimals. UserError when they do not show it for certain."""
         if self.separator == ",":
             return "."
-        every = {cell for column in cells.values() for cell in column}
         written = {
-            mark: [cell for cell in every if mark in cell and _NUMBER[re.escape(mark)].fullmatch(cell)] for mark in ".,"
+            mark: [cell for cell in cells if mark in cell and _NUMBER[re.escape(mark)].fullmatch(cell)] for mark in ".,"
         }
         if written["."] and written[","]:
             raise UserError(

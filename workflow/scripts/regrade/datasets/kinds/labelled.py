@@ -47,7 +47,8 @@ def divided(parts: dict[str, Rows], split: Split, declared: list[str | int] | No
     nothing shuffles them.
     """
     if split.drawn:
-        return _drawn(_joined(parts.values()), split, declared)
+        # The order of files in params.yaml is no part of the data's name
+        return _drawn(_joined(parts[name] for name in sorted(parts)), split, declared)
     train, test = (_joined(parts[name] for name in names) for names in (split.train or (), split.test or ()))
     classes = _classes(train.labels, declared)
     targets = [_targets(rows, classes) for rows in (train, test)]
@@ -66,7 +67,7 @@ def source(what: str, files: Iterable[str], split: Split | None) -> str:
     drawn = (
         f"; test rows drawn by seed {split.seed}, {split.test_share:g} of each class" if split and split.drawn else ""
     )
-    return f"{what} of {', '.join(files)}{drawn}"
+    return f"{what} of {', '.join(sorted(files))}{drawn}"
 
 
 def _splits(train: np.ndarray, y: np.ndarray, test: np.ndarray, y_test: np.ndarray, classes: list[str]) -> Splits:

@@ -51,7 +51,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_it_is_trained_and_reported(graded: Project):
-    runs = pd.read_parquet(graded.folder / f"reports/{STUDY}/data/runs.parquet")
+    runs = pd.read_parquet(graded.folder / f"reports/{STUDY}/bundle/runs.parquet")
     assert (runs["test_accuracy_last_epoch"] > 0.9).all(), runs
     (card,) = graded.find("data/prepared/wines/real-*/card.json")
     content = read_json(card)
