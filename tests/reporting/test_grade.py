@@ -9,6 +9,7 @@ from support import graded
 from support.apart import graded_apart
 from support.project import ROOT, Project
 
+
 def test_a_table_of_real_runs(tmp_path: Path):
     study = graded.study(tmp_path)
     (tmp_path / "runs.csv").write_text(graded.RUNS)

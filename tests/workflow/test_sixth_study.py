@@ -27,7 +27,7 @@ CLAIMS = {
     "claims": [
         {
             "id": "wide-enough",
-            "claim": "Sixteen units tell the three wines apart.",
+            "claim": "Sixteen units beat naming the most frequent wine, which is right in 40 %.",
             "origin": "stated",
             "place": "section 1",
             "tests": [
@@ -35,7 +35,7 @@ CLAIMS = {
                     "kind": "threshold",
                     "experiment": "sweep",
                     "metric": "test_accuracy_last_epoch",
-                    "at_least": 0.6,
+                    "at_least": 0.4,
                     "estimand": "mean",
                 }
             ],
@@ -54,7 +54,8 @@ def sixth(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (study / "claims.yaml").write_text(yaml.safe_dump(CLAIMS))
     (study / "reported.csv").write_text(REPORTED)
     own = {"studies": {STUDY: {"networks": {"mlp": [{"module": {"import": "own.nets:Net", "width": "$width"}}]}}}}
-    overlay = merged(own, sweep(settings={"epochs": 40}))
+    five = {"seeds": [0, 1, 2, 3, 4], "looks": [{"seeds": 5, "error": 0.05}]}
+    overlay = merged(own, sweep(settings={"epochs": 40}), five)
     answer = project.snakemake(overlay=overlay)
     assert answer.returncode == 0, answer.stdout
     return project
@@ -62,9 +63,12 @@ def sixth(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_its_claim_gets_a_verdict_and_its_number_a_grade(sixth: Project):
     (claim,) = read_json(sixth.folder / f"reports/{STUDY}/claims.json")["claims"]
-    assert claim["verdict"] == "confirmed" and claim["seeds"] == 2
+    assert claim["verdict"] == "confirmed" and claim["seeds"] == 5
     page = (sixth.folder / f"reports/{STUDY}/index.html").read_text()
-    assert "Sixteen units tell the three wines apart." in page and "13 columns of wines.csv" in page
+    assert (
+        "Sixteen units beat naming the most frequent wine, which is right in 40 %." in page
+        and "13 columns of wines.csv" in page
+    )
 
 
 def test_its_bundle_is_graded_elsewhere_without_its_data_its_network_or_training(sixth: Project, tmp_path: Path):
@@ -76,5 +80,7 @@ def test_its_bundle_is_graded_elsewhere_without_its_data_its_network_or_training
     answer = graded_apart(f"workflow/studies/{STUDY}", f"reports/{STUDY}/bundle", at=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == "[]"
-    ours, theirs = (read_json(folder / STUDY / "claims.json") for folder in (sixth.folder / "reports", tmp_path / "graded"))
+    ours, theirs = (
+        read_json(folder / STUDY / "claims.json") for folder in (sixth.folder / "reports", tmp_path / "graded")
+    )
     assert {**ours, "sha256": None} == {**theirs, "sha256": None}

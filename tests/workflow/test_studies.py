@@ -134,7 +134,9 @@ def test_a_bundle_is_graded_elsewhere_as_it_is_here(whole: Project, study: str, 
     answer = graded_apart(ROOT / "workflow/studies" / study, bundle, "--to", "out", at=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == "[]"
-    ours, theirs = (read_json(folder / study / "claims.json") for folder in (whole.folder / "reports", tmp_path / "out"))
+    ours, theirs = (
+        read_json(folder / study / "claims.json") for folder in (whole.folder / "reports", tmp_path / "out")
+    )
     assert {**ours, "sha256": None} == {**theirs, "sha256": None}
     ours, theirs = (pd.read_parquet(folder / study / GRADES) for folder in (whole.folder / "reports", tmp_path / "out"))
     pd.testing.assert_frame_equal(ours, theirs)
