@@ -200,9 +200,14 @@ class Cell:
         return recorded != self.code
 
     @property
+    def is_finished(self) -> bool:
+        """Whether all files of its results are there."""
+        return all((self.folder / name).exists() for name in FILES)
+
+    @property
     def status(self) -> Status:
         """done, diverged (a loss was not finite; a result like any other), failed (its last attempt), or missing."""
-        if all((self.folder / name).exists() for name in FILES):
+        if self.is_finished:
             runs = read_json(self.folder / RECORD)["runs"]
             return "diverged" if any(run["status"] == "diverged" for run in runs) else "done"
         return "failed" if self.failure.exists() else "missing"

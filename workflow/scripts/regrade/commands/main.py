@@ -8,7 +8,21 @@ from typing import Any
 
 import argcomplete
 
-from regrade.commands import audit, cells, check, docs, dvc, grade, model, new_study, protocol, prune, report, schema
+from regrade.commands import (
+    audit,
+    cells,
+    check,
+    docs,
+    dvc,
+    grade,
+    model,
+    new_study,
+    protocol,
+    prune,
+    report,
+    schema,
+    status,
+)
 from regrade.runtime.logs import explain
 
 # By the names that users type. A module has a docstring whose first line is its help, EXAMPLES, `add_arguments(parser)`
@@ -18,6 +32,7 @@ COMMANDS: dict[str, ModuleType] = {
     "new-study": new_study,
     "check": check,
     "cells": cells,
+    "status": status,
     "report": report,
     "grade": grade,
     "audit": audit,
@@ -33,6 +48,7 @@ EXAMPLES = """\
 regrade new-study my_study    # start a study of your own
 regrade grade my_study runs.csv    # grade runs from elsewhere
 regrade cells                 # what the parameters ask for, and what is trained
+regrade status --watch        # how far the training is, while it runs
 regrade cells --help          # a command's arguments, with examples
 """
 

@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from regrade.cells import heartbeat
 from regrade.cells.layout import STATES
 from regrade.core.files import read_sealed, write_sealed
 from regrade.training.state import RunState
@@ -29,6 +30,7 @@ class Store:
     def __init__(self, configuration: str, code: str):
         """`configuration`: hash of the configuration; `code`: digest of the code that trains it."""
         self.folder, self.code = STATES / configuration, code
+        self.runs: list[RunState] = []
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -37,9 +39,11 @@ class Store:
         That other job may stand in another experiment, or be left over from a Snakemake that was killed. The lock is
         the operating system's: it ends with the process that holds it, however that ends, and shared file systems pass
         it on to other nodes. Where one does not, a line on stderr says so, and equal runs may be trained twice.
+
+        A heartbeat tells others how far the runs are that are read during the block.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
+        with (self.folder / heartbeat.LOCK).open("w") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):
@@ -52,7 +56,8 @@ class Store:
             # Left by a job that was killed while it wrote
             for partial in self.folder.glob(".*.part"):
                 partial.unlink()
-            yield
+            with heartbeat.beating(self.folder, self.runs):
+                yield
 
     def path(self, seed: int) -> Path:
         """The file of one run's state."""
@@ -63,6 +68,10 @@ class Store:
 
         A state that is damaged or was trained by other code is not used; a line on stderr says so.
         """
+        self.runs.append(self._saved(seed))
+        return self.runs[-1]
+
+    def _saved(self, seed: int) -> RunState:
         path = self.path(seed)
         if not path.exists():
             return RunState(seed)

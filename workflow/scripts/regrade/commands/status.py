@@ -1,0 +1,74 @@
+"""Show how far the training is, while it runs: cells, epochs and the time left.
+
+It only reads files, so it can be called from another terminal or a cluster's login node. Give it the same --configfile
+and --config as to Snakemake.
+"""
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from regrade.commands import parameters
+from regrade.core.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+EXAMPLES = """\
+regrade status
+regrade status --watch
+regrade status --watch 30 --config scale=paper
+"""
+EVERY_SECONDS = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `regrade status`."""
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=float,
+        const=EVERY_SECONDS,
+        metavar="SECONDS",
+        help=f"show it again every so many seconds ({EVERY_SECONDS:g}), until Ctrl-C or all cells are done",
+    )
+    parameters.add(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it once, or again and again: in a terminal in the same place, elsewhere one below the other."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from regrade.cells import expansion, progress
+    from regrade.commands import status_view
+
+    if options.watch is not None and not options.watch > 0:
+        raise UserError(f"--watch is {options.watch:g}; give a number of seconds above 0")
+    params = parameters.read(options)
+    every = expansion.expand(params)
+    # Outside a terminal nothing is cut or broken into lines
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
+
+    def look() -> tuple["RenderableType", bool]:
+        cells, others = progress.read(every)
+        return status_view.view(params.scale, cells, others), all(cell.state == "done" for cell in cells)
+
+    view, done = look()
+    if options.watch is None or done:
+        console.print(view)
+        return 0
+    if not console.is_terminal:
+        while not done:
+            console.print(view, "")
+            time.sleep(options.watch)
+            view, done = look()
+        console.print(view)
+        return 0
+    with Live(view, console=console, auto_refresh=False) as live:
+        while not done:
+            time.sleep(options.watch)
+            view, done = look()
+            live.update(view, refresh=True)
+    return 0
