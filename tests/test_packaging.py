@@ -79,7 +79,7 @@ def test_every_import_is_declared(path: Path):
 def test_nothing_is_declared_in_vain():
     used = {name for path in PACKAGE.rglob("*.py") for name in imports(path)}
     # pandas writes Markdown by tabulate, pooch shows progress by tqdm; programs and plug-ins are not imported
-    used |= {"tabulate", "tqdm", "dvc", "dvc-s3", "snakemake-executor-plugin-slurm"}
+    used |= {"tabulate", "tqdm", "dvc", "dvc-s3", "snakemake-executor-plugin-slurm", "snakemake-logger-plugin-rich"}
     assert {canonicalize_name(requirement.name) for requirement in ALL} <= used
 
 

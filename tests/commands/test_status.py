@@ -33,7 +33,12 @@ FOLLOWING = {
             "experiments": {
                 "following": {
                     "title": "At the best width",
-                    "select": {"source": "sweep", "settings": ["width"], "by": "test_accuracy_last_epoch"},
+                    "select": {
+                        "winner": "measured",
+                        "from": "sweep",
+                        "settings": ["width"],
+                        "by": "test_accuracy_last_epoch",
+                    },
                     "settings": {
                         "dataset": "moons",
                         "network": "mlp",
