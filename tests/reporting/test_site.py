@@ -208,6 +208,10 @@ def test_pages_are_quiet_and_take_no_orders_from_texts(pages: Path, browser):
     assert HOSTILE in browser.find_element(By.TAG_NAME, "main").text
 
 
+def text_of(browser, selector: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, selector).text
+
+
 def test_the_front_page_counts(pages: Path, browser):
     show(browser, pages / "index.html")
     rows = browser.find_elements(By.CSS_SELECTOR, ".scoreboard tbody tr")
@@ -215,6 +219,15 @@ def test_the_front_page_counts(pages: Path, browser):
         "ce4042 small 9 of 9 3 of 5 1 (0.2 by chance) 1 5 2 1 1 0 0 1",
         "cs324 small 0 of 26 0 of 29 0 29 28 0 0 0 0 0 28",
     ]
+    # Before the counts, what they come to
+    assert "33 claims of 2 reports: 2 confirmed, 1 contradicted, 1 inconclusive" in text_of(browser, "#summary")
+    listed = [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".found > li")]
+    assert [line.split(" ")[0] for line in listed] == ["contradicted", "confirmed", "confirmed"]
+    card = text_of(browser, ".card[data-study=ce4042]")
+    assert "Most surprising: “" in card and "does not hold" in card and "1 claim is open." in card
+    bars = browser.find_elements(By.CSS_SELECTOR, ".card[data-study=ce4042] .bar")
+    assert [item.text for item in bars[0].find_elements(By.TAG_NAME, "li")][:2] == ["2 confirmed", "1 contradicted"]
+    assert "No cell" not in card and "0 of 26 cells trained" in text_of(browser, ".card[data-study=cs324]")
     origins = browser.find_elements(By.CSS_SELECTOR, ".origins tbody tr")
     assert [row.text for row in origins] == ["stated 1 0 1 0 0 24", "read off 1 0 0 0 0 1", "ours 0 1 0 0 0 4"]
     stated = re.search(r"([\d.]+) MB", browser.find_element(By.TAG_NAME, "footer").text)
