@@ -221,10 +221,15 @@ def test_the_front_page_counts(pages: Path, browser):
     ]
     # Before the counts, what they come to
     assert "33 claims of 2 reports: 2 confirmed, 1 contradicted, 1 inconclusive" in text_of(browser, "#summary")
+    assert "Of 34 reported numbers, 4 could be judged: 3 agree with the runs, 1 does not." in text_of(
+        browser, "#summary"
+    )
     listed = [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".found > li")]
-    assert [line.split(" ")[0] for line in listed] == ["contradicted", "confirmed", "confirmed"]
+    assert [line.split(" ")[0] for line in listed] == ["contradicted", "confirmed", "confirmed", "inconclusive"]
     card = text_of(browser, ".card[data-study=ce4042]")
-    assert "Most surprising: “" in card and "does not hold" in card and "1 claim is open." in card
+    assert (
+        "Most surprising: “" in card and "does not hold" in card and "Its chance of a verdict with 10 seeds is" in card
+    )
     bars = browser.find_elements(By.CSS_SELECTOR, ".card[data-study=ce4042] .bar")
     assert [item.text for item in bars[0].find_elements(By.TAG_NAME, "li")][:2] == ["2 confirmed", "1 contradicted"]
     assert "No cell" not in card and "0 of 26 cells trained" in text_of(browser, ".card[data-study=cs324]")

@@ -32,10 +32,9 @@ class Findings:
         return sorted(chosen, key=lambda claim: 1.0 if claim["p_holm"] is None else claim["p_holm"])
 
     @property
-    def judged(self) -> bool:
-        """Whether any claim or number was judged."""
-        decided = (CONFIRMED, CONTRADICTED, INCONCLUSIVE)
-        return any(self.verdicts.by_verdict[verdict] for verdict in decided) or self.judged_numbers > 0
+    def judged_claims(self) -> int:
+        """How many of the claims were run as in the source, so that they have a verdict or are open."""
+        return sum(self.verdicts.by_verdict[verdict] for verdict in (CONFIRMED, CONTRADICTED, INCONCLUSIVE))
 
     @property
     def judged_numbers(self) -> int:
@@ -49,7 +48,7 @@ class Findings:
 
     @cached_property
     def farthest(self) -> dict | None:
-        """The reported number farthest outside the range of one more run, in widths of that; None where none is outside."""
+        """The reported number farthest outside the range of one more run, in widths of it; None where none is."""
         outside = [row for row in self.verdicts.grades if row["grade"] in OUTSIDE and _beyond(row) is not None]
         return max(outside, key=lambda row: _beyond(row) or 0.0, default=None)
 
