@@ -21,6 +21,7 @@ from regrade.reporting.figures import files
 from regrade.reporting.figures.curves import curves as draw_curves
 from regrade.reporting.pages import assets, histories, site
 from regrade.statistics import BUNDLE, CLAIMS, GRADES, REPORTS, grading
+from regrade.statistics import REFERENCE as REFERENCE_RUN
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -81,6 +82,22 @@ def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> di
     return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
 
 
+REFERENCE = {
+    "claims": {"c0": "confirmed", "c2": "confirmed"},
+    "verdicts": {"confirmed": 2, "inconclusive": 0},
+    "grades": {},
+    "scale": "paper",
+    "cells": 78,
+    "seeds": 5,
+    "commits": ["0123456789"],
+    "devices": [HOSTILE],
+    "opposite": ["c2"],
+    "compared": 3,
+    "same": 2,
+    "differing": [{"folder": "a", "ours": 0.5, "theirs": 0.9, "p": 0.001}],
+}
+
+
 def parameters() -> params.Params:
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
     config["studies"] = {name: config["studies"][name] for name in ("ce4042", "cs324")}
@@ -110,6 +127,7 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "possible": [IMPOSSIBLE],
             },
         )
+        write_json(REPORTS / "ce4042" / REFERENCE_RUN, REFERENCE)
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
         pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
@@ -230,6 +248,9 @@ def test_the_front_page_counts(pages: Path, browser):
     assert (
         "Most surprising: “" in card and "does not hold" in card and "Its chance of a verdict with 10 seeds is" in card
     )
+    assert "Reference run (78 cells, up to 5 seeds, commit 0123456789): 2 confirmed." in card
+    assert "Of 3 cells that both ran at full protocol, 2 gave exactly the same, and 1 differs by more" in card
+    assert "The verdicts on c2 are opposite." in card
     bars = browser.find_elements(By.CSS_SELECTOR, ".card[data-study=ce4042] .bar")
     assert [item.text for item in bars[0].find_elements(By.TAG_NAME, "li")][:2] == ["2 confirmed", "1 contradicted"]
     assert "No cell" not in card and "0 of 26 cells trained" in text_of(browser, ".card[data-study=cs324]")
@@ -241,6 +262,12 @@ def test_the_front_page_counts(pages: Path, browser):
     rows[0].find_element(By.LINK_TEXT, "2").click()
     assert "verdict=confirmed#claims" in browser.current_url
     assert len(shown(browser, "claims-table")) == 2
+
+
+def test_a_claim_has_the_reference_runs_verdict_beside_its_own(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    assert "reference: confirmed" in text_of(browser, "#claim-c2 td")
+    assert "reference" not in text_of(browser, "#claim-c1 td")
 
 
 def test_a_study_says_what_is_possible_and_what_chance_does(pages: Path, browser):

@@ -45,6 +45,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
             facts=evidence.facts(),
             verdicts=verdicts,
             audit=graded.audit(target),
+            reference=graded.reference(target),
             drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
@@ -82,6 +83,7 @@ class _Card:
     facts: dict
     verdicts: graded.Verdicts
     findings: Findings
+    reference: dict
 
 
 def write_front(studies: list[Evidence], target: Path) -> None:
@@ -89,7 +91,8 @@ def write_front(studies: list[Evidence], target: Path) -> None:
     cards = []
     for evidence in studies:
         verdicts = graded.read(target.parent / evidence.name)
-        cards.append(_Card(evidence, evidence.facts(), verdicts, Findings(verdicts)))
+        reference = graded.reference(target.parent / evidence.name)
+        cards.append(_Card(evidence, evidence.facts(), verdicts, Findings(verdicts), reference))
     every = graded.Verdicts(
         [claim for card in cards for claim in card.verdicts.claims],
         [row for card in cards for row in card.verdicts.grades],
