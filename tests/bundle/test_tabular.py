@@ -130,7 +130,7 @@ def test_rows_that_are_about_something_else_are_left_out_and_named(tmp_path: Pat
     content = "\n".join(["experiment," + lines[0], *("levels," + line for line in lines[1:]), "level,word,0.01,7,0.5"])
     one = read(tmp_path, content)
     assert numbers(one) == EXPECTED
-    assert "1 rows of 'level' are left out" in one.notes[0] and "did you mean 'levels'" in one.notes[0]
+    assert "1 row of 'level' left out" in one.notes[0] and "did you mean 'levels'" in one.notes[0]
 
 
 def spoilt(old: str, new: str) -> str:
