@@ -21,6 +21,7 @@ from regrade.reporting.figures import files
 from regrade.reporting.figures.curves import curves as draw_curves
 from regrade.reporting.pages import assets, histories, site
 from regrade.statistics import BUNDLE, CLAIMS, GRADES, REPORTS, grading
+from regrade.statistics import REFERENCE as REFERENCE_RUN
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -81,6 +82,22 @@ def grade(number: int, word: str, experiment: str, cell: str, folder: str) -> di
     return about | numbers | {"metric": "test_accuracy_best_epoch", "reported": "0.5890", "seeds": 2, "note": None}
 
 
+REFERENCE = {
+    "claims": {"c0": "confirmed", "c2": "confirmed"},
+    "verdicts": {"confirmed": 2, "inconclusive": 0},
+    "grades": {},
+    "scale": "paper",
+    "cells": 78,
+    "seeds": 5,
+    "commits": ["0123456789"],
+    "devices": [HOSTILE],
+    "opposite": ["c2"],
+    "compared": 3,
+    "same": 2,
+    "differing": [{"folder": "a", "ours": 0.5, "theirs": 0.9, "p": 0.001}],
+}
+
+
 def parameters() -> params.Params:
     config = yaml.safe_load((ROOT / "params.yaml").read_text())
     config["studies"] = {name: config["studies"][name] for name in ("ce4042", "cs324")}
@@ -110,6 +127,7 @@ def pages(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "possible": [IMPOSSIBLE],
             },
         )
+        write_json(REPORTS / "ce4042" / REFERENCE_RUN, REFERENCE)
         rows = [grade(n, word, "a2_filters", first.name, folders[0]) for n, word in enumerate(GRADES_GIVEN)]
         rows.append(grade(9, "not run", "a3_optimizers", "", ""))
         pd.DataFrame(rows).to_parquet(REPORTS / "ce4042" / GRADES)
@@ -208,6 +226,10 @@ def test_pages_are_quiet_and_take_no_orders_from_texts(pages: Path, browser):
     assert HOSTILE in browser.find_element(By.TAG_NAME, "main").text
 
 
+def text_of(browser, selector: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, selector).text
+
+
 def test_the_front_page_counts(pages: Path, browser):
     show(browser, pages / "index.html")
     rows = browser.find_elements(By.CSS_SELECTOR, ".scoreboard tbody tr")
@@ -215,6 +237,23 @@ def test_the_front_page_counts(pages: Path, browser):
         "ce4042 small 9 of 9 3 of 5 1 (0.2 by chance) 1 5 2 1 1 0 0 1",
         "cs324 small 0 of 26 0 of 29 0 29 28 0 0 0 0 0 28",
     ]
+    # Before the counts, what they come to
+    assert "33 claims of 2 reports: 2 confirmed, 1 contradicted, 1 inconclusive" in text_of(browser, "#summary")
+    assert "Of 34 reported numbers, 4 could be judged: 3 agree with the runs, 1 does not." in text_of(
+        browser, "#summary"
+    )
+    listed = [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".found > li")]
+    assert [line.split(" ")[0] for line in listed] == ["contradicted", "confirmed", "confirmed", "inconclusive"]
+    card = text_of(browser, ".card[data-study=ce4042]")
+    assert (
+        "Most surprising: “" in card and "does not hold" in card and "Its chance of a verdict with 10 seeds is" in card
+    )
+    assert "Reference run (78 cells, up to 5 seeds, commit 0123456789): 2 confirmed." in card
+    assert "Of 3 cells that both ran at full protocol, 2 gave exactly the same, and 1 differs by more" in card
+    assert "The verdicts on c2 are opposite." in card
+    bars = browser.find_elements(By.CSS_SELECTOR, ".card[data-study=ce4042] .bar")
+    assert [item.text for item in bars[0].find_elements(By.TAG_NAME, "li")][:2] == ["2 confirmed", "1 contradicted"]
+    assert "No cell" not in card and "0 of 26 cells trained" in text_of(browser, ".card[data-study=cs324]")
     origins = browser.find_elements(By.CSS_SELECTOR, ".origins tbody tr")
     assert [row.text for row in origins] == ["stated 1 0 1 0 0 24", "read off 1 0 0 0 0 1", "ours 0 1 0 0 0 4"]
     stated = re.search(r"([\d.]+) MB", browser.find_element(By.TAG_NAME, "footer").text)
@@ -223,6 +262,12 @@ def test_the_front_page_counts(pages: Path, browser):
     rows[0].find_element(By.LINK_TEXT, "2").click()
     assert "verdict=confirmed#claims" in browser.current_url
     assert len(shown(browser, "claims-table")) == 2
+
+
+def test_a_claim_has_the_reference_runs_verdict_beside_its_own(pages: Path, browser):
+    show(browser, pages / "ce4042/index.html")
+    assert "reference: confirmed" in text_of(browser, "#claim-c2 td")
+    assert "reference" not in text_of(browser, "#claim-c1 td")
 
 
 def test_a_study_says_what_is_possible_and_what_chance_does(pages: Path, browser):

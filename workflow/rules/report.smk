@@ -3,6 +3,7 @@ from regrade import bundle, statistics
 from regrade.config import studies
 from regrade.reporting.pages import assets
 from regrade.statistics import audit as auditing
+from regrade.statistics import reference
 
 REPORTS, MODELS = statistics.REPORTS, reporting.MODELS
 
@@ -56,6 +57,7 @@ rule grade:
     output:
         f"{REPORTS}/{{study}}/{statistics.CLAIMS}",
         f"{REPORTS}/{{study}}/{statistics.GRADES}",
+        f"{REPORTS}/{{study}}/{statistics.REFERENCE}",
     log:
         f"logs/{REPORTS}/{{study}}/grade.log",
     benchmark:
@@ -69,6 +71,7 @@ rule grade:
     params:
         code=code_of("grade.py"),
         stated=lambda w: fingerprints.content(studies.folder(w.study)),
+        reference=lambda w: fingerprints.content(reference.FOLDER / w.study),
     script:
         "../scripts/grade.py"
 

@@ -110,5 +110,5 @@ def as_text(verdicts: Verdicts) -> list[str]:
     return [*of_claims, *of_numbers]
 
 
-def _known(mean: object) -> object:
-    return "not known" if mean == "" or mean != mean else mean
+def _known(mean: str) -> str:
+    return "not known" if mean in ("", "nan") else mean

@@ -8,7 +8,7 @@ import pandas as pd
 
 from regrade.config.claims import ORIGINS, Origin
 from regrade.core import integrity
-from regrade.statistics import AUDIT, CLAIMS, GRADES, grades
+from regrade.statistics import AUDIT, CLAIMS, GRADES, REFERENCE, grades
 from regrade.statistics.estimate import LEVEL
 from regrade.statistics.verdicts import VERDICTS
 
@@ -84,6 +84,12 @@ def read(study: Path) -> Verdicts:
 def audit(study: Path) -> dict:
     """The audit in a study's folder of the reports; empty where there is none. UserError on damage: it is deleted."""
     path = study / AUDIT
+    return integrity.read(path) if path.exists() else {}
+
+
+def reference(study: Path) -> dict:
+    """What the reference run says of a study; empty where there is none. UserError on damage: it is deleted."""
+    path = study / REFERENCE
     return integrity.read(path) if path.exists() else {}
 
 

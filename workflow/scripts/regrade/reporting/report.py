@@ -9,7 +9,7 @@ from regrade.config.params import Params
 from regrade.reporting import ASSETS, PAGE, evidence
 from regrade.reporting.exports import crate, dvc
 from regrade.reporting.pages import assets, site
-from regrade.statistics import BUNDLE, REPORTS, audit, grading
+from regrade.statistics import BUNDLE, REPORTS, audit, grading, reference
 
 
 def write_all(params: Params) -> Path:
@@ -20,7 +20,9 @@ def write_all(params: Params) -> Path:
     for study in params.studies:
         bundle = collect.bundle(study, params, every)
         bundle.write(REPORTS / study / BUNDLE)
-        grading.write(grading.grade(bundle), REPORTS / study)
+        graded = grading.grade(bundle)
+        grading.write(graded, REPORTS / study)
+        reference.write(bundle, graded, REPORTS / study)
         if not audit.is_current(study, params, every):
             audit.write(study, params, every)
         of_study = evidence.of(bundle)

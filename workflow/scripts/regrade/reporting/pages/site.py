@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from regrade.config.claims import ORIGINS
@@ -13,8 +14,12 @@ from regrade.reporting.figures import files
 from regrade.reporting.figures.agreement import agreement
 from regrade.reporting.figures.forest import forest
 from regrade.reporting.figures.repeated import noise
+from regrade.reporting.findings import Findings
 from regrade.reporting.pages import cells, histories, study_page
 from regrade.reporting.pages.rendering import render
+
+# Claims of a verdict that the front page lists before one has to ask for more
+SHOWN = 5
 
 
 def write_study(evidence: Evidence, target: Path) -> None:
@@ -42,6 +47,7 @@ def write_study(evidence: Evidence, target: Path) -> None:
             verdicts=verdicts,
             audit=audit,
             shows=_shown(evidence, verdicts, audit, bool(trained)),
+            reference=graded.reference(target),
             drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
             anchors=set(re.findall(r"id='([^']+)'", body)),
@@ -82,10 +88,45 @@ def _draw(verdicts: graded.Verdicts, folder: Path) -> set[str]:
     return set(drawn)
 
 
+@dataclass(frozen=True)
+class _Card:
+    """What the front page shows of a study."""
+
+    evidence: Evidence
+    facts: dict
+    verdicts: graded.Verdicts
+    findings: Findings
+    reference: dict
+
+
 def write_front(studies: list[Evidence], target: Path) -> None:
-    """Write the front page over all studies, whose pages are beside it."""
-    rows = [(evidence, evidence.facts(), graded.read(target.parent / evidence.name)) for evidence in studies]
-    every = graded.Verdicts([claim for *_, found in rows for claim in found.claims], [], {})
-    by_origin = {origin: every.by(origin).by_verdict for origin in ORIGINS}
-    total = sum(path.stat().st_size for path in target.parent.rglob("*") if path.is_file() and path != target)
-    write_text(target, render("front.html.j2", "", studies=rows, by_origin=by_origin, total=total))
+    """Write the front page over all studies, whose pages are beside it: what holds, what does not, what is open."""
+    cards = []
+    for evidence in studies:
+        verdicts = graded.read(target.parent / evidence.name)
+        reference = graded.reference(target.parent / evidence.name)
+        cards.append(_Card(evidence, evidence.facts(), verdicts, Findings(verdicts), reference))
+    every = graded.Verdicts(
+        [claim for card in cards for claim in card.verdicts.claims],
+        [row for card in cards for row in card.verdicts.grades],
+        {},
+    )
+    scales: dict[str, list[str]] = {}
+    for card in cards:
+        scales.setdefault(card.facts["scale"], []).append(card.evidence.name)
+    text = render(
+        "front.html.j2",
+        "",
+        studies=cards,
+        shown=SHOWN,
+        judged=Findings(every).judged_claims > 0,
+        totals=every.by_verdict,
+        total_claims=len(every.claims),
+        total_numbers=len(every.grades),
+        judged_numbers=Findings(every).judged_numbers,
+        agreeing=every.by_grade["within"] + every.by_grade["same"],
+        scales=scales,
+        by_origin={origin: every.by(origin).by_verdict for origin in ORIGINS},
+        total=sum(path.stat().st_size for path in target.parent.rglob("*") if path.is_file() and path != target),
+    )
+    write_text(target, text)

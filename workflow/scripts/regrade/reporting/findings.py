@@ -1,0 +1,75 @@
+"""What the verdicts of a study say at a glance: what surprises most, and what would settle what is open."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from regrade.reporting.graded import Verdicts
+from regrade.statistics.grades import ABOVE, BELOW, DIFFERS
+from regrade.statistics.verdicts import CONFIRMED, CONTRADICTED, INCONCLUSIVE
+
+# Grades of numbers that one more run would not have given
+OUTSIDE = (ABOVE, BELOW, DIFFERS)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How many claims are open, and by a number of seeds, how many of these would get a verdict, in expectation."""
+
+    open: int
+    expected: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the verdicts on a study's claims and numbers come to."""
+
+    verdicts: Verdicts
+
+    def claims(self, verdict: str) -> list[dict]:
+        """The claims with this verdict, the clearest first."""
+        chosen = [claim for claim in self.verdicts.claims if claim["verdict"] == verdict]
+        return sorted(chosen, key=lambda claim: 1.0 if claim["p_holm"] is None else claim["p_holm"])
+
+    @property
+    def judged_claims(self) -> int:
+        """How many of the claims were run as in the source, so that they have a verdict or are open."""
+        return sum(self.verdicts.by_verdict[verdict] for verdict in (CONFIRMED, CONTRADICTED, INCONCLUSIVE))
+
+    @property
+    def judged_numbers(self) -> int:
+        """How many of the reported numbers have a grade that says something of them."""
+        return len(self.verdicts.grades) - self.verdicts.unjudged
+
+    @cached_property
+    def contradicted(self) -> dict | None:
+        """The claim that the runs contradict most clearly; None where they contradict none."""
+        return next(iter(self.claims(CONTRADICTED)), None)
+
+    @cached_property
+    def farthest(self) -> dict | None:
+        """The reported number farthest outside the range of one more run, in widths of it; None where none is."""
+        outside = [row for row in self.verdicts.grades if row["grade"] in OUTSIDE and _beyond(row) is not None]
+        return max(outside, key=lambda row: _beyond(row) or 0.0, default=None)
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """What more seeds are expected to settle, from the chances of the open claims at later looks."""
+        undecided = self.claims(INCONCLUSIVE)
+        expected: dict[int, float] = {}
+        for claim in undecided:
+            for seeds, chance in claim["chances"].items():
+                expected[int(seeds)] = expected.get(int(seeds), 0.0) + chance
+        return Outlook(len(undecided), dict(sorted(expected.items())))
+
+
+def _beyond(row: dict) -> float | None:
+    """How far a reported number is from the range of one more run, in widths of the range; None where there is none."""
+    try:
+        reported = float(str(row["reported"]).removeprefix("≥ "))
+    except ValueError:
+        return None
+    low, high = row["predicted_low"], row["predicted_high"]
+    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
+        return None
+    return max(low - reported, reported - high, 0.0) / (high - low)
