@@ -1,5 +1,6 @@
 """Tables that trackers and spreadsheets export become bundles, or are refused in one sentence."""
 
+import csv
 import io
 import json
 from collections.abc import Iterator
@@ -82,6 +83,14 @@ def test_an_export_of_mlflow(tmp_path: Path):
     one = read(tmp_path, content, study=description)
     assert numbers(one) == EXPECTED
     assert one.notes == [f"{tmp_path / 'runs.csv'}: rows of runs without a result are left out (1 failed)"]
+
+
+def test_an_export_of_weights_and_biases(tmp_path: Path):
+    table = PLAIN.rename(columns={"test_accuracy_best_epoch": "best_acc"}).assign(Name="run", State="finished")
+    crashed = table.iloc[[0]].assign(State="crashed", seed=9, best_acc=None)
+    description = "columns: {State: status, best_acc: test_accuracy_best_epoch}\n"
+    one = read(tmp_path, pd.concat([table, crashed]).to_csv(index=False, quoting=csv.QUOTE_ALL), study=description)
+    assert numbers(one) == EXPECTED
 
 
 def test_histories_give_the_metrics_of_runs(tmp_path: Path):

@@ -37,6 +37,17 @@ def test_a_table_of_real_runs(tmp_path: Path):
     assert again.stdout.splitlines()[:-2] == said
 
 
+def test_the_page_for_new_users_works_as_it_is_written(tmp_path: Path):
+    text = (ROOT / "docs/grade-your-own.md").read_text()
+    _, claims, numbers, runs, command, answer, *_ = re.findall(r"```\w+\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "levels_of_text").mkdir()
+    (tmp_path / "levels_of_text/claims.yaml").write_text(claims)
+    (tmp_path / "levels_of_text/reported.csv").write_text(numbers)
+    (tmp_path / "runs.csv").write_text(runs)
+    said = graded_apart(*command.split()[2:], at=tmp_path)
+    assert said.stdout.splitlines()[:-1] == answer.splitlines()
+
+
 def test_a_mistake_is_one_sentence_and_nothing_is_written(tmp_path: Path):
     study = graded.study(tmp_path)
     (tmp_path / "runs.csv").write_text(graded.RUNS.replace("0.8886", "eighty"))
