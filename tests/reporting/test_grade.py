@@ -121,6 +121,19 @@ def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, tmp_path: P
     assert ("Explorer" in text) == (table == HISTORY) and "How sure is the grader" not in text
 
 
+def test_a_column_that_a_bundle_lacks(tmp_path: Path):
+    """Of a bundle, few columns are needed, unless something that is graded is computed from another one."""
+    study = graded.study(tmp_path, reported=graded.REPORTED.splitlines()[0])
+    (tmp_path / "history.csv").write_text(HISTORY)
+    assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
+    line = "table 7,levels,level=word;lr=0.01,layer_sizes,2-30-2,"
+    (study / "reported.csv").write_text(f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
+    answer = graded_apart(study.name, "first/levels_of_text/bundle", at=tmp_path)
+    assert answer.returncode == 1 and answer.stderr.startswith("Error: ") and answer.stderr.count("\n") == 1
+    assert "the bundle has no 'parameters_by_layer'" in answer.stderr
+    assert not (tmp_path / "graded").exists()
+
+
 def test_nothing_of_the_users_is_lost(tmp_path: Path):
     study = graded.study(tmp_path)
     (tmp_path / "runs.csv").write_text(graded.RUNS)

@@ -54,9 +54,12 @@ def write(runs: Bundle, target: Path) -> Verdicts:
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
         ready = Path(scratch)
         runs.write(ready / name / BUNDLE)
-        grading.write(grading.grade(runs), ready / name)
         of_study: Evidence = evidence.of(runs, at_hand=False)
-        site.write_study(of_study, ready / name)
+        try:
+            grading.write(grading.grade(runs), ready / name)
+            site.write_study(of_study, ready / name)
+        except KeyError as error:
+            raise _lacking(runs, error) from error
         assets.write(ready / ASSETS)
         site.write_front([of_study], ready / PAGE)
         write_text(ready / MARK, "Written by `regrade grade`, which may replace its files in this folder.\n")
@@ -65,6 +68,16 @@ def write(runs: Bundle, target: Path) -> Verdicts:
         (ready / name).rmdir()
         _move(ready, target)
     return verdicts
+
+
+def _lacking(runs: Bundle, error: KeyError) -> Exception:
+    """The error for a column that the study's claims, numbers or page need and the runs lack; else the error itself."""
+    column = error.args[0] if error.args else None
+    if not isinstance(column, str) or (column in runs.runs and column in runs.curves):
+        return error
+    return UserError(
+        f"the bundle has no {column!r}, which the study's claims, numbers or page need; add it, or remove what needs it"
+    )
 
 
 def _check_target(target: Path) -> None:

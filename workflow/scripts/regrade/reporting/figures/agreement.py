@@ -71,8 +71,6 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
     if values.min() > 0 and values.max() > DECADES * values.min():
         axes.set(xscale="log", yscale="log")
         axes.minorticks_off()
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:g}")  # matplotlib's own for such axes writes formulas
         low, high = np.exp(limits(np.log(values)))
     else:
         low, high = limits(values, numbers[["predicted_low", "predicted_high"]].to_numpy().ravel())
