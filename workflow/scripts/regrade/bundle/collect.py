@@ -47,7 +47,8 @@ def bundle(study: str, params: Params, every: Iterable[Cell]) -> Bundle:
     if valid:
         keys = zip(runs["folder"], runs["seed"], strict=True)
         runs = runs.assign(valid_by_prompt=[valid.get(key) for key in keys])
-    return Bundle(manifest, runs, curves, correct)
+    commits = sorted({commit for commit in runs.get("commit", ()) if isinstance(commit, str)})
+    return Bundle(manifest.model_copy(update={"commits": commits}), runs, curves, correct)
 
 
 def tables(trained: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -168,6 +168,8 @@ class Manifest(Section):
     """What had to be assumed."""
     scale: str
     """The scale that was run."""
+    commits: list[str] = Field([])
+    """The commits of Regrade that trained the runs, where they are recorded."""
     caps: dict[Name, int] = Field({})
     """What the scale caps in all experiments."""
     looks: Looks

@@ -163,7 +163,7 @@ class Evidence(Measurements):
             "scale": self.study.scale,
             "data": list(dict.fromkeys(cell.source for cell in self.cells if cell.source)),
             "seeds": sorted({seed for cell in self.cells for seed in cell.seeds}),
-            "commits": sorted({commit[:10] for commit in finished.get("commit", pd.Series(dtype=str)).dropna()}),
+            "commits": [commit[:10] for commit in self.study.commits],
             "dirty": bool(dirty.any()),
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
             "cells": len(self.cells),

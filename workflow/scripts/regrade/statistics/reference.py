@@ -42,7 +42,7 @@ def described(ours: Bundle, graded: Grading, folder: Path) -> dict[str, object]:
         "scale": theirs.manifest.scale,
         "cells": sum(cell.trained for cell in theirs.manifest.cells),
         "seeds": int(finished.groupby("folder").size().max()) if len(finished) else 0,
-        "commits": sorted({str(commit)[:10] for commit in finished.get("commit", ()) if isinstance(commit, str)}),
+        "commits": [commit[:10] for commit in theirs.manifest.commits],
         "devices": sorted({str(device) for device in finished.get("device", ()) if isinstance(device, str)}),
         "opposite": agreement.verdicts_that_differ(*verdicts),
         "compared": len(compared),
