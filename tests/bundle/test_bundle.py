@@ -1,6 +1,7 @@
 """A bundle keeps what it is given, and whatever is wrong with one from elsewhere is one sentence."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,6 +183,92 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: rows(folder, CORRECT, with_value("bits", b"a")),
         "bits are 1 bytes, but 50 rows need 7",
     ),
+    "a path as a cell's name": (
+        lambda folder: change(folder, lambda content: cell(content).update(name="../../x")),
+        "cells.0.name: '../../x' does not have the form",
+    ),
+    "a path as a study's name": (
+        lambda folder: change(folder, lambda content: content.update(study="..")),
+        "study: '..' does not have the form",
+    ),
+    "a name too long for a file": (
+        lambda folder: change(folder, lambda content: cell(content).update(name="x" * 240)),
+        "cells.0.name: the value String should have at most 230 characters",
+    ),
+    "not a number in JSON": (
+        lambda folder: change(folder, lambda content: cell(content)["settings"].update(lr=float("nan"))),
+        "NaN is no number of JSON",
+    ),
+    "JSON without an end": (
+        lambda folder: (folder / MANIFEST).write_text("[" * 100_000),
+        "cannot be read as JSON",
+    ),
+    "settings that are a list": (
+        lambda folder: change(folder, lambda content: cell(content).update(configuration={"settings": [1]})),
+        "cells.0.configuration: settings: must be an object",
+    ),
+    "more rows than any test set": (
+        lambda folder: change(folder, lambda content: cell(content).update(rows={"test": 10**30})),
+        "cells.0.rows.test",
+    ),
+    "a follower of nothing": (
+        lambda folder: change(folder, lambda content: cell(content).update(follows="other")),
+        "follows 'other', but its experiment has no select",
+    ),
+    "looks that promise too little": (
+        lambda folder: change(folder, lambda content: content.update(looks=[{"seeds": 3, "error": 0.9}])),
+        "looks: their errors add up to 0.9",
+    ),
+    "a seed that no cell has": (
+        lambda folder: rows(folder, RUNS, with_value("seed", 77)),
+        "row 1: seed 77 is not among the seeds of experiment p1_toy",
+    ),
+    "a metric that is text": (
+        lambda folder: rows(folder, RUNS, lambda table: table.assign(train_loss_best="low")),
+        "the metric train_loss_best needs numbers, but has other values, such as 'low'",
+    ),
+    "a metric that is not finite": (
+        lambda folder: rows(folder, RUNS, with_value("train_loss_best", np.inf)),
+        "row 1: train_loss_best is not finite",
+    ),
+    "versions that are no JSON": (
+        lambda folder: rows(folder, RUNS, lambda table: table.assign(versions="torch 2")),
+        "the column versions needs JSON objects",
+    ),
+    "a commit that is a number": (
+        lambda folder: rows(folder, RUNS, lambda table: table.assign(commit=5)),
+        "the column commit needs texts",
+    ),
+    "a curve called seed": (
+        lambda folder: rows(folder, CURVES, with_value("metric", "seed")),
+        "metric is 'seed', which is the name of a column",
+    ),
+    "an epoch that is not finite": (
+        lambda folder: rows(folder, CURVES, with_value("epoch", np.inf)),
+        "row 1: epoch is no finite number",
+    ),
+    "a curve in percent": (
+        lambda folder: rows(
+            folder, CURVES, lambda table: table.assign(value=table["value"] + 50, metric="test_accuracy").iloc[:1]
+        ),
+        "row 1: test_accuracy is 5",
+    ),
+    "answers without rows": (
+        lambda folder: rows(folder, CORRECT, lambda table: with_value("rows", 0)(with_value("bits", b"")(table))),
+        "bits are 0 bytes, but 0 rows need 0",
+    ),
+    "as many answers as atoms": (
+        lambda folder: rows(folder, CORRECT, with_value("rows", 2**62)),
+        "bits are 7 bytes, but 4611686018427387904 rows need",
+    ),
+    "a run without answers": (
+        lambda folder: rows(folder, CORRECT, lambda table: table.iloc[1:]),
+        "has no row of seed 0; add it",
+    ),
+    "answers to other rows": (
+        lambda folder: rows(folder, CORRECT, with_value("sample", "other")),
+        "row 2: sample is",
+    ),
     "an unknown rule": (lambda folder: rows(folder, CORRECT, with_value("rule", "first")), "rule is 'first'"),
 }
 
@@ -194,6 +281,23 @@ def test_every_mistake_is_one_sentence(mistake: str, written: Path):
         bundle.read(written)
     assert complaint in str(said.value) and "\n" not in str(said.value)
     assert str(written) in str(said.value)
+
+
+def test_any_damage_is_one_sentence(written: Path):
+    """Bytes that are changed at random, in files that no checksum guards."""
+    chance, refused = random.Random(15), 0
+    for _ in range(100):
+        path = written / chance.choice((MANIFEST, RUNS, CURVES, CORRECT))
+        content = path.read_bytes()
+        place = chance.randrange(len(content))
+        path.write_bytes(content[:place] + bytes([chance.randrange(256)]) + content[place + 1 :])
+        try:
+            bundle.read(written)
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error)
+        path.write_bytes(content)
+    assert refused > 30
 
 
 def test_a_damaged_bundle_of_the_workflow_is_deleted(whole: dict[str, Bundle], tmp_path: Path):

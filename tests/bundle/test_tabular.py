@@ -1,11 +1,14 @@
 """Tables that trackers and spreadsheets export become bundles, or are refused in one sentence."""
 
+import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from regrade.bundle import bundle
 from regrade.bundle.tabular import Read
 from regrade.config import studies
 from regrade.core.errors import UserError
@@ -82,6 +85,14 @@ def test_an_export_of_mlflow(tmp_path: Path):
     assert one.notes == [f"{tmp_path / 'runs.csv'}: rows of runs without a result are left out (1 failed)"]
 
 
+def test_an_export_of_weights_and_biases(tmp_path: Path):
+    table = PLAIN.rename(columns={"test_accuracy_best_epoch": "best_acc"}).assign(Name="run", State="finished")
+    crashed = table.iloc[[0]].assign(State="crashed", seed=9, best_acc=None)
+    description = "columns: {State: status, best_acc: test_accuracy_best_epoch}\n"
+    one = read(tmp_path, pd.concat([table, crashed]).to_csv(index=False, quoting=csv.QUOTE_ALL), study=description)
+    assert numbers(one) == EXPECTED
+
+
 def test_histories_give_the_metrics_of_runs(tmp_path: Path):
     lines = ["level,lr,random_state,epoch,test_accuracy,test_loss"]
     for row in PLAIN.itertuples():
@@ -130,7 +141,7 @@ def test_rows_that_are_about_something_else_are_left_out_and_named(tmp_path: Pat
     content = "\n".join(["experiment," + lines[0], *("levels," + line for line in lines[1:]), "level,word,0.01,7,0.5"])
     one = read(tmp_path, content)
     assert numbers(one) == EXPECTED
-    assert "1 rows of 'level' are left out" in one.notes[0] and "did you mean 'levels'" in one.notes[0]
+    assert "1 row of 'level' left out" in one.notes[0] and "did you mean 'levels'" in one.notes[0]
 
 
 def spoilt(old: str, new: str) -> str:
@@ -138,6 +149,7 @@ def spoilt(old: str, new: str) -> str:
     return graded.RUNS.replace(old, new, 1)
 
 
+LR = "columns: {test_accuracy_best_epoch: lr}\n"
 MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
     "no seeds": (spoilt("seed", "run"), {}, "no column 'seed'"),
     "a seed that is no number": (
@@ -188,6 +200,40 @@ MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
         "no table has 'test_loss' by epoch",
     ),
     "nothing in it": (graded.RUNS.splitlines()[0], {}, "has no rows"),
+    "nothing at all": ("", {}, "runs.csv is empty; export it again"),
+    "a seed of more than 64 bits": (spoilt("word,0.01,2", f"word,0.01,{10**22}"), {}, "row 4, column 'seed'"),
+    "a metric that is not finite": (
+        spoilt("0.8886", "1e999"),
+        {},
+        "row 3, column 'test_accuracy_best_epoch': the number",
+    ),
+    "a setting that is not finite": (spoilt("0.01", "1e999"), {}, "row 2, column 'lr': inf is no finite number"),
+    "an epoch that is not finite": (
+        spoilt("lr", "epoch").replace("0.01,2", "1e999,2"),
+        {"study": LR},
+        "column 'epoch'",
+    ),
+    "an empty experiment": (
+        "experiment," + graded.RUNS.replace("\n", "\n,")[:-1],
+        {},
+        "row 2, column 'experiment' is empty; fill it in",
+    ),
+    "a setting twice": (spoilt("lr", "level"), {}, "has several columns for 'level'"),
+    "an experiment in study.yaml that no claim names": (
+        graded.RUNS,
+        {"study": "experiments: {level: {settings: {lr: 1}}}\n"},
+        "no claim and no number is about 'level' (did you mean 'levels'?)",
+    ),
+    "a setting in study.yaml that no table has": (
+        graded.RUNS,
+        {"study": "experiments: {levels: {settings: {epochs: 100}}}\n"},
+        "study.yaml: experiments.levels.settings: no table has the column 'epochs'",
+    ),
+    "looks that promise too little": (
+        graded.RUNS,
+        {"study": "looks: [{seeds: 3, error: 0.04}, {seeds: 5, error: 0.02}]\n"},
+        "study.yaml: looks: their errors add up to 0.06, more than 0.05",
+    ),
 }
 
 
@@ -197,6 +243,51 @@ def test_every_mistake_is_one_sentence(mistake: str, tmp_path: Path):
     with pytest.raises(UserError) as said:
         read(tmp_path, content, **files)
     assert complaint in str(said.value) and "\n" not in str(said.value)
+    # Options of data sets in params.yaml are of no use here
+    assert not any(word in str(said.value) for word in ("under features", "give separator", "set decimal", "sha256"))
+
+
+def test_several_columns_of_a_name_that_nothing_needs(tmp_path: Path):
+    lines = graded.RUNS.splitlines()
+    one = read(tmp_path, "\n".join([lines[0] + ",x,x,,", *(line + ",1,2,," for line in lines[1:])]))
+    assert numbers(one) == EXPECTED
+
+
+@pytest.mark.parametrize("value", ["a b/c", "../../x", "<script>", "it's", "x;y=z", "$x^$", "x" * 3000, "\u00e4" * 300])
+def test_settings_are_any_text(value: str, tmp_path: Path):
+    claims = graded.CLAIMS.replace("level: word", f"level: {json.dumps(value)}")
+    content = PLAIN.replace({"level": {"word": value}}).to_csv(index=False)
+    one = read(tmp_path, content, claims=claims, reported=graded.REPORTED.splitlines()[0])
+    verdicts = grade.write(one.bundle, tmp_path / "out")
+    assert verdicts.claims[0]["verdict"] == "confirmed"
+    assert len(list((tmp_path / "out/levels_of_text/cells/levels").iterdir())) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"levels_of_text", "out", "runs.csv"}
+    # A bundle that we write is one that we read
+    assert len(bundle.read(tmp_path / "out/levels_of_text/bundle").runs) == 6
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("word,0.01,2", "word,0.01,7", "a history of seed 7 of levels, level=word, lr=0.01, but no run"),
+        ("word,0.01,2,1,0.5\n", "", "seed 2 of levels, level=word, lr=0.01 has no history, but other runs"),
+    ],
+)
+def test_runs_and_histories_that_disagree(old: str, new: str, complaint: str, tmp_path: Path):
+    history = "level,lr,seed,epoch,test_loss\n" + "".join(
+        f"{row.level},{row.lr},{row.seed},1,0.5\n" for row in PLAIN.itertuples()
+    )
+    assert old in history
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    (tmp_path / "history.csv").write_text(history.replace(old, new))
+    with pytest.raises(UserError, match=complaint):
+        grade.read(graded.study(tmp_path), [tmp_path / "runs.csv", tmp_path / "history.csv"], "seed")
+
+
+def test_runs_of_which_nothing_is_known(tmp_path: Path):
+    lines = [f"{line.rsplit(',', 1)[0]},,diverged" for line in graded.RUNS.splitlines()[1:]]
+    one = read(tmp_path, "\n".join([graded.RUNS.splitlines()[0] + ",status", *lines]))
+    assert "here not known" in grade.as_text(grade.write(one.bundle, tmp_path / "out"))[-1]
 
 
 def test_runs_of_several_protocols_in_one_cell_are_refused(tmp_path: Path):

@@ -122,7 +122,7 @@ MISTAKES = {
     "uneven": (FEW.replace("3,4,b", "3,4"), {}, "a.csv, row 3: 2 columns where the header has 3"),
     "open quote": (FEW.replace("3,4,b", '3,4,"b'), {}, "a.csv, after row 1: not a CSV file"),
     "no rows": ("x,y,kind\n", {}, "a.csv has no rows"),
-    "empty": ("", {}, "a.csv has no column 'kind'"),
+    "empty": ("", {}, "a.csv is empty"),
     "one class": (FEW.replace(",b", ",a"), {}, "all rows are of one class, 'a'"),
     "rare class": (FEW + "1,1,c\n", {}, "the class 'c' has one row only"),
     "too few": (FEW, {}, "4 rows of 2 classes cannot be split by test_share 0.25"),

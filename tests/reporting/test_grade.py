@@ -1,9 +1,14 @@
 """Runs of others are graded at the command line, without what trains."""
 
 import json
+import re
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
+from regrade.bundle import CURVES, MANIFEST, RUNS
 from regrade.core.files import read_json
 from support import graded
 from support.apart import graded_apart
@@ -30,6 +35,17 @@ def test_a_table_of_real_runs(tmp_path: Path):
     # The table has become a bundle, which is graded the same
     again = graded_apart(study.name, pages / study.name / "bundle", "--to", "again", at=tmp_path)
     assert again.stdout.splitlines()[:-2] == said
+
+
+def test_the_page_for_new_users_works_as_it_is_written(tmp_path: Path):
+    text = (ROOT / "docs/grade-your-own.md").read_text()
+    _, claims, numbers, runs, command, answer, *_ = re.findall(r"```\w+\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "levels_of_text").mkdir()
+    (tmp_path / "levels_of_text/claims.yaml").write_text(claims)
+    (tmp_path / "levels_of_text/reported.csv").write_text(numbers)
+    (tmp_path / "runs.csv").write_text(runs)
+    said = graded_apart(*command.split()[2:], at=tmp_path)
+    assert said.stdout.splitlines()[:-1] == answer.splitlines()
 
 
 def test_a_mistake_is_one_sentence_and_nothing_is_written(tmp_path: Path):
@@ -60,3 +76,130 @@ def test_a_bundle_of_the_workflow_is_graded_as_it_is_there(finished: Project, tm
     page = (tmp_path / "graded/ce4042/index.html").read_text()
     # Tables and curves are made from the bundle; what needs weights is missing, and says so
     assert "figures/figure-claims.svg" in page and "is missing: the files of its cells are not here" in page
+
+
+HISTORY = "level,lr,seed,epoch,test_accuracy,test_loss\n" + "".join(
+    f"{level},{lr},{seed},{epoch},{accuracy},0.5\n"
+    for level, lr, seed, accuracy in (line.split(",") for line in graded.RUNS.splitlines()[1:])
+    for epoch in (1, 2)
+)
+
+
+class Tags(HTMLParser):
+    """What a page links to, the places in it, and what in it is a script or would call one."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.links, self.places, self.scripts = [], set(), []
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for key, value in attrs if key in ("href", "src")]
+        self.places |= {value for key, value in attrs if key == "id"}
+        self.scripts += [key for key, _ in attrs if key.startswith("on")]
+        if tag == "script" and not {"src", "type"} & dict(attrs).keys():
+            self.scripts.append(self.get_starttag_text())
+
+
+@pytest.mark.parametrize("table", [graded.RUNS, HISTORY], ids=["runs", "histories"])
+def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, tmp_path: Path):
+    study = graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(table)
+    assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
+    pages = {page.resolve(): Tags(page) for page in (tmp_path / "graded").rglob("*.html")}
+    assert len(pages) == 4
+    for page, tags in pages.items():
+        for link in tags.links:
+            parts = urlsplit(link)
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert not parts.scheme and target.exists(), f"{page}: {link}"
+            assert not parts.fragment or parts.fragment in pages[target].places, f"{page}: {link}"
+        if page.parent.name != "graded":
+            # Nothing is yet to come, and there is no project
+            assert not re.search("has been trained|yet|params.yaml|results/|Reduced", page.read_text()), page
+    text = (tmp_path / "graded" / study.name / "index.html").read_text()
+    assert ("Explorer" in text) == (table == HISTORY) and "How sure is the grader" not in text
+
+
+def test_a_column_that_a_bundle_lacks(tmp_path: Path):
+    """Of a bundle, few columns are needed, unless something that is graded is computed from another one."""
+    study = graded.study(tmp_path, reported=graded.REPORTED.splitlines()[0])
+    (tmp_path / "history.csv").write_text(HISTORY)
+    assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
+    line = "table 7,levels,level=word;lr=0.01,layer_sizes,2-30-2,"
+    (study / "reported.csv").write_text(f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
+    answer = graded_apart(study.name, "first/levels_of_text/bundle", at=tmp_path)
+    assert answer.returncode == 1 and answer.stderr.startswith("Error: ") and answer.stderr.count("\n") == 1
+    assert "the bundle has no 'parameters_by_layer'" in answer.stderr
+    assert not (tmp_path / "graded").exists()
+
+
+def test_nothing_of_the_users_is_lost(tmp_path: Path):
+    study = graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for target in (".", study.name, "runs.csv", "runs.csv/below"):
+        answer = graded_apart(study.name, "runs.csv", "--to", target, at=tmp_path)
+        assert answer.returncode == 1 and answer.stderr.startswith("Error: --to: "), answer.stderr
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    # What was graded before is replaced, whatever stands beside it stays; also where the bundle is in it
+    assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
+    notes = [tmp_path / "graded" / name for name in ("notes.txt", "levels_of_text/notes.txt")]
+    for note in notes:
+        note.write_text("mine")
+    bundle = tmp_path / "graded/levels_of_text/bundle"
+    tables = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    assert graded_apart(study.name, bundle, at=tmp_path).returncode == 0
+    assert all(note.read_text() == "mine" for note in notes)
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == tables
+
+
+def test_a_mistake_in_a_template_leaves_what_was_there(tmp_path: Path):
+    study = graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    (study / "report.md.j2").write_text("{{ nothing")
+    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
+    assert answer.returncode == 1 and "report.md.j2, line 1" in answer.stderr and answer.stderr.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {study.name, "runs.csv"}
+
+
+def test_a_sources_dollars_are_no_formula(tmp_path: Path):
+    lines = graded.REPORTED.splitlines()
+    odd = [line.replace("table 6", r"$\frac$ {") for line in (*lines[1:], *lines[1:])]
+    study = graded.study(tmp_path, reported="\n".join([lines[0], *odd]))
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert r"$\frac$ {" in (tmp_path / "graded/levels_of_text/figures/figure-numbers.svg").read_text()
+
+
+def test_a_bundles_texts_are_no_markup(tmp_path: Path):
+    hostile = "</script><script>alert(1)</script><img src=x onerror='alert(1)'>$\\frac$ {{ 7 * 7 }}"
+    study = graded.study(tmp_path)
+    (tmp_path / "history.csv").write_text(HISTORY)
+    assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
+    bundle = tmp_path / "first/levels_of_text/bundle"
+    about = json.loads((bundle / MANIFEST).read_text())
+    del about["seal"], about["sha256"]
+    about |= {"title": hostile, "source": hostile, "assumptions": [hostile]}
+    about["experiments"]["levels"]["title"] = hostile
+    for cell in about["cells"]:
+        cell |= {"source": hostile, "dataset": hostile, "standing": {"name": "other protocol", "why": hostile}}
+        cell["varying"][hostile] = hostile
+        cell["settings"][hostile] = hostile
+        cell["configuration"] = {"settings": {hostile: hostile}, hostile: hostile}
+    failed = about["cells"][0]
+    failed |= {"status": "failed", "error": hostile}
+    (bundle / MANIFEST).write_text(json.dumps(about))
+    for name in (RUNS, CURVES):
+        table = pd.read_parquet(bundle / name)
+        table = table[table["cell"] != failed["name"]]
+        added = {"device": hostile, "commit": hostile, "versions": json.dumps({hostile: hostile}), hostile: 1.0}
+        table = table.assign(**added) if name == RUNS else table.assign(metric=table["metric"] + hostile)
+        table.to_parquet(bundle / name)
+    answer = graded_apart(study.name, bundle, at=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    for page in (tmp_path / "graded").rglob("*.html"):
+        tags = Tags(page)
+        assert not tags.scripts and "x" not in tags.links, page
+        assert "alert(1)" in page.read_text()

@@ -1,6 +1,7 @@
 """A table that a tracker or a spreadsheet exported: which column is what, checked cell by cell."""
 
 import math
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -18,9 +19,18 @@ from regrade.core.errors import UserError
 from regrade.core.files import short_hash
 from regrade.core.yaml_files import number
 from regrade.datasets.kinds import columns
-from regrade.datasets.kinds.columns import Columns
+from regrade.datasets.kinds.columns import Advice, Columns
 
 MEND = "correct the file"
+ADVICE = Advice(
+    mend=MEND,
+    again="export it again",
+    separator="save it with commas between the columns",
+    numbers="store them as numbers",
+    number="correct it",
+    decimal="write all decimals in the same way",
+    grouped="write decimals with a point, and nothing between thousands",
+)
 # What trackers call a run that ended as planned, one whose loss was not finite, and one that is no result
 DONE = {"done", "finished", "completed", "complete", "success", "succeeded", "ok"}
 DIVERGED = {"diverged", "nan"}
@@ -29,7 +39,8 @@ NO_RESULT = {"failed", "crashed", "killed", "running", "scheduled", "queued", "p
 PREFIXES = ("params.", "metrics.", "config.", "summary.")
 # Columns that are kept as they are
 OF_RUNS = ("device", "commit")
-SPLITS = ("train", "validation", "test")
+# The columns of histories from which metrics of runs are computed
+OF_HISTORIES = tuple(f"{split}_{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy"))
 
 
 class Exported:
@@ -50,6 +61,7 @@ class Exported:
         )
         self.their_names = table.names
         self._columns = self._with_results(self._renamed(table))
+        self.our_names = self._columns.names
         self.by_epoch = "epoch" in self._columns.names
         self._status = self._statuses()
         self._experiments = self._of_experiments()
@@ -61,9 +73,18 @@ class Exported:
         renamed = {self._seed: "seed"} | self.about.columns
         short = Counter(map(_short, table.names))
         ours = [renamed.get(name) or (_short(name) if short[_short(name)] == 1 else name) for name in table.names]
-        if twice := [name for name, count in Counter(ours).items() if count > 1]:
+        counts, used = Counter(ours), self._used()
+        if twice := [name for name in counts if counts[name] > 1 and name in used]:
             raise UserError(f"{self.path} has several columns for {twice[0]!r}; say which it is in study.yaml: columns")
-        return Columns(table.table.rename_columns(ours), table.place, table.separator, MEND)
+        kept = [number for number, name in enumerate(ours) if counts[name] == 1]
+        content = table.table.select(kept).rename_columns([ours[number] for number in kept])
+        return Columns(content, table.place, table.separator, ADVICE)
+
+    def _used(self) -> set[str]:
+        """The columns that may matter; of others, there may be several of a name."""
+        named = {name for one in self.names.values() for name in (*one.settings, *one.metrics, *one.curves)}
+        common = {key for one in self.about.experiments.values() for key in one.settings}
+        return named | common | {"experiment", "seed", "status", "epoch", *OF_RUNS, *OF_HISTORIES}
 
     def _with_results(self, table: Columns) -> Columns:
         """The rows of runs that have ended, which a column `status` may say."""
@@ -96,10 +117,13 @@ class Exported:
                     f"{', '.join(self.names)}; add the column, or name one in study.yaml: columns"
                 )
             return list(self.names) * len(self._columns.table)
-        experiments = self._columns.labels("experiment")
+        texts = self._columns.table["experiment"].to_pylist()
+        experiments = ["" if text is None else str(text).strip() for text in texts]
+        if "" in experiments:
+            raise UserError(f"{self._columns.place(experiments.index(''))}, column 'experiment' is empty; fill it in")
         for other, count in Counter(name for name in experiments if name not in self.names).items():
             guess = hint(other, self.names)
-            self.notes.append(f"{self.path}: {count} rows of {other!r} are left out, as no claim is about it{guess}")
+            self.notes.append(f"{self.path}: {_rows(count)} of {other!r} left out, as no claim is about it{guess}")
         if not set(experiments) & set(self.names):
             raise UserError(f"{self.path} has no row of {' or '.join(self.names)}; correct the column 'experiment'")
         return experiments
@@ -121,9 +145,9 @@ class Exported:
 
     def _seed_of(self, row: int, value: object) -> int:
         seed = number(value.strip() if isinstance(value, str) else value)
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             where = f"{self._columns.place(row)}, column {self._seed!r}"
-            raise UserError(f"{where}: {value!r} is no whole number from 0 on; {MEND}")
+            raise UserError(f"{where}: {value!r} is no whole number from 0 to 2^63 - 1; {MEND}")
         return seed
 
     def _cells(self) -> pd.DataFrame:
@@ -138,7 +162,9 @@ class Exported:
                 for key, theirs in common.items()
                 if key in values and (ours := self._setting(row, key, values[key][row])) != theirs
             ]
-            name = f"{label(settings, AND)[:200]}-{short_hash(settings)}" if settings else "only"
+            # Columns, too, may have names that no file can have
+            readable = re.sub(r"[^A-Za-z0-9._+=-]", "_", label(settings, AND)[:200]).lstrip(".")
+            name = f"{readable}-{short_hash(settings)}" if settings else "only"
             cells.append({"cell": name, "settings": settings, "standing": "; ".join(other)})
         return pd.DataFrame(cells)
 
@@ -164,26 +190,30 @@ class Exported:
             value = number(value)
         if value is None or value == "" or value != value:
             raise UserError(f"{self._columns.place(row)}, column {key!r}: the setting is empty; fill it in")
-        if not isinstance(value, int | float | str | bool):
-            raise UserError(f"{self._columns.place(row)}, column {key!r}: {value!r} is no number and no text; {MEND}")
+        if not isinstance(value, int | float | str | bool) or value in (math.inf, -math.inf):
+            raise UserError(
+                f"{self._columns.place(row)}, column {key!r}: {value!r} is no finite number and no text; {MEND}"
+            )
         return value
 
     def _columns_of_numbers(self) -> list[str]:
         """The columns that claims and numbers name, and of histories those from which such are computed."""
         named = {name for one in self.names.values() for name in (*one.metrics, *one.curves)}
         if self.by_epoch:
-            named |= {"epoch", *(f"{split}_{name}" for split in SPLITS for name in ("loss", "accuracy"))}
+            named |= {"epoch", *OF_HISTORIES}
         return [name for name in self._columns.names if name in named]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
-        """The numbers in a column; of runs that diverged, some may be missing."""
-        diverged = np.array(self._status) == "diverged"
+        """The numbers in a column; of runs that diverged, some may be missing, but not an epoch."""
+        diverged = (np.array(self._status) == "diverged") & (name != "epoch")
         values = np.full(len(diverged), math.nan)
         if rows := np.flatnonzero(self._kept & ~diverged).tolist():
             values[rows] = _part(self._columns, rows).doubles([name], None)[:, 0]
         if rows := np.flatnonzero(self._kept & diverged).tolist():
             texts = [str(text).strip().replace(",", ".") for text in self._columns.table[name].take(rows).to_pylist()]
             values[rows] = pd.to_numeric(pd.Series(texts), errors="coerce")
+        if infinite := np.flatnonzero(np.isinf(values) & ~diverged).tolist():
+            raise UserError(f"{self._columns.place(infinite[0])}, column {name!r}: the number is not finite; {MEND}")
         if "accuracy" in name and (wrong := np.flatnonzero((values < 0) | (values > 1)).tolist()):
             raise UserError(
                 f"{self._columns.place(wrong[0])}, column {name!r}: {values[wrong[0]]:g} is no share; accuracies are "
@@ -216,7 +246,7 @@ def _read(path: Path, seed: str) -> tuple[Columns, str]:
     refused = None
     for name in (seed, *(prefix + seed for prefix in PREFIXES)):
         try:
-            return columns.read(path, [name], None, MEND), name
+            return columns.read(path, [name], None, ADVICE), name
         except UserError as error:
             refused = refused or error
     assert refused is not None, "at least one name was tried"
@@ -227,11 +257,15 @@ def _part(table: Columns, rows: list[int]) -> Columns:
     """Some rows of a table, which keep their places."""
     place = table.place
     part = table.table.take(pa.array(rows, pa.int64()))
-    return Columns(part, lambda row: place(row if row < 0 else rows[row]), table.separator, MEND)
+    return Columns(part, lambda row: place(row if row < 0 else rows[row]), table.separator, table.advice)
 
 
 def _short(name: str) -> str:
     return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count > 1 else ''}"
 
 
 def _word(value: object) -> str:

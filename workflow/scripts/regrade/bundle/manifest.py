@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, field_validator
 
 from regrade.cells.layout import RESULTS, Status
-from regrade.config.looks import Look
+from regrade.config.looks import Looks
 from regrade.config.study import Select
-from regrade.config.types import Name, Section, Value
+from regrade.config.types import Count, Name, Positive, Section, Seed, Value, distinct
 from regrade.datasets.identity import DataIdentity
 
 # Raised when a file of a bundle changes its meaning; older and newer bundles are refused
@@ -22,6 +22,12 @@ OTHER_PROTOCOL: Final = "other protocol"
 COUNTS = frozenset({"parameters", "trainable_parameters", "layer_sizes"})
 FINISHED = ("done", "diverged")
 StandingName = Literal["full", "not at full protocol", "other protocol"]
+
+
+# Enough for any test set; which numbers of rows fit the reported numbers is tried one by one
+Rows = Annotated[int, Field(gt=0, le=10**7)]
+# A cell's name is part of the names of files, which get up to 20 bytes more; a bundle may come from anywhere
+CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=-][A-Za-z0-9._+=-]*$", max_length=230)]
 
 
 class Standing(Section):
@@ -62,8 +68,8 @@ class BundledCell(Section):
     """The study."""
     experiment: Name
     """The experiment."""
-    name: Annotated[str, Field(min_length=1)]
-    """The cell's name, distinct within its experiment."""
+    name: CellName
+    """The cell's name, distinct within its experiment; of letters, digits and ._+=-, without a dot at its beginning."""
     status: Status
     """`diverged` where a loss of any run was not finite; `failed` and `missing` cells have no runs."""
     error: str | None = None
@@ -74,7 +80,7 @@ class BundledCell(Section):
     """All settings that are known, defaults and what was taken over from a winner included."""
     names: dict[Name, dict[Name, Value]] = Field({})
     """Words for values of settings, as in `params.yaml`."""
-    seeds: list[int] = Field([])
+    seeds: Annotated[list[Seed], AfterValidator(distinct)] = Field([])
     """The seeds that the cell was to be trained with."""
     scale: str = "paper"
     """The scale that it was trained at."""
@@ -86,15 +92,15 @@ class BundledCell(Section):
     """Where its rows come from, as a sentence for the report."""
     own_rows: bool = True
     """Whether it is evaluated on other rows than the source's."""
-    classes: int | None = None
+    classes: Count | None = None
     """How many classes there are; none for a language model."""
     language: bool = False
     """Whether it is a language model."""
     evaluated: Literal["test", "validation"] = "test"
     """The rows that it is evaluated on, after which its metrics are called."""
-    rows: dict[Name, int] = Field({})
+    rows: dict[Name, Rows] = Field({})
     """By split, how many rows the source's shares are of, where `params.yaml` says it."""
-    asked_epochs: float | None = None
+    asked_epochs: Positive | None = None
     """Epochs at full protocol."""
     same_as: str = ""
     """Equal for cells of equal configurations, in whichever experiment they stand."""
@@ -106,6 +112,13 @@ class BundledCell(Section):
     """Their names, as long as the winner is not known."""
     configuration: dict[str, Any] = Field({})
     """The configuration that it was trained with; see docs/results.md."""
+
+    @field_validator("configuration")
+    @classmethod
+    def _settings_have_names(cls, configuration: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(configuration.get("settings", {}), dict):
+            raise ValueError("settings: must be an object, with a value for each setting")
+        return configuration
 
     @cached_property
     def folder(self) -> Path:
@@ -159,7 +172,7 @@ class Manifest(Section):
     """The commits of Regrade that trained the runs, where they are recorded."""
     caps: dict[Name, int] = Field({})
     """What the scale caps in all experiments."""
-    looks: Annotated[list[Look], Field(min_length=1)]
+    looks: Looks
     """When claims are judged, as planned before the runs."""
     experiments: dict[Name, BundledExperiment]
     """Experiments by name."""

@@ -31,6 +31,11 @@ REQUIRED = {
         "bits": "bytes",
     },
 }
+# What runs may have beside these and their metrics, which are numbers
+ABOUT_RUNS = {
+    **dict.fromkeys(("settings", "parameters_by_layer", "versions"), "object"),
+    **{"valid_by_prompt": "list", "commit": "text", "device": "text", "dirty": "truth"},
+}
 # What must be distinct in each table
 DISTINCT = {RUNS: KEYS, CURVES: [*KEYS, "metric", "epoch"], CORRECT: [*KEYS, "rule"]}
 # Bytes of a dictionary: room for the shares of the rows of any test set here, not for losses, which hardly ever repeat

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 from pandas.api import types
@@ -13,10 +14,12 @@ from regrade.bundle.exported import Exported
 from regrade.bundle.manifest import OTHER_PROTOCOL, SCHEMA, BundledCell, BundledExperiment, Manifest, Standing
 from regrade.bundle.metrics import of_columns
 from regrade.bundle.named import Named
+from regrade.cells.layout import label
 from regrade.config import description, studies
 from regrade.config.description import Description
 from regrade.config.looks import ERROR, Look
 from regrade.config.messages import hint
+from regrade.config.types import Value
 from regrade.core.errors import UserError
 
 KEYS = ["experiment", "cell", "seed"]
@@ -47,9 +50,10 @@ def read(paths: list[Path], study: str, seed: str) -> Read:
     history = _together(table.rows for table in tables if table.by_epoch)
     runs = _together(table.rows for table in tables if not table.by_epoch)
     if history is not None:
-        runs = _with_metrics(
-            history.drop_duplicates(KEYS)[[*KEYS, "status", *APART]] if runs is None else runs, history
-        )
+        if runs is None:
+            runs = history.drop_duplicates(KEYS)[[*KEYS, "status", *APART]]
+        _check_histories(runs, history)
+        runs = _with_metrics(runs, history)
     assert runs is not None, "a table has runs or histories"
     _check_metrics(names, runs, history)
     missing = [
@@ -68,16 +72,48 @@ def _together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame | None:
     keys = [*KEYS, *(["epoch"] if "epoch" in rows else [])]
     if len(twice := rows[rows.duplicated(keys)]):
         row = twice.iloc[0]
-        raise UserError(f"seed {row['seed']} of {row['experiment']}, {row['cell']} is in two tables; keep one")
+        raise UserError(f"seed {row['seed']} of {_place(row)} is in two tables; keep one")
     return rows
 
 
 def _check_columns(about: Description, tables: list[Exported]) -> None:
-    """UserError for a column that study.yaml names and no table has."""
+    """UserError for a column, an experiment or a setting that study.yaml names and no table has."""
     known = [name for table in tables for name in table.their_names]
     for name in about.columns:
         if name not in known:
             raise UserError(f"study.yaml: columns: no table has {name!r}{hint(name, known)}; correct it")
+    experiments = {name for table in tables for name in table.names}
+    ours = {name for table in tables for name in table.our_names}
+    for experiment, one in about.experiments.items():
+        where = "study.yaml: experiments"
+        if experiment not in experiments:
+            raise UserError(
+                f"{where}: no claim and no number is about {experiment!r}{hint(experiment, experiments)}; correct it"
+            )
+        for name in one.settings.keys() - ours:
+            raise UserError(
+                f"{where}.{experiment}.settings: no table has the column {name!r}{hint(name, ours)}; add it, or remove "
+                "the setting"
+            )
+
+
+def _check_histories(runs: pd.DataFrame, history: pd.DataFrame) -> None:
+    """UserError where a history belongs to no run, or a cell has histories of some of its runs only."""
+    known, drawn = (pd.MultiIndex.from_frame(table[KEYS]) for table in (runs, history))
+    for _, row in history[~drawn.isin(known)].iloc[:1].iterrows():
+        raise UserError(f"there is a history of seed {row['seed']} of {_place(row)}, but no run; add the run's row")
+    of_cells = runs.set_index(KEYS[:2]).index.isin(history.set_index(KEYS[:2]).index)
+    for _, row in runs[of_cells & ~known.isin(drawn) & (runs["status"] == "done")].iloc[:1].iterrows():
+        raise UserError(
+            f"seed {row['seed']} of {_place(row)} has no history, but other runs of this cell have one; add its rows, "
+            "or give no histories"
+        )
+
+
+def _place(row: "pd.Series[object]") -> str:
+    """A run's cell for a message."""
+    settings = label(cast("dict[str, Value]", row["settings"]))
+    return f"{row['experiment']}, {settings}" if settings else str(row["experiment"])
 
 
 def _with_metrics(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:

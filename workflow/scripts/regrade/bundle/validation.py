@@ -1,10 +1,13 @@
 """Reading the files of a bundle from anywhere: every mistake is one sentence that names file, row and value."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api import types
 from pydantic import ValidationError
@@ -12,7 +15,7 @@ from pydantic import ValidationError
 from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS
 from regrade.bundle.answers import RULES
 from regrade.bundle.manifest import FINISHED, SCHEMA, BundledCell, Manifest
-from regrade.bundle.tables import DISTINCT, KEYS, REQUIRED
+from regrade.bundle.tables import ABOUT_RUNS, DISTINCT, KEYS, REQUIRED
 from regrade.config.messages import first_mistake
 from regrade.core.errors import UserError
 from regrade.core.files import SEAL, sha256
@@ -27,8 +30,8 @@ def manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise UserError(f"{folder} is no bundle of runs: it has no {MANIFEST}; give the folder that has one")
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text("utf-8-sig"), parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON ({error}); copy the bundle again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} is no object, as the manifest of a bundle is; copy the bundle again")
@@ -48,19 +51,29 @@ def manifest(folder: Path) -> Manifest:
     return read
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
 def table(folder: Path, name: str, about: Manifest) -> pd.DataFrame:
     """A table of the bundle in `folder`; curves and answers may be missing. UserError for what is wrong with it."""
     path = folder / name
     if not path.exists() and name != RUNS:
         return pd.DataFrame({column: [] for column in REQUIRED[name]})
-    try:
-        rows = pq.read_table(path).to_pandas()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({error}); copy the bundle again") from error
-    if name in about.sha256 and sha256(path) != about.sha256[name]:
+    if name in about.sha256 and path.exists() and sha256(path) != about.sha256[name]:
         raise UserError(
             f"{path} is not the table that {MANIFEST} was written for (its checksum differs); copy both again"
         )
+    try:
+        content = pq.ParquetFile(path).read()
+        content.validate(full=True)
+        # What pandas has noted about its own types and rows may be damaged, too
+        rows = content.to_pandas(ignore_metadata=True)
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be read as Parquet ({reason}); copy the bundle again") from error
+    if twice := [column for column, count in Counter(rows.columns).items() if count > 1]:
+        raise UserError(f"{path}: there are several columns {twice[0]!r}; keep one")
     for complaint in _of_table(name, rows, about):
         raise UserError(f"{path}: {complaint}")
     return rows
@@ -78,6 +91,8 @@ def _of_manifest(read: Manifest) -> Iterator[str]:
         if (cell.experiment, cell.name) in seen:
             yield f"{where}: this cell is there twice; keep one"
         seen.add((cell.experiment, cell.name))
+        if cell.follows and not read.experiments[cell.experiment].select:
+            yield f"{where}: follows {cell.follows!r}, but its experiment has no select; say what is taken over"
         first = settings.setdefault(cell.experiment, cell)
         if first.varying.keys() != cell.varying.keys():
             keys = sorted(first.varying.keys() ^ cell.varying.keys())
@@ -98,10 +113,13 @@ def _of_table(name: str, rows: pd.DataFrame, about: Manifest) -> Iterator[str]:
         if key not in cells or not cells[key].trained:
             what = "is not among the cells" if key not in cells else f"is {cells[key].status}, so it has no runs"
             yield f"row {number + 1}: experiment {key[0]}, cell {key[1]} {what}, says {MANIFEST}; correct one of both"
+    yield from _of_seeds(rows, cells)
     if name == RUNS:
         yield from _of_runs(rows, cells)
+    if name == CURVES:
+        yield from _of_curves(rows)
     if name == CORRECT:
-        yield from _of_answers(rows)
+        yield from _of_answers(rows, cells)
 
 
 def _columns(name: str, rows: pd.DataFrame) -> Iterator[str]:
@@ -110,22 +128,30 @@ def _columns(name: str, rows: pd.DataFrame) -> Iterator[str]:
             yield f"the column {column} is missing; add it"
         if (empty := rows[column].isna().to_numpy().nonzero()[0].tolist()) and (name, column) != (CURVES, "value"):
             yield f"row {empty[0] + 1}: {column} is empty; give it a value, or leave the row out"
-        fits = {
-            "text": lambda values: all(isinstance(value, str) for value in values),
-            "bytes": lambda values: all(isinstance(value, bytes) for value in values),
-            "whole": types.is_integer_dtype,
-            "number": types.is_numeric_dtype,
-        }[kind]
-        if len(rows) and not fits(rows[column]):
+        if len(rows) and not _FITS[kind](rows[column]):
             yield f"the column {column} needs {kind} values, but has values of type {rows[column].dtype}; convert them"
+
+
+def _of_seeds(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:
+    for number, (experiment, cell, seed) in enumerate(rows[KEYS].itertuples(index=False)):
+        if int(seed) not in cells[experiment, cell].seeds:
+            yield (
+                f"row {number + 1}: seed {seed} is not among the seeds of experiment {experiment}, cell {cell}, says "
+                f"{MANIFEST}; correct one of both"
+            )
 
 
 def _of_runs(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:
     for number, status in enumerate(rows["status"]):
         if status not in FINISHED:
             yield f"row {number + 1}: status is {status!r}; it is done or diverged"
-    for column in rows.columns:
-        yield from _of_metric(rows, str(column))
+    for column in map(str, rows.columns):
+        kind = REQUIRED[RUNS].get(column) or ABOUT_RUNS.get(column, "number")
+        known = rows[column].dropna()
+        if column not in REQUIRED[RUNS] and len(known) and not _FITS[kind](known):
+            what = f"column {column}" if column in ABOUT_RUNS else f"metric {column}"
+            yield f"the {what} needs {_NEEDED[kind]}, but has other values, such as {known.iloc[0]!r:.40}; correct them"
+        yield from _of_metric(rows, column)
     seeds: dict[tuple[str, str], set[int]] = {key: set() for key, cell in cells.items() if cell.trained}
     for experiment, cell, seed in rows[KEYS].itertuples(index=False):
         seeds[experiment, cell].add(int(seed))
@@ -146,17 +172,76 @@ def _of_metric(rows: pd.DataFrame, column: str) -> Iterator[str]:
             f"row {number + 1}: {column} is not a number in {_place(rows.iloc[number], KEYS)}, whose status is done; "
             "give the number, or say diverged"
         )
+    infinite = np.isinf(rows[column].to_numpy(float, na_value=np.nan)) & (rows["status"] == "done").to_numpy()
+    if infinite.any():
+        number = int(infinite.argmax())
+        yield f"row {number + 1}: {column} is not finite in {_place(rows.iloc[number], KEYS)}, whose status is done"
     if "accuracy" in column and ((rows[column] < 0) | (rows[column] > 1)).any():
         number = int(((rows[column] < 0) | (rows[column] > 1)).to_numpy().argmax())
         yield f"row {number + 1}: {column} is {rows[column].iloc[number]:g}, but accuracies are shares; divide by 100"
 
 
-def _of_answers(rows: pd.DataFrame) -> Iterator[str]:
+def _of_curves(rows: pd.DataFrame) -> Iterator[str]:
+    for metric in dict.fromkeys(rows["metric"]):
+        if metric in (*KEYS, "epoch", "folder"):
+            yield f"metric is {metric!r}, which is the name of a column; rename the metric"
+    wrong = ~np.isfinite(rows["epoch"].to_numpy(float))
+    outside = rows["metric"].str.contains("accuracy", regex=False) & ((rows["value"] < 0) | (rows["value"] > 1))
+    if wrong.any():
+        yield f"row {int(wrong.argmax()) + 1}: epoch is no finite number; correct it"
+    if outside.any():
+        number = int(outside.to_numpy().argmax())
+        metric, value = rows["metric"].iloc[number], rows["value"].iloc[number]
+        yield f"row {number + 1}: {metric} is {value:g}, but accuracies are shares; divide by 100"
+
+
+def _of_answers(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:
+    of_sample: dict[str, int] = {}
+    samples: dict[tuple[str, str, str], str] = {}
+    seeds: dict[tuple[str, str, str], set[int]] = {}
     for number, row in enumerate(rows.itertuples(index=False)):
         if row.rule not in RULES:
             yield f"row {number + 1}: rule is {row.rule!r}; it is one of {', '.join(RULES)}"
-        if len(row.bits) != -(-int(row.rows) // 8):
+        if row.rows < 1 or len(row.bits) != -(-int(row.rows) // 8):
             yield f"row {number + 1}: bits are {len(row.bits)} bytes, but {row.rows} rows need {-(-int(row.rows) // 8)}"
+        if (count := of_sample.setdefault(row.sample, row.rows)) != row.rows:
+            yield f"row {number + 1}: sample {row.sample} has {row.rows} rows here, but {count} before; correct one"
+        key = row.experiment, row.cell, row.rule
+        if (sample := samples.setdefault(key, row.sample)) != row.sample:
+            yield f"row {number + 1}: sample is {row.sample}, but {sample} for other seeds of this cell; correct one"
+        seeds.setdefault(key, set()).add(int(row.seed))
+    for (experiment, cell, rule), known in seeds.items():
+        if missing := sorted(set(cells[experiment, cell].seeds) - known):
+            yield f"experiment {experiment}, cell {cell}, rule {rule} has no row of seed {missing[0]}; add it"
+
+
+def _is_json(kind: type) -> Callable[["pd.Series[object]"], bool]:
+    def fits(values: "pd.Series[object]") -> bool:
+        try:
+            return all(isinstance(json.loads(value), kind) for value in values)
+        except (TypeError, ValueError, RecursionError):
+            return False
+
+    return fits
+
+
+# Whether the values of a column are of a kind
+_FITS: dict[str, Callable[["pd.Series[object]"], bool]] = {
+    "text": lambda values: all(isinstance(value, str) for value in values),
+    "bytes": lambda values: all(isinstance(value, bytes) for value in values),
+    "whole": types.is_integer_dtype,
+    "number": types.is_numeric_dtype,
+    "truth": lambda values: all(isinstance(value, bool | np.bool) for value in values),
+    "object": _is_json(dict),
+    "list": _is_json(list),
+}
+_NEEDED = {
+    "text": "texts",
+    "number": "numbers",
+    "truth": "true or false",
+    "object": "JSON objects",
+    "list": "JSON lists",
+}
 
 
 def _place(row: "pd.Series[object]", keys: list[str]) -> str:

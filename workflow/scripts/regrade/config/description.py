@@ -1,11 +1,9 @@
 """study.yaml: what a study's folder says of runs that come as a table, where no params.yaml does."""
 
-from typing import Annotated
-
 from pydantic import Field, ValidationError
 
 from regrade.config import studies
-from regrade.config.looks import Look
+from regrade.config.looks import Looks
 from regrade.config.messages import first_mistake
 from regrade.config.types import Name, Section, Value
 from regrade.core import yaml_files
@@ -33,7 +31,7 @@ class Description(Section):
     """What had to be assumed, as sentences for the report."""
     columns: dict[str, Name] = Field({})
     """What the table calls its columns, and what they are: `config.lr: lr`, `val_acc: validation_accuracy`."""
-    looks: Annotated[list[Look], Field(min_length=1)] | None = None
+    looks: Looks | None = None
     """When claims are judged, as in `params.yaml`; if absent, once: with as many seeds as every cell has."""
     experiments: dict[Name, DescribedExperiment] = Field({})
     """Experiments by name."""

@@ -92,5 +92,6 @@ def _complaint(mistake: ErrorDetails) -> str:
 
 def hint(name: str, known: Iterable[str]) -> str:
     """What may have been meant by an unknown name; failing that, the names that are known."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names) or 'none'})"

@@ -1,6 +1,5 @@
 """params.yaml as typed objects. A mistake in it is reported in one sentence, before any job starts."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from regrade.config.dataset import AnyDataset
-from regrade.config.looks import ERROR, Look
+from regrade.config.looks import Look, contradictions
 from regrade.config.messages import Where, first_mistake, refuse
 from regrade.config.salvage import salvage
 from regrade.config.scale import Scale
@@ -63,11 +62,7 @@ class Params(Section):
             for name, experiment in content.experiments.items():
                 for scale in experiment.at_most.keys() - self.scales.keys():
                     yield f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {known}"
-        counts = [look.seeds for look in self.looks]
-        if counts != sorted(set(counts)):
-            yield f"looks: {counts} seeds do not rise from look to look; put them in order, each once"
-        if (spent := math.fsum(look.error for look in self.looks)) > ERROR + 1e-9:
-            yield f"looks: their errors add up to {spent:.3g}, more than {ERROR}; make some smaller"
+        yield from (f"looks: {complaint}" for complaint in contradictions(self.looks))
         for seed in self.keep_models:
             if seed not in self.seeds:
                 yield f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"

@@ -14,6 +14,8 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_len
 # Some files store whole numbers in 32 bits, and networks store real numbers as float32
 NUMBER = BeforeValidator(number)
 Whole = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
+# Of runs from anywhere: some take seeds from a clock. Tables store 64 bits
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(gt=0, lt=2**31), NUMBER]
 # For units and the like, where the limit is the machine's memory
 Size = Annotated[int, Field(gt=0, le=10**15), NUMBER]

@@ -1,12 +1,15 @@
 """Grading runs from anywhere: a study's claims and numbers against a bundle or a table of runs."""
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, tabular
 from regrade.bundle.bundle import Bundle
 from regrade.config import studies
 from regrade.core.errors import UserError
+from regrade.core.files import write_text
 from regrade.reporting import ASSETS, PAGE, evidence
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
@@ -16,6 +19,8 @@ from regrade.statistics import BUNDLE, grading
 from regrade.statistics.grades import GRADES
 from regrade.statistics.verdicts import VERDICTS
 
+# In a folder that has been written here
+MARK = ".graded"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -40,17 +45,58 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
 def write(runs: Bundle, target: Path) -> Verdicts:
     """Write into `target` the front page, and in a folder of the study its pages, tables, figures and verdicts.
 
-    The verdicts, too. UserError where the study's claims or numbers do not fit the runs.
+    The verdicts, too. All of it is written, or nothing. UserError where the study's claims or numbers do not fit the
+    runs, and where `target` has files of somebody else.
     """
-    folder = target / runs.manifest.study
-    graded = grading.grade(runs)  # before anything is written
-    runs.write(folder / BUNDLE)
-    grading.write(graded, folder)
-    of_study: Evidence = evidence.of(runs, at_hand=False)
-    site.write_study(of_study, folder)
-    assets.write(target / ASSETS)
-    site.write_front([of_study], target / PAGE)
-    return read_verdicts(folder)
+    _check_target(target)
+    name = runs.manifest.study
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+        ready = Path(scratch)
+        runs.write(ready / name / BUNDLE)
+        of_study: Evidence = evidence.of(runs, at_hand=False)
+        try:
+            grading.write(grading.grade(runs), ready / name)
+            site.write_study(of_study, ready / name)
+        except KeyError as error:
+            raise _lacking(runs, error) from error
+        assets.write(ready / ASSETS)
+        site.write_front([of_study], ready / PAGE)
+        write_text(ready / MARK, "Written by `regrade grade`, which may replace its files in this folder.\n")
+        verdicts = read_verdicts(ready / name)
+        _move(ready / name, target / name)
+        (ready / name).rmdir()
+        _move(ready, target)
+    return verdicts
+
+
+def _lacking(runs: Bundle, error: KeyError) -> Exception:
+    """The error for a column that the study's claims, numbers or page need and the runs lack; else the error itself."""
+    column = error.args[0] if error.args else None
+    if not isinstance(column, str) or (column in runs.runs and column in runs.curves):
+        return error
+    return UserError(
+        f"the bundle has no {column!r}, which the study's claims, numbers or page need; add it, or remove what needs it"
+    )
+
+
+def _check_target(target: Path) -> None:
+    """UserError where something else than what was graded before might be lost in the folder `target`."""
+    place = next(place for place in (target, *target.parents) if place.exists())
+    if not place.is_dir():
+        raise UserError(f"--to: {place} is a file; give a new folder")
+    if place == target and any(target.iterdir()) and not (target / MARK).exists():
+        raise UserError(f"--to: {target} has files that `regrade grade` did not write; give a new or an empty folder")
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move what is in one folder into another, in the place of what has the same name there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for part in source.iterdir():
+        old = target / part.name
+        if old.is_dir():
+            shutil.rmtree(old)
+        part.replace(old)
 
 
 def _find(study: Path) -> None:
@@ -71,7 +117,11 @@ def as_text(verdicts: Verdicts) -> list[str]:
     of_claims = [f"{claim['verdict']:{width}}  {claim['id']}: {claim['claim']}" for claim in verdicts.claims]
     of_numbers = [
         f"{row['grade']:{width}}  {row['experiment']}{', ' if row['settings'] else ''}{row['settings']}: "
-        f"{row['metric']} {row['reported']}, here {row['mean'] or 'not known'}"
+        f"{row['metric']} {row['reported']}, here {_known(row['mean'])}"
         for row in verdicts.grades
     ]
     return [*of_claims, *of_numbers]
+
+
+def _known(mean: str) -> str:
+    return "not known" if mean in ("", "nan") else mean

@@ -20,24 +20,36 @@ DECIMALS = {"point": ".", "comma": ","}
 MOST_BYTES = 2**31 - 1  # of a CSV file
 CHUNK = 10_000  # rows that are lists of texts at a time, which take much memory
 MOST_NAMED = 10  # columns that a message names
-MEND = "correct the file, and its sha256 in params.yaml"
 
 _NUMBER = {mark: re.compile(rf"[+-]?(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?") for mark in (r"\.", ",")}
 # 1,234 may be a thousand or a little more than one
 _GROUPED = {mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})+") for mark in (r"\.", ",")}
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What to do about a mistake in a file, for messages; by default, in the files of a data set in params.yaml."""
+
+    mend: str = "correct the file, and its sha256 in params.yaml"
+    again: str = "delete it and run again"
+    separator: str = "give separator"
+    numbers: str = "list the columns with numbers under features"
+    number: str = "correct it, set decimal, or list the columns with numbers under features"
+    decimal: str = "say under decimal which of them stands before decimals, and correct the others"
+    grouped: str = "if decimals, give decimal: {name}, else remove what sets thousands apart"
+
+
+OF_DATA = Advice()
+
+
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns of a file by name; where a row is, for messages; what separates its columns if it is a CSV file.
-
-    `mend`: what to do about a mistake in the file.
-    """
+    """The columns of a file by name; where a row is, for messages; what separates its columns if it is a CSV file."""
 
     table: pa.Table
     place: Callable[[int], str]
     separator: str | None = None
-    mend: str = MEND
+    advice: Advice = OF_DATA
 
     @property
     def names(self) -> list[str]:
@@ -64,7 +76,7 @@ class Columns:
                 raise self._wrong(row, name, f"{value} is no class; classes are texts or whole numbers")
             label = "" if value is None else str(int(value) if isinstance(value, float) else value).strip()
             if not label:
-                raise self._wrong(row, name, f"the class is missing; {self.mend}")
+                raise self._wrong(row, name, f"the class is missing; {self.advice.mend}")
             labels.append(label)
         return labels
 
@@ -74,10 +86,12 @@ class Columns:
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise self._wrong(
-                    row, name, f"{text!r} is no text; {self.mend}" if text is not None else f"empty; {self.mend}"
+                    row,
+                    name,
+                    f"{text!r} is no text; {self.advice.mend}" if text is not None else f"empty; {self.advice.mend}",
                 )
             if not text.strip():
-                raise self._wrong(row, name, f"the text is empty; {self.mend}")
+                raise self._wrong(row, name, f"the text is empty; {self.advice.mend}")
         return texts
 
     def numbers(self, names: list[str], decimal: str | None) -> np.ndarray:
@@ -89,7 +103,9 @@ class Columns:
         with np.errstate(over="ignore"):
             single = numbers.astype(np.float32)
         for row, column in np.argwhere(~np.isfinite(single))[:1]:
-            raise self._wrong(row, names[column], f"{numbers[row, column]} is no finite 32-bit number; {self.mend}")
+            raise self._wrong(
+                row, names[column], f"{numbers[row, column]} is no finite 32-bit number; {self.advice.mend}"
+            )
         return single
 
     def doubles(self, names: list[str], decimal: str | None) -> np.ndarray:
@@ -114,11 +130,13 @@ class Columns:
         if not any(
             of(kind) for of in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
         ):
-            raise self._wrong(None, name, f"holds no numbers but {kind}; list the columns with numbers under features")
+            raise self._wrong(None, name, f"holds no numbers but {kind}; {self.advice.numbers}")
         empty = np.flatnonzero(column.is_null(nan_is_null=True).to_numpy())
         if len(empty):
             raise self._wrong(
-                int(empty[0]), name, f"the cell is empty or not a number; fill it in or remove the row ({self.mend})"
+                int(empty[0]),
+                name,
+                f"the cell is empty or not a number; fill it in or remove the row ({self.advice.mend})",
             )
         return np.array(column.to_pylist(), dtype=np.float64)
 
@@ -132,12 +150,11 @@ class Columns:
         wrong = [position for position, cell in enumerate(cells) if not _NUMBER[re.escape(mark)].fullmatch(cell)]
         for row in np.flatnonzero(np.isin(of_row, wrong))[:1]:
             if not (cell := cells[of_row[row]]):
-                raise self._wrong(row, name, f"the cell is empty; fill it in or remove the row ({self.mend})")
+                raise self._wrong(row, name, f"the cell is empty; fill it in or remove the row ({self.advice.mend})")
             raise self._wrong(
                 row,
                 name,
-                f"{cell[:40]!r} is not a number with the decimal mark {mark!r}; correct it, set decimal, or list the "
-                "columns with numbers under features",
+                f"{cell[:40]!r} is not a number with the decimal mark {mark!r}; {self.advice.number}",
             )
         return np.array([float(cell.replace(mark, ".")) for cell in cells])[of_row]
 
@@ -151,14 +168,14 @@ class Columns:
         if written["."] and written[","]:
             raise UserError(
                 f"{self.place(-1)} has numbers with a point ({min(written['.'])}) and with a comma "
-                f"({min(written[','])}); say under decimal which of them stands before decimals, and correct the others"
+                f"({min(written[','])}); {self.advice.decimal}"
             )
         for name, mark in DECIMALS.items():
             numbers = written[mark]
             if numbers and all(_GROUPED[re.escape(mark)].fullmatch(cell) for cell in numbers):
                 raise UserError(
-                    f"{self.place(-1)}: {min(numbers)} has either decimals or its thousands set apart; if "
-                    f"decimals, give decimal: {name}, else remove what sets thousands apart"
+                    f"{self.place(-1)}: {min(numbers)} has either decimals or its thousands set apart; "
+                    f"{self.advice.grouped.format(name=name)}"
                 )
         return "," if written[","] else "."
 
@@ -166,41 +183,43 @@ class Columns:
         return UserError(f"{self.place(-1 if row is None else int(row))}, column {column!r}: {problem}")
 
 
-def read(path: Path, needed: list[str], separator: str | None, mend: str = MEND) -> Columns:
+def read(path: Path, needed: list[str], separator: str | None, advice: Advice = OF_DATA) -> Columns:
     """The columns of a Parquet or a CSV file, of whatever name; those of a CSV file as texts.
 
     A CSV file has a header, and is in UTF-8 or marked as UTF-16. Without a `separator`, it is the one by which the
     header has the `needed` columns. UserError when the file is damaged, not a table, or lacks one of them.
     """
     with path.open("rb") as file:
-        columns = _parquet(path, mend) if file.read(4) == b"PAR1" else _csv(path, needed, separator, mend)
+        columns = _parquet(path, advice) if file.read(4) == b"PAR1" else _csv(path, needed, separator, advice)
     columns.require(needed)
     if not len(columns.table):
-        raise UserError(f"{path} has no rows; {mend}")
+        raise UserError(f"{path} has no rows; {advice.mend}")
     return columns
 
 
-def _parquet(path: Path, mend: str) -> Columns:
+def _parquet(path: Path, advice: Advice) -> Columns:
     try:
-        table = parquet.read_table(path)
+        table = parquet.ParquetFile(path).read()
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
+        raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}): {advice.again}") from error
     # Row numbers that pandas keeps
-    own = [name for name in table.column_names if not re.fullmatch(r"__index_level_\d+__", name)]
-    return Columns(table.select(own), lambda row: str(path) if row < 0 else f"{path}, row {row + 1}", mend=mend)
+    own = [at for at, name in enumerate(table.column_names) if not re.fullmatch(r"__index_level_\d+__", name)]
+    return Columns(table.select(own), lambda row: str(path) if row < 0 else f"{path}, row {row + 1}", advice=advice)
 
 
-def _csv(path: Path, needed: list[str], separator: str | None, mend: str) -> Columns:
+def _csv(path: Path, needed: list[str], separator: str | None, advice: Advice) -> Columns:
     if path.stat().st_size > MOST_BYTES:
         raise UserError(f"{path} has more than {MOST_BYTES:,} bytes; save it as Parquet, or in several files")
-    text = _decoded(path, mend)
-    mark = SEPARATORS[separator] if separator else _separator(text, needed, path)
-    table, records = _cells(text, mark, path, mend)
-    return Columns(table, lambda row: str(path) if row < 0 else f"{path}, row {records[row]}", mark, mend)
+    text = _decoded(path, advice)
+    if not text.strip():
+        raise UserError(f"{path} is empty; {advice.again}")
+    mark = SEPARATORS[separator] if separator else _separator(text, needed, path, advice)
+    table, records = _cells(text, mark, path, advice)
+    return Columns(table, lambda row: str(path) if row < 0 else f"{path}, row {records[row]}", mark, advice)
 
 
-def _decoded(path: Path, mend: str) -> str:
+def _decoded(path: Path, advice: Advice) -> str:
     content = path.read_bytes()
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -208,11 +227,11 @@ def _decoded(path: Path, mend: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(
-            f"{path}, line {line}: not UTF-8 text ({error.reason}); save it as CSV in UTF-8 ({mend})"
+            f"{path}, line {line}: not UTF-8 text ({error.reason}); save it as CSV in UTF-8 ({advice.mend})"
         ) from None
 
 
-def _separator(text: str, needed: list[str], path: Path) -> str:
+def _separator(text: str, needed: list[str], path: Path, advice: Advice) -> str:
     """The one separator by which the header has the needed columns, and others beside."""
     headers = {separator: _header(text, separator) for separator in SEPARATORS.values()}
     fitting = [mark for mark, names in headers.items() if len(names) > 1 and set(needed) <= set(names)]
@@ -220,13 +239,13 @@ def _separator(text: str, needed: list[str], path: Path) -> str:
         return fitting[0]
     names = max(headers.values(), key=len)
     if fitting:
-        raise UserError(f"{path}: its columns may be separated by {' or by '.join(fitting)}; give separator")
+        raise UserError(f"{path}: its columns may be separated by {' or by '.join(fitting)}; {advice.separator}")
     lacking = next((name for name in needed if name not in names), None)
     if lacking is None:
-        raise UserError(f"{path} has the column {names[0]!r} only; give separator, or a file with more columns")
+        raise UserError(f"{path} has the column {names[0]!r} only; {advice.separator}, or a file with more columns")
     raise UserError(
-        f"{path} has no column {lacking!r} (its columns: {_few(names)}); correct the name, or give separator if the "
-        "file has another one"
+        f"{path} has no column {lacking!r} (its columns: {_few(names)}); correct the name, or {advice.separator} if "
+        "the file has another one"
     )
 
 
@@ -242,7 +261,7 @@ def _records(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _cells(text: str, separator: str, path: Path, mend: str) -> tuple[pa.Table, list[int]]:
+def _cells(text: str, separator: str, path: Path, advice: Advice) -> tuple[pa.Table, list[int]]:
     """The cells as texts, under the names in the first row, and the numbers of their rows, where the header is row 1.
 
     Empty lines are left out. UserError names a row with more or fewer cells than the header.
@@ -255,15 +274,15 @@ def _cells(text: str, separator: str, path: Path, mend: str) -> tuple[pa.Table, 
             for number, cells in chunk:
                 if len(cells) != len(header):
                     raise UserError(
-                        f"{path}, row {number}: {len(cells)} columns where the header has {len(header)}; {mend}, or "
-                        "give separator"
+                        f"{path}, row {number}: {len(cells)} columns where the header has {len(header)}; "
+                        f"{advice.mend}, or {advice.separator}"
                     )
             records += [number for number, _ in chunk]
             columns = zip(*(cells for _, cells in chunk), strict=True)
             batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], names=header))
     except csv.Error as error:
         raise UserError(
-            f"{path}, after row {records[-1] if records else 1}: not a CSV file ({error}); {mend}"
+            f"{path}, after row {records[-1] if records else 1}: not a CSV file ({error}); {advice.mend}"
         ) from None
     return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in header])), records
 

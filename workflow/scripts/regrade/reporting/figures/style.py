@@ -110,6 +110,9 @@ def text_width(texts: Sequence[str]) -> float:
 
 
 def clipped(text: str, most: int) -> str:
-    """The text, with an ellipsis in its middle if it has more than `most` characters: ends often tell texts apart."""
+    """The text, with an ellipsis in its middle if it has more than `most` characters: ends often tell texts apart.
+
+    Its dollars are escaped: what a source calls its tables is no formula.
+    """
     half = (most - 1) // 2
-    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+    return (text if len(text) <= most else f"{text[:half]}…{text[-half:]}").replace("$", r"\$")

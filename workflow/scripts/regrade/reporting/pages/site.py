@@ -38,13 +38,15 @@ def write_study(evidence: Evidence, target: Path) -> None:
         drawn = _draw(verdicts, folder / FIGURES)
         trained = histories.write(evidence, folder / HISTORIES)
         cells.write(evidence, verdicts, trained, folder / CELLS)
+        audit = graded.audit(target)
         text = render(
             "study.html.j2",
             "../",
             evidence=evidence,
             facts=evidence.facts(),
             verdicts=verdicts,
-            audit=graded.audit(target),
+            audit=audit,
+            shows=_shown(evidence, verdicts, audit, bool(trained)),
             reference=graded.reference(target),
             drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
@@ -60,6 +62,17 @@ def write_study(evidence: Evidence, target: Path) -> None:
             if old.is_dir():
                 shutil.rmtree(old)
             (folder / part).replace(old)
+
+
+def _shown(evidence: Evidence, verdicts: graded.Verdicts, audit: dict, curves: bool) -> dict[str, bool]:
+    """Which parts a study's page has. Empty ones say what is still to come; of runs from elsewhere, nothing is."""
+    parts = {
+        "possible": any(table["rows"] for table in verdicts.beside.get("possible", [])),
+        "noise": any(verdicts.beside.get(key) for key in ("peeking", "repeated", "discrepancies")),
+        "explorer": curves,
+        "audit": bool(audit),
+    }
+    return {name: full or evidence.at_hand for name, full in parts.items()}
 
 
 def _draw(verdicts: graded.Verdicts, folder: Path) -> set[str]:

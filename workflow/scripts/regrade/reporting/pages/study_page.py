@@ -64,8 +64,9 @@ class StudyPage:
         """A table under the source's number, as CSV, Markdown and LaTeX; a sentence in its place when it is empty."""
         table, stem = function(*arguments, **options), f"table-{name}"
         if not len(table):
-            text = Markup("\n\n<p class='missing' id='{}'>Table {} ({}) is missing: {}.</p>\n\n")
-            return text.format(stem, name, caption, "what it shows is not in params.yaml, or not measured yet")
+            why = "is not in params.yaml, or not measured yet" if self.evidence.at_hand else "is not among the runs"
+            text = Markup("\n\n<p class='missing' id='{}'>Table {} ({}) is missing: what it shows {}.</p>\n\n")
+            return text.format(stem, name, caption, why)
         html = table_format.write(table, form(table), self.folder / TABLES, stem)
         links = _links(TABLES, stem, ("csv", "md", "tex"))
         heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, links)
