@@ -81,7 +81,7 @@ def with_folders(runs: pd.DataFrame, folders: Mapping[tuple[str, str], str]) -> 
 def write(table: pd.DataFrame, name: str, path: Path) -> None:
     """Write a table of a bundle so that it takes little space."""
     content = pa.Table.from_pandas(table, preserve_index=False)
-    # Accuracies are shares of so many rows: in a group of their own, a dictionary has all there are
+    # In a group of its own, an accuracy has few distinct values, which fit into a dictionary
     groups = [rows for _, rows in table.groupby("metric", sort=False).indices.items()] if name == CURVES else []
     dictionaries = [column for column in table.columns if column != "bits"]
     with pq.ParquetWriter(

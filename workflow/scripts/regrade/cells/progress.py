@@ -20,7 +20,7 @@ State = Literal["done", "running", "stopped", "failed", "queued"]
 class Progress:
     """How far a cell is.
 
-    `runs`: one per seed, each of so many `epochs`; none for a finished cell. `heartbeat`: what the job said last that
+    `runs`: one per seed, each to train for `epochs`; none for a finished cell. `heartbeat`: what the job said last that
     trains it, or that did when it was stopped. `error`: why its last attempt failed.
     """
 

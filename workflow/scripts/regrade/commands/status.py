@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         const=EVERY_SECONDS,
         metavar="SECONDS",
-        help=f"show it again every so many seconds ({EVERY_SECONDS:g}), until Ctrl-C or all cells are done",
+        help=f"show it again at this interval ({EVERY_SECONDS:g} seconds), until Ctrl-C or all cells are done",
     )
     parameters.add(parser)
 
