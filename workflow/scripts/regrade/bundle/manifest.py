@@ -135,11 +135,6 @@ class BundledCell(Section):
         """The settings that a line of reported.csv may name."""
         return {*self.settings, *self.pending, *self.configuration.get("settings", ())}
 
-    @property
-    def resolved(self) -> dict[str, Value]:
-        """All settings that are known."""
-        return self.settings
-
     @cached_property
     def data(self) -> DataIdentity:
         """What its rows are made of. ValueError for a cell of which nobody says so."""

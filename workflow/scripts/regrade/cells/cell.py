@@ -108,16 +108,6 @@ class Cell:
         return self.template.experiments[self.experiment].valued(settings)
 
     @cached_property
-    def resolved(self) -> dict[str, Value]:
-        """All settings that the cell is trained with, defaults and what it took over from a winner included.
-
-        UserError where the winner is not known yet.
-        """
-        taken_over = self.selection.taken_over() if self.selection else None
-        settings = self.configuration(taken_over).settings.model_dump(exclude_none=True)
-        return self.settings | (taken_over or {}) | settings
-
-    @cached_property
     def code(self) -> str:
         """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.
 

@@ -57,7 +57,7 @@ def _summary(scale: str, cells: Sequence[Progress], left: Left) -> str:
 
 
 def _time_left(left: Left, at_once: int) -> str:
-    """The end of a sentence about the time left, with so many cells trained at once; empty if nothing is to be done."""
+    """The end of a sentence about the time left while this many cells train at once; empty if all is done."""
     if not left:
         return ""
     known = [seconds for seconds in left.values() if seconds is not None]

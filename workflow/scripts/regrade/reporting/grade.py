@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+import traceback
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, tabular
@@ -73,8 +74,9 @@ def write(runs: Bundle, target: Path) -> Verdicts:
 def _lacking(runs: Bundle, error: KeyError) -> Exception:
     """The error for a column that the study's claims, numbers or page need and the runs lack; else the error itself."""
     column = error.args[0] if error.args else None
-    if not isinstance(column, str) or (column in runs.runs and column in runs.curves):
-        return error
+    of_table = "pandas" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
+    if not of_table or not isinstance(column, str) or (column in runs.runs and column in runs.curves):
+        return error  # a mistake of ours must not look like one of the user's
     return UserError(
         f"the bundle has no {column!r}, which the study's claims, numbers or page need; add it, or remove what needs it"
     )

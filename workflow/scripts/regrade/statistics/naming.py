@@ -34,5 +34,5 @@ def other_settings(cell: BundledCell, row: ReportedNumber) -> dict[str, Value]:
     """The settings in which a trained cell is not what a row of reported.csv names, with the cell's values."""
     # Those that vary are the row's, or the row would name another cell
     stated = {key: value for key, value in cell.valued(of_row(row)).items() if key not in cell.varying}
-    ours = cell.resolved if stated else {}
+    ours = cell.settings
     return {key: ours.get(key, "none") for key, value in stated.items() if ours.get(key) != value}

@@ -67,7 +67,7 @@ def pixels(of_class: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarra
 
 
 def texts(of_class: np.ndarray, words: int, seed: int) -> list[str]:
-    """Texts of so many words; some of them are words of each text's class alone."""
+    """Texts of this many words, some of which only the text's class has."""
     draw = np.random.default_rng([SEED, seed])
     written = []
     for number in of_class:
