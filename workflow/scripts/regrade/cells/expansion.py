@@ -14,7 +14,7 @@ from regrade.config import reported
 from regrade.config.messages import hint
 from regrade.config.params import Params
 from regrade.config.settings import Settings
-from regrade.config.study import Experiment, Select
+from regrade.config.study import Experiment, Select, includes
 from regrade.config.types import Argument, LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.datasets import registry
@@ -108,13 +108,12 @@ class _Expansion:
 
     def _check_full(self, name: str, combinations: list[dict[str, Value]]) -> None:
         """UserError where the present scale leaves cells at full protocol that the experiment does not have."""
-        scale, fixed = self.params.scale, self._fixed(name, ())
-        for number, some in enumerate(self.study.experiments[name].full_at.get(scale, ())):
-            one = self.study.experiments[name].model_copy(update={"full_at": {scale: [some]}})
-            if not any(one.in_full(scale, fixed | varying) for varying in combinations):
+        experiment, scale, fixed = self.study.experiments[name], self.params.scale, self._fixed(name, ())
+        for number, some in enumerate(experiment.full_at.get(scale, ())):
+            if not any(includes(fixed | varying, experiment.valued(some)) for varying in combinations):
                 raise UserError(
-                    f"{self._where(name)}.full_at.{scale}.{number}: no cell has {label(some, ', ')}; give settings of a "
-                    "cell, or remove it"
+                    f"{self._where(name)}.full_at.{scale}.{number}: no cell has {label(some, ', ')}; "
+                    "give settings of a cell, or remove it"
                 )
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
@@ -252,8 +251,8 @@ class _Expansion:
         data = registry.identity(dataset, "real" if in_full else scale.data, settings, self.params.datasets, where)
         if data.files and data.data != scale.data:
             raise UserError(
-                f"{where}.full_at.{self.params.scale}: this scale has stand-in data, so only cells with generated data can "
-                f"be at full protocol, but {dataset} is made from files; leave out its cells"
+                f"{where}.full_at.{self.params.scale}: this scale has stand-in data, so only cells with generated data "
+                f"can be at full protocol, but {dataset} is made from files; leave out its cells"
             )
         cell = Cell(
             study=self.name,

@@ -8,6 +8,11 @@ from regrade.config.scale import Caps
 from regrade.config.types import NUMBER, LayerTemplate, Metric, Name, Section, Seeds, Value, distinct
 
 
+def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
+    """Whether `varying` has all of these settings with these values."""
+    return all(key in varying and varying[key] == value for key, value in settings.items())
+
+
 class Select(Section):
     """Settings taken over from the winner of another experiment of the study."""
 
@@ -74,8 +79,8 @@ class Experiment(Section):
     data only. Other experiments do not take this over by `like`.
     """
     keep_models: dict[Name, Seeds] = Field({})
-    """By scale, seeds whose weights are kept, in place of the general `keep_models`; `[]` saves space where networks are
-    large. Other experiments do not take this over by `like`.
+    """By scale, seeds whose weights are kept, in place of the general `keep_models`; `[]` saves space where networks
+    are large. Other experiments do not take this over by `like`.
     """
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
     """An accuracy; reports then say after how many epochs a run first reaches it; 1: no row is wrong."""
@@ -84,10 +89,7 @@ class Experiment(Section):
 
     def in_full(self, scale: str, settings: dict[str, Value]) -> bool:
         """Whether a scale leaves the cell with these settings at full protocol."""
-        return any(
-            all(settings.get(key) == value for key, value in self.valued(some).items())
-            for some in self.full_at.get(scale, ())
-        )
+        return any(includes(settings, self.valued(some)) for some in self.full_at.get(scale, ()))
 
     def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
         """These settings with values in place of the words for them."""

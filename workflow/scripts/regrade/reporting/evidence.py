@@ -16,10 +16,11 @@ from regrade.bundle.manifest import FINISHED, FULL, OTHER_PROTOCOL, BundledCell,
 from regrade.cells.layout import RECORD
 from regrade.config import reported
 from regrade.config.reported import ReportedNumber
+from regrade.config.study import includes
 from regrade.config.types import Value
 from regrade.statistics import BUNDLE, REPORTS, naming
 from regrade.statistics.intervals import mean_interval
-from regrade.statistics.measurements import Measurements, includes
+from regrade.statistics.measurements import Measurements
 
 if TYPE_CHECKING:
     from regrade.training.trained import Trained
