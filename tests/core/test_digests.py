@@ -1,5 +1,6 @@
 """A cell's name and digest cover what made its results: every module that ran, and every default."""
 
+import ast
 import functools
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from regrade.config.layer_specs import Layer
 from regrade.config.settings import Settings
 from regrade.core import fingerprints
 from regrade.core.errors import UserError
+from regrade.core.files import short_hash
 from regrade.datasets import registry
 from regrade.datasets.fetch import fetch
 from regrade.jobs import plan
@@ -229,3 +231,22 @@ def test_defaults_that_are_changed_reach_cells(today: dict):
                 place for place, cell in by_place(expanded(scale="demo")).items() if cell.folder != today[place][1]
             ]
         assert renamed, name
+
+
+# Trees as texts, of code in which releases of Python differ: what they add to functions, and to texts with values
+CODE = """
+def f(x, *rest, key=None, **more):
+    return f"{x:{key}}" f"" f"{f'{x}'!r:>10}" "" + f('', None, [])
+class A(B): pass
+"""
+
+
+def test_digests_are_the_same_under_every_release_of_python():
+    written = fingerprints.text(ast.parse(CODE))
+    # Seen under 3.11, 3.12 and 3.13
+    assert short_hash(written) == "4cc54094"
+    pieces = [node for node in ast.walk(ast.parse(CODE)) if isinstance(node, ast.JoinedStr)]
+    assert all("Constant(value='')" not in fingerprints.text(node) for node in pieces)
+    # What is empty is told apart where it means something
+    other = (CODE.replace("f('', ", "f("), CODE.replace("None, []", "[]"), CODE.replace("key=None", "key"))
+    assert len({written, *(fingerprints.text(ast.parse(code)) for code in other)}) == 4
