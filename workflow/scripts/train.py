@@ -18,7 +18,7 @@ with job(snakemake):
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
-    if parameters.device == "cpu":
+    if parameters.device == "cpu" or batch[0].on_cpu:
         train_all(batch, of_experiment)
     else:
         with gpus.one(parameters.jobs_per_gpu):
