@@ -20,7 +20,7 @@ class DataFile(Section):
 
 
 class Expected(Section):
-    """What a dataset will be like, for forecasts made before it is prepared; afterwards, what it is like counts."""
+    """What a dataset will be like, for forecasts made before it is prepared; afterwards, its own sizes count."""
 
     train_rows: Count | None = None
     """Training rows."""
@@ -48,7 +48,7 @@ class Dataset(Section):
     word_vectors: dict[Name, Count] | None = None
     """How word2vec is fitted on the training texts, including those without a label."""
     expected: Expected | None = None
-    """What it will be like, for forecasts made before it is prepared."""
+    """What the real data will be like, for forecasts made before they are prepared."""
 
     @model_validator(mode="before")
     @classmethod

@@ -59,6 +59,11 @@ class Operations:
         """All multiply-adds of the forward pass."""
         return self.convolution + self.product + self.recurrent + self.library
 
+    @property
+    def backward(self) -> float:
+        """All multiply-adds of the backward pass."""
+        return self.convolution_backward + self.product_backward + self.recurrent_backward + self.library_backward
+
 
 @dataclass(frozen=True)
 class Input:
@@ -214,9 +219,11 @@ def _recurrent(layer: layer_specs.RecurrentSpec, before: Input, after: tuple[int
     library = layer.cell == "lstm" and layer.recurrent_activation != "hard_sigmoid" and not before.characters
     steps, inputs = before.shape
     kind = "library" if library else "recurrent"
-    total, characters, trained = Operations(), before.characters, before.trained
+    # The vanilla cell leaves out the product with the first state, of zeros. PyTorch's LSTM has gradients of all inputs
+    products = steps - (layer.cell == "rnn")
+    total, characters, trained = Operations(), before.characters, before.trained or library
     for _ in range(layer.layers):
-        of_inputs, of_states = 0 if characters else steps * width * inputs, steps * width * layer.units
+        of_inputs, of_states = 0 if characters else steps * width * inputs, products * width * layer.units
         total += Operations(
             **{kind: of_inputs + of_states, f"{kind}_backward": of_inputs * (1 + trained) + 2 * of_states},
             **{"elements" if library else "states": steps * (width + layer.units)},

@@ -1,7 +1,6 @@
 """What operations take on a processor: read from the file of its calibration, or from the one that comes with us."""
 
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,6 @@ def of_processor(processor: dict[str, Any], torch: str) -> Rates | None:
     return known if known and known.torch == torch else None
 
 
-@cache
 def known(device: str) -> tuple[Rates, ...]:
     """The calibrations of this project's processors of the kind that params.yaml asks for, as `device`.
 

@@ -49,12 +49,12 @@ class Sizes:
 
 
 def of(configuration: Configuration, described: Mapping[str, Dataset]) -> Sizes:
-    """The sizes: those of prepared data, else those that params.yaml expects. Unknown where neither says.
+    """The sizes: those of prepared data, else those that params.yaml expects of real ones. Unknown where neither says.
 
     `described`: the datasets of params.yaml.
     """
     identity, settings = configuration.data, configuration.settings
-    entry = described.get(identity.dataset)
+    entry = described.get(identity.dataset) if identity.data == "real" else None
     expected = entry.expected if entry and entry.expected else Expected()
     known = expected.model_copy(update=_prepared(identity.folder))
     form = registry.form(identity)

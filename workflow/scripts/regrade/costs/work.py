@@ -54,7 +54,7 @@ def of(
 
 def of_sizes(configuration: Configuration, size: Sizes, seeds: int, kept: int, on_gpu: bool, stacks: bool) -> Work:
     """The same where the sizes are known."""
-    counted = _count(configuration, size)
+    counted = count(configuration, size)
     together = seeds if seeds > 1 and _stacked(configuration, on_gpu, stacks) else 1
     numpy = configuration.settings.backend == "numpy"
     each = _by_numpy(configuration, counted, size) if numpy else _by_torch(configuration, counted, size)
@@ -70,7 +70,9 @@ def of_sizes(configuration: Configuration, size: Sizes, seeds: int, kept: int, o
     )
 
 
-def _count(configuration: Configuration, size: Sizes) -> Operations:
+def count(configuration: Configuration, size: Sizes) -> Operations:
+    """The operations of a configuration's network for one row. `operations.Unknown` for an own network."""
+    """The operations of a configuration's network for one row. `operations.Unknown` for an own network."""
     values = feasible.values_between(configuration.network, feasible.Values(size.shape, size.values), size.classes)
     between = [(tuple(side or 0 for side in one.shape), one.kind == "characters") for one in values]
     return operations.count(configuration.network, between, size.vocabulary, configuration.conventions)
