@@ -18,7 +18,7 @@ rule train:
         "../envs/train.yaml"
     threads: PARAMS.threads
     resources:
-        gpu=gpus_of_job,
+        gpu=lambda w: gpus(cell_of(w)),
         mem_mb=growing(lambda w: asked(cell_of(w).folder.as_posix()).megabytes),
         runtime=growing(lambda w: asked(cell_of(w).folder.as_posix()).minutes),
     params:
@@ -48,7 +48,7 @@ for batch, members in BATCHES.items():
             "../envs/train.yaml"
         threads: PARAMS.threads
         resources:
-            gpu=gpus_of_job,
+            gpu=lambda w, first=members[0]: gpus(first),
             mem_mb=growing(lambda w, folders=folders: asked(*folders).megabytes),
             runtime=growing(lambda w, folders=folders: asked(*folders).minutes),
         params:

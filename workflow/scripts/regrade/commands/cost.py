@@ -47,11 +47,12 @@ def run(options: argparse.Namespace) -> int:
     every = expansion.expand(params)
     rates = _rates(params, options.calibrate)
     cells, _ = progress.read(every)
+    # What another processor took says nothing of this one; some cells train on the CPU where others use a GPU
+    on_cpu = {cell.folder for cell in every if cell.on_cpu} if rates.on_gpu else set()
     known = {
         folder: one
         for folder, one in measured.of_all(cells).items()
-        # What another processor took says nothing of this one
-        if one.here or one.processor == rates.processor
+        if one.here or one.processor == rates.processor or folder in on_cpu
     }
     forecasts = Forecasts(Model(params, [rates]), every, known)
     console = Console(highlight=False, width=cost_view.WIDE)

@@ -114,7 +114,7 @@ def here(wanted: str, threads: int) -> tuple[dict[str, Any], str]:
     UserError where there is none.
     """
     process.set_up(threads)
-    return device.processor(device.choose(wanted)), provenance.versions()["torch"]
+    return device.processor(device.choose(wanted, "torch")), provenance.versions()["torch"]
 
 
 def calibrate(wanted: str, threads: int, seconds: float, report: Callable[[str], None]) -> Rates:
@@ -123,12 +123,12 @@ def calibrate(wanted: str, threads: int, seconds: float, report: Callable[[str],
     `report` is given a line now and then. UserError where the device does not exist.
     """
     process.set_up(threads)
-    where = device.choose(wanted)
+    where = device.choose(wanted, "torch")
     on_gpu = where.type == "cuda"
     stacks = process.products_are_reproducible() and threads == 1
     every = probes()
     start, memory = _start(where)
-    trainers = [probe.trainer(where) for probe in every]
+    trainers = [probe.trainer(device.choose(wanted, probe.configuration.settings.backend)) for probe in every]
     firsts, taken = np.empty(len(every)), np.full(len(every), np.inf)
     for turn in range(TURNS):
         for number, trainer in enumerate(trainers):

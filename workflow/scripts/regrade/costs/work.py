@@ -55,8 +55,8 @@ def of(
 def of_sizes(configuration: Configuration, size: Sizes, seeds: int, kept: int, on_gpu: bool, stacks: bool) -> Work:
     """The same where the sizes are known."""
     counted = count(configuration, size)
-    together = seeds if seeds > 1 and _stacked(configuration, on_gpu, stacks) else 1
     numpy = configuration.settings.backend == "numpy"
+    together = seeds if seeds > 1 and _stacked(configuration, on_gpu and not numpy, stacks) else 1
     each = _by_numpy(configuration, counted, size) if numpy else _by_torch(configuration, counted, size)
     # What is done once for all stacked runs, and what is done for each
     once = {"calls", "convolution_calls", "batches", "own_steps", "numpy_calls"}
