@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from regrade.cells import expansion, progress
-    from regrade.commands import cost_view
+    from regrade.commands import cost_view, status_view
     from regrade.costs import measured
     from regrade.costs.model import Forecasts, Model
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         if one.here or one.processor == rates.processor or folder in on_cpu
     }
     forecasts = Forecasts(Model(params, [rates]), every, known)
-    console = Console(highlight=False, width=cost_view.WIDE)
+    console = Console(highlight=False, width=status_view.WIDE)
     console.print(cost_view.view(params, cells, forecasts, cores))
     return 0
 

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from regrade.cells import batching
 from regrade.cells.progress import Progress
-from regrade.commands.status_view import WIDE as WIDE
 from regrade.commands.status_view import duration, lined
 from regrade.config.params import Params
 from regrade.costs import accuracy, schedule

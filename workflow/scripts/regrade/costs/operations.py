@@ -232,7 +232,8 @@ def _recurrent(layer: layer_specs.RecurrentSpec, before: Input, after: tuple[int
             library_steps=steps if library else 0,
             parameters=width * (inputs + layer.units + biases),
             tensors=2 + biases,
-            largest=steps * (width + inputs + layer.units),
+            # The inputs in another order, and of an LSTM its cells beside its states
+            largest=steps * (width + 2 * inputs + (1 + (layer.cell == "lstm")) * layer.units),
         )
         inputs, characters, trained = layer.units, False, True
     return total
