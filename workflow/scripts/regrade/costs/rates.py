@@ -12,8 +12,8 @@ from regrade.costs.work import Work
 from regrade.runtime import gpus
 
 FOLDER = STATES / "calibration"
-# Measured on one machine, for those that have none of their own
-REFERENCE = PACKAGE.parents[1] / "calibration" / "reference.json"
+# Calibrations of reference machines, for projects that have none of their own
+REFERENCES = PACKAGE.parents[1] / "calibration"
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,11 @@ def of_processor(processor: dict[str, Any], torch: str) -> Rates | None:
 def known(device: str) -> tuple[Rates, ...]:
     """The calibrations of this project's processors of the kind that params.yaml asks for, as `device`.
 
-    Without any, that of the reference machine; none where that is of another kind.
+    Without any, those of the reference machines; none where they are of another kind.
     """
     on_gpu = device == "cuda" or (device == "auto" and gpus.count() > 0)
-    own = [rates for path in sorted(FOLDER.glob("*.json")) if (rates := read(path)).on_gpu == on_gpu]
-    return tuple(own) or tuple(rates for rates in [read(REFERENCE)] if rates.on_gpu == on_gpu)
+    own, references = (
+        tuple(rates for path in sorted(folder.glob("*.json")) if (rates := read(path)).on_gpu == on_gpu)
+        for folder in (FOLDER, REFERENCES)
+    )
+    return own or references
