@@ -123,7 +123,7 @@ def test_a_calibration_trains_its_probes_and_is_kept(monkeypatch: pytest.MonkeyP
     Path("probes.yaml").write_text(yaml.safe_dump([probe, probe | {"rows": 60}, probe | {"backend": "numpy"}]))
     monkeypatch.setattr(calibration, "PROBES", Path("probes.yaml"))
     before = torch.get_num_threads()
-    measured = calibration.calibrate("cpu", 1, 0, lambda line: None)
+    measured = calibration.calibrate("cpu", 1, 0)
     torch.set_num_threads(before)
     assert all(rate >= 0 for rate in measured.seconds.values()) and any(measured.seconds.values())
     assert measured.start > 0 and measured.memory > 1e8 and "1 thread" in measured.processor["device"]

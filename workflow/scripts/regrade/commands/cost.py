@@ -64,16 +64,12 @@ def _rates(params: "Params", again: bool) -> "Rates":
     """The calibration of this machine, which is made if there is none."""
     from regrade.costs import calibration, rates
 
-    known = None if again else rates.of_processor(*calibration.here(params.device, params.threads))
+    here = calibration.here(params.device, params.threads)
+    known = None if again else rates.of_processor(*here)
     if known is None:
         seconds = params.forecast.calibration_seconds
-
-        def report(line: str) -> None:
-            if sys.stderr.isatty():
-                print(f"\r{line}", end="", file=sys.stderr, flush=True)
-
-        print(f"This processor is not known yet: calibrating it, about {seconds:g} s", file=sys.stderr)
-        known = calibration.calibrate(params.device, params.threads, seconds, report)
-        report("\n")
-        known.write()
+        print(f"Calibrating this machine, about {seconds:g} s", file=sys.stderr)
+        calibration.calibrate_apart(params.device, params.threads, seconds)
+        known = rates.of_processor(*here)
+        assert known is not None, "it was written just now"
     return known

@@ -1,9 +1,10 @@
 """Calibrating a processor: short trainings by the project's own trainer, explained by their operations."""
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path
@@ -117,10 +118,18 @@ def here(wanted: str, threads: int) -> tuple[dict[str, Any], str]:
     return device.processor(device.choose(wanted, "torch")), provenance.versions()["torch"]
 
 
-def calibrate(wanted: str, threads: int, seconds: float, report: Callable[[str], None]) -> Rates:
+def calibrate_apart(wanted: str, threads: int, seconds: float) -> None:
+    """Calibrate in a process that is set up like a job, and keep the rates. CalledProcessError where that fails."""
+    command = [sys.executable, "-m", __name__, wanted, str(threads), str(seconds)]
+    # As Snakemake's jobs: numpy reads them once, when it is imported
+    variables = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
+    subprocess.run(command, env=os.environ | variables | {"PYTHONPATH": str(PACKAGE.parent)}, check=True)
+
+
+def calibrate(wanted: str, threads: int, seconds: float) -> Rates:
     """Time the probes on the device that params.yaml asks for, for about so many seconds.
 
-    `report` is given a line now and then. UserError where the device does not exist.
+    UserError where the device does not exist.
     """
     process.set_up(threads)
     where = device.choose(wanted, "torch")
@@ -132,10 +141,10 @@ def calibrate(wanted: str, threads: int, seconds: float, report: Callable[[str],
     firsts, taken = np.empty(len(every)), np.full(len(every), np.inf)
     for turn in range(TURNS):
         for number, trainer in enumerate(trainers):
-            report(f"Calibrating this machine: {turn * len(every) + number + 1} of {TURNS * len(every)}")
             times = list(_epochs(trainer, seconds / TURNS / len(every)))
             firsts[number] = firsts[number] if turn else times[0]
-            taken[number] = min(taken[number], np.median(times[1:]))
+            # The fastest: whatever else runs on the machine only adds
+            taken[number] = min(taken[number], *times[1:])
     works = [work.of_sizes(probe.configuration, probe.sizes, probe.runs, 0, on_gpu, stacks) for probe in every]
     rates, spread = _explained(list(zip(works, taken.tolist(), strict=True)))
     return Rates(
@@ -180,3 +189,8 @@ def _explained(timed: list[tuple[Work, float]]) -> tuple[dict[str, float], float
     errors = np.abs(np.log(shares / largest @ solution))
     rates = {kind: float(rate / scale) for kind, rate, scale in zip(kinds, solution, largest, strict=True)}
     return rates, exp(float(np.quantile(errors, 2 / 3)))
+
+
+if __name__ == "__main__":
+    device_name, thread_count, duration = sys.argv[1:]
+    calibrate(device_name, int(thread_count), float(duration)).write()
