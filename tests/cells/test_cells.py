@@ -47,13 +47,13 @@ def test_the_readme_says_how_many_cells_each_study_has():
 RENAMING = {
     "learning rate": lambda config: baseline(config).update(lr=0.01),
     "epochs": lambda config: baseline(config).update(epochs=4),
-    "seeds": lambda config: config.update(seeds=[0, 7]),
     "scale": lambda config: config.update(scale="paper"),
     "network": lambda config: config["studies"]["ce4042"]["networks"]["image_cnn"].append({"dense": {"units": 10}}),
     "raw data": lambda config: config["datasets"]["cifar10"]["files"]["cifar-10-python.tar.gz"].update(sha256="0" * 64),
     "conventions": lambda config: config["studies"]["ce4042"].update(conventions="torch"),
 }
 KEEPING = {
+    "seeds": lambda config: config.update(seeds=[0, 7]),
     "threads": lambda config: config.update(threads=2),
     "device": lambda config: config.update(device="cpu"),
     "kept models": lambda config: config.update(keep_models=[]),

@@ -11,7 +11,7 @@ min_version("9.0")
 gc.set_threshold(100_000)
 
 from regrade.cells import batching
-from regrade.cells import expansion, layout
+from regrade.cells import expansion, layout, progress
 from regrade.costs import rates, requests
 from regrade.costs.model import Model
 from regrade.datasets import registry

@@ -15,13 +15,15 @@ def recorded(path):
 def retrained(folder):
     """Whether this run retrains the cell in this folder although it exists.
 
-    True with --forcerun train, and for a cell that came from elsewhere, where different code trained it.
+    True with --forcerun train; for a cell that lacks a seed, or followed another winner than there is now; and for one
+    that came from elsewhere, where different code trained it.
     """
     if folder not in CELLS:
         return False
     record = f"{folder}/{layout.RECORD}"
     of_other_code = os.path.exists(record) and not recorded(record) and CELLS[folder].of_other_code
-    return of_other_code or workflow.get_rule("train") in workflow.dag.forcerules
+    outdated = of_other_code or progress.is_outdated(CELLS[folder])
+    return outdated or workflow.get_rule("train") in workflow.dag.forcerules
 
 
 @cache

@@ -63,7 +63,7 @@ def described(cell: Cell, standing: Callable[[Cell], Standing]) -> BundledCell:
             | ({} if cell.selection and not taken_over else configuration.settings.model_dump())
         ),
         names=cell.template.experiments[cell.experiment].names,
-        seeds=list(cell.seeds),
+        seeds=cell.trained_seeds or list(cell.seeds),
         scale=cell.scale,
         standing=standing(cell),
         dataset=cell.data.dataset,

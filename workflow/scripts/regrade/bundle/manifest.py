@@ -81,7 +81,7 @@ class BundledCell(Section):
     names: dict[Name, dict[Name, Value]] = Field({})
     """Words for values of settings, as in `params.yaml`."""
     seeds: Annotated[list[Seed], AfterValidator(distinct)] = Field([])
-    """The seeds that the cell was to be trained with."""
+    """The seeds that the cell was trained with; before it is, those that are asked for."""
     scale: str = "paper"
     """The scale that it was trained at."""
     standing: Standing = Standing()

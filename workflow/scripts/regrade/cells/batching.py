@@ -10,7 +10,8 @@ def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
     """Batches of two to `size` cells, by the name of the rule that trains them.
 
     The cells of a batch belong to one experiment and have their data, winner and code in common, so that what
-    Snakemake compares to decide on a rerun is the same in batches of any size. What is finished plays no part: every
+    Snakemake compares to decide on a rerun is the same in batches of any size. They have their seeds in common, too:
+    seeds that are added to some cells concern no others. What is finished plays no part: every
     job reads the workflow again and must see the same batches. The name is made from the cells in the batch. Cells that
     a reduced scale leaves at full protocol have jobs of their own: each takes longer than many others.
     """
@@ -19,7 +20,7 @@ def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
         if cell.in_full:
             continue
         winner = cell.selection.path if cell.selection else None
-        key = (cell.study, cell.experiment, tuple(cell.needed_data.folders), winner, cell.code)
+        key = (cell.study, cell.experiment, tuple(cell.needed_data.folders), winner, cell.code, cell.seeds)
         alike.setdefault(key, []).append(cell)
     chunks = [tuple(group[i : i + size]) for group in alike.values() for i in range(0, len(group), size)]
     return {_name(chunk): chunk for chunk in chunks if len(chunk) > 1}

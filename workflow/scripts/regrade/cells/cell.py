@@ -59,7 +59,9 @@ class Selection:
 class Cell:
     """One hyperparameter combination of one experiment, trained once per seed.
 
-    `in_full`: the scale leaves it at full protocol (`full_at`).
+    `seeds`: those that are asked for. They are no part of the cell's name, so that further ones can be added to a
+    finished cell; its record says which it was trained with. `in_full`: the scale leaves it at full protocol
+    (`full_at`).
     """
 
     study: str
@@ -162,9 +164,9 @@ class Cell:
 
     @cached_property
     def hash(self) -> str:
-        """First 8 hexadecimal digits of the SHA-256 of all that decides the cell's result."""
+        """First 8 hexadecimal digits of the SHA-256 of all that decides the results of the cell's runs."""
         selection = self.selection.hash if self.selection else None
-        return short_hash([self.configuration().identity, self.seeds, self.scale, selection])
+        return short_hash([self.configuration().identity, self.scale, selection])
 
     @cached_property
     def name(self) -> str:
@@ -200,8 +202,22 @@ class Cell:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all files of its results are there."""
+        """Whether all files of its results are there, of whichever seeds."""
         return all((self.folder / name).exists() for name in FILES)
+
+    @property
+    def trained_seeds(self) -> list[int]:
+        """The seeds that the finished cell was trained with, which may be more or fewer than are asked for.
+
+        None before it is finished. UserError where its record is damaged.
+        """
+        return [run["seed"] for run in read_json(self.folder / RECORD)["runs"]] if self.is_finished else []
+
+    @property
+    def lacking(self) -> list[int]:
+        """The seeds that are asked for but not among those of the finished cell. UserError as in `trained_seeds`."""
+        trained = self.trained_seeds
+        return [seed for seed in self.seeds if seed not in trained] if trained else []
 
     @property
     def status(self) -> Status:

@@ -91,6 +91,7 @@ class _Expansion:
             make, combinations = self.maker(name, waiting), self.combinations(name)
             self._check_names(name, combinations)
             self._check_full(name, combinations)
+            self._check_more_seeds(name, combinations)
             self.expanded[name] = [make(varying) for varying in combinations]
         return self.expanded[name]
 
@@ -114,6 +115,18 @@ class _Expansion:
                 raise UserError(
                     f"{self._where(name)}.full_at.{scale}.{number}: no cell has {label(some, ', ')}; "
                     "give settings of a cell, or remove it"
+                )
+
+    def _check_more_seeds(self, name: str, combinations: list[dict[str, Value]]) -> None:
+        """UserError where seeds are added to cells that the experiment does not have."""
+        experiment, fixed = self.study.experiments[name], self._fixed(name, ())
+        for number, more in enumerate(self.params.more_seeds):
+            if (more.study, more.experiment) != (self.name, name):
+                continue
+            if not any(includes(fixed | varying, experiment.valued(more.cells)) for varying in combinations):
+                raise UserError(
+                    f"params.yaml: more_seeds.{number}.cells: {self.name}.{name} has no cell with "
+                    f"{label(more.cells, ', ')}; give settings of a cell, or remove it"
                 )
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
@@ -259,7 +272,7 @@ class _Expansion:
             experiment=name,
             scale=self.params.scale,
             varying=varying,
-            seeds=tuple(self.params.present_full_seeds if in_full else self.params.present_seeds),
+            seeds=tuple(self.params.seeds_of(self.name, name, fixed | varying, in_full)),
             settings=settings,
             template=self.study,
             data=data,

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
 from regrade.cells import heartbeat
 from regrade.cells.cell import Cell
 from regrade.cells.configuration import Configuration
 from regrade.cells.heartbeat import Heartbeat, Run
+from regrade.cells.layout import RECORD
 from regrade.core.errors import UserError
 from regrade.core.files import read_json
 
@@ -19,7 +22,8 @@ State = Literal["done", "running", "stopped", "failed", "queued"]
 class Progress:
     """How far a cell is.
 
-    `runs`: one per seed, each to train for `epochs`; none for a finished cell. `heartbeat`: what the job said last that
+    `runs`: one per seed that is asked for, each to train for `epochs`; none for a cell that is done. A finished cell
+    that lacks a seed is queued. `heartbeat`: what the job said last that
     trains it, or that did when it was stopped. `error`: why its last attempt failed.
     """
 
@@ -47,15 +51,53 @@ def _of(cell: Cell, heartbeats: dict[str, Heartbeat], alive: set[str]) -> Progre
     configuration = configuration_of(cell)
     name = configuration.hash if configuration else ""
     last, epochs = heartbeats.get(name), (configuration or cell.configuration()).settings.epochs
-    if cell.is_finished:
+    trained = _trained(cell)
+    if cell.is_finished and set(cell.seeds) <= trained.keys():
         return Progress(cell, "done", heartbeat=last)
-    said = {run.seed: run for run in last.runs} if last else {}
+    said = trained | ({run.seed: run for run in last.runs} if last else {})
     runs = tuple(said.get(seed, Run(seed, 0, False, None)) for seed in cell.seeds)
     if name in alive:
         return Progress(cell, "running", epochs, runs, last)
     if error := _error(cell):
         return Progress(cell, "failed", epochs, runs, last, error)
     return Progress(cell, "stopped" if last else "queued", epochs, runs, last)
+
+
+def _trained(cell: Cell) -> dict[int, Run]:
+    """By seed, the runs of a finished cell, with the pace that they had.
+
+    The seeds asked for where it is damaged: whoever reads it will report that.
+    """
+    if not cell.is_finished:
+        return {}
+    try:
+        runs = read_json(cell.folder / RECORD)["runs"]
+        return {
+            run["seed"]: Run(
+                run["seed"], run["epochs"], True, run["train_seconds"] / run["epochs"] if run["epochs"] else None
+            )
+            for run in runs
+        }
+    except (OSError, UserError, KeyError):
+        return {seed: Run(seed, 0, True, None) for seed in cell.seeds}
+
+
+def is_outdated(cell: Cell) -> bool:
+    """Whether the finished cell lacks a seed, or took over other settings than those of the present winner.
+
+    The winner may be another one since its candidates have further seeds. False where the cell's record is damaged, or
+    its configuration cannot be read, as in older versions: whoever reads it will report that.
+    """
+    try:
+        if cell.lacking:
+            return True
+        winner = configuration_of(cell) if cell.selection and cell.is_finished else None
+        if winner is None:
+            return False
+        record = read_json(cell.folder / RECORD)
+        return Configuration.model_validate(record["configuration"]).hash != winner.hash
+    except (OSError, UserError, KeyError, ValidationError):
+        return False
 
 
 def configuration_of(cell: Cell) -> Configuration | None:

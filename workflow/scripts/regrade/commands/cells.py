@@ -30,12 +30,13 @@ def run(options: argparse.Namespace) -> int:
     references.check(params, every)
     for cell in every:
         try:
-            state: str = cell.status
+            state: str = "lacks" if cell.lacking else cell.status
         except UserError as error:
             state = "damaged"
             damages.append(error)
         states[state] += 1
-        print(f"{state:9s} {cell.folder}")
+        lacking = f"  (seeds {', '.join(map(str, cell.lacking))})" if state == "lacks" else ""
+        print(f"{state:9s} {cell.folder}{lacking}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     print(f"{len(every)} cells at scale {params.scale}: {counts}", file=sys.stderr)
     for damage in damages:

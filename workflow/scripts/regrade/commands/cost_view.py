@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rich.console import Group, RenderableType
@@ -42,7 +43,7 @@ def _summary(params: Params, rows: Rows, forecasts: Forecasts, cores: int) -> st
     at_once = max(cores // params.threads, 1)
     if kind == "GPU":
         at_once = min(at_once, max(gpus.count(), 1) * params.jobs_per_gpu)
-    left = [(cell, forecast) for cell, forecast in rows if cell.state != "done"]
+    left = _left(rows)
     total = f"scale {params.scale}: {len(rows)} cells, {_hours(rows)} of {kind} time"
     if not left:
         return f"{total}; all done"
@@ -51,6 +52,19 @@ def _summary(params: Params, rows: Rows, forecasts: Forecasts, cores: int) -> st
     rest = "" if len(left) == len(rows) else f", {_hours(left)} of it for the {len(left)} that are not done"
     side = f"{at_once} jobs at once" if at_once > 1 else "one job at a time"
     return f"{total}{rest}; {wall} with {side}; {_memory(rows)} of memory per job at most; {_disk(rows)} of disk"
+
+
+def _left(rows: Rows) -> Rows:
+    """The cells that are not done, with the time of their runs that are not finished."""
+    return [(cell, _rest(cell, forecast)) for cell, forecast in rows if cell.state != "done"]
+
+
+def _rest(cell: Progress, forecast: Forecast) -> Forecast:
+    """The forecast with the time of the runs that are not finished."""
+    if forecast.seconds is None:
+        return forecast
+    unfinished = sum(not run.finished for run in cell.runs)
+    return replace(forecast, seconds=forecast.seconds * unfinished / len(cell.runs))
 
 
 def _jobs(params: Params, left: Rows, forecasts: Forecasts) -> list[schedule.Job]:
@@ -95,7 +109,7 @@ def _experiments(rows: Rows) -> Table:
 
 
 def _line(rows: Rows) -> tuple[str, ...]:
-    left = [(cell, forecast) for cell, forecast in rows if cell.state != "done"]
+    left = _left(rows)
     bases = Counter(forecast.basis for _, forecast in rows)
     told = ", ".join(f"{bases[basis]} {text}" for basis, text in BASES.items() if bases[basis])
     return str(len(rows)), _hours(rows), _hours(left) if left else "", _memory(rows), _disk(rows), told

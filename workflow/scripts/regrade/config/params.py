@@ -9,11 +9,12 @@ from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from regrade.config.dataset import AnyDataset
 from regrade.config.forecast import Forecast
 from regrade.config.looks import Look, contradictions
-from regrade.config.messages import Where, first_mistake, refuse
+from regrade.config.messages import Where, first_mistake, hint, refuse
+from regrade.config.more_seeds import MoreSeeds
 from regrade.config.salvage import salvage
 from regrade.config.scale import Scale
-from regrade.config.study import Study
-from regrade.config.types import Count, Name, NonNegative, Section, Seeds
+from regrade.config.study import Study, includes
+from regrade.config.types import Count, Name, NonNegative, Section, Seeds, Value
 from regrade.core.errors import UserError
 
 # Names that studies cannot have: rules and folders are called train_<study> and reports/<study>
@@ -27,6 +28,8 @@ class Params(Section):
     """How much of the sources' protocol is run: the name of an entry of `scales`."""
     seeds: Annotated[Seeds, Field(min_length=1)]
     """Random seeds; every cell is trained once with each."""
+    more_seeds: list[MoreSeeds] = Field([])
+    """Further seeds of some cells, at any scale."""
     looks: Annotated[list[Look], Field(min_length=1)]
     """When claims are judged: with how many seeds, and what error rate is spent each time; at most 5 % in all."""
     device: Literal["auto", "cpu", "cuda"]
@@ -69,15 +72,25 @@ class Params(Section):
                         yield f"{where}.{key}: {scale!r} is not one of {known}"
                 for scale, kept in experiment.keep_models.items():
                     yield from self._not_trained(kept, f"{where}.keep_models.{scale}")
+        for number, more in enumerate(self.more_seeds):
+            yield from self._nowhere(more, f"more_seeds.{number}")
         yield from (f"looks: {complaint}" for complaint in contradictions(self.looks))
         yield from self._not_trained(self.keep_models, "keep_models")
         for name in self.studies:
             if name in NOT_STUDIES:
                 yield f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study"
 
+    def _nowhere(self, more: MoreSeeds, where: str) -> Iterator[str]:
+        if more.study not in self.studies:
+            yield f"{where}.study: there is no study {more.study!r}{hint(more.study, self.studies)}"
+        elif more.experiment not in (known := self.studies[more.study].experiments):
+            unknown = f"there is no experiment {more.experiment!r}{hint(more.experiment, known)}"
+            yield f"{where}.experiment: {unknown}"
+
     def _not_trained(self, kept: Seeds, where: str) -> Iterator[str]:
+        every = {*self.seeds, *(seed for more in self.more_seeds for seed in more.seeds)}
         for seed in kept:
-            if seed not in self.seeds:
+            if seed not in every:
                 yield f"{where}: {seed} is not one of the seeds, so it is not trained; remove it or add it"
 
     @property
@@ -104,6 +117,17 @@ class Params(Section):
     def present_full_seeds(self) -> list[int]:
         """The seeds of cells that the present scale leaves at full protocol."""
         return self.present_scale.full_seeds or self.seeds
+
+    def seeds_of(self, study: str, name: str, settings: dict[str, Value], in_full: bool) -> list[int]:
+        """The seeds of a cell with these settings, each once; `in_full`: the scale leaves it at full protocol."""
+        experiment = self.studies[study].experiments[name]
+        more = [
+            seed
+            for one in self.more_seeds
+            if (one.study, one.experiment) == (study, name) and includes(settings, experiment.valued(one.cells))
+            for seed in one.seeds
+        ]
+        return list(dict.fromkeys([*(self.present_full_seeds if in_full else self.present_seeds), *more]))
 
     def of_experiment(self, study: str, name: str) -> "Params":
         """These parameters with the `keep_models` of an experiment at the present scale."""
@@ -134,7 +158,7 @@ def _part(where: Where) -> int:
     match where:
         case ("studies", _, "experiments", _, *_):
             return 4
-        case ("studies", _, *_):
+        case ("studies" | "more_seeds", _, *_):
             return 2
         case (key, *_) if key not in Params.model_fields:
             return 1

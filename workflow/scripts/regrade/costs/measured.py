@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import Any
 
 from regrade.cells import prune
-from regrade.cells.cell import Cell
 from regrade.cells.layout import RECORD, STATES
 from regrade.cells.progress import Progress, configuration_of
 from regrade.core.errors import UserError
@@ -33,7 +32,7 @@ class Measured:
 
 def of_all(cells: Iterable[Progress]) -> dict[Path, Measured]:
     """What is known of each cell that has trained an epoch, by the cell's folder."""
-    known = {one.cell.folder: _finished(one.cell) if one.state == "done" else _unfinished(one) for one in cells}
+    known = {one.cell.folder: _finished(one) if one.cell.is_finished else _unfinished(one) for one in cells}
     return {folder: measured for folder, measured in known.items() if measured}
 
 
@@ -43,8 +42,9 @@ def _unfinished(cell: Progress) -> Measured | None:
     return Measured(fmean(paces), here=here) if paces else None
 
 
-def _finished(cell: Cell) -> Measured | None:
-    """None where it was deleted just now, or is damaged: whoever needs it will say so."""
+def _finished(progress: Progress) -> Measured | None:
+    """Without time and disk where it lacks seeds. None where it was deleted just now, or is damaged."""
+    cell, done = progress.cell, progress.state == "done"
     try:
         record = read_json(cell.folder / RECORD)
         runs = [run for run in record["runs"] if run["epochs"]]
@@ -55,9 +55,9 @@ def _finished(cell: Cell) -> Measured | None:
         return Measured(
             pace=fmean(run["train_seconds"] / run["epochs"] for run in runs),
             processor=runs[-1].get("processors", [None])[-1],
-            seconds=sum(run["train_seconds"] for run in runs),
+            seconds=sum(run["train_seconds"] for run in runs) if done else None,
             memory=_memory(runs),
-            disk=prune.size(cell.folder) + states,
+            disk=prune.size(cell.folder) + states if done else None,
         )
     except (OSError, UserError, KeyError):
         return None

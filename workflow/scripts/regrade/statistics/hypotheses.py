@@ -123,6 +123,13 @@ class Hypothesis(Statement):
         return min(self.p_for, self.p_against)
 
 
+def on_common_seeds(parts: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The parts that depend on a seed, each with the runs of the seeds that all of them have."""
+    sampled = [part for part in parts if not part.sample.exact]
+    common = sorted(set.intersection(*(set(part.sample.seeds) for part in sampled))) if sampled else []
+    return [part.take([part.sample.seeds.index(seed) for seed in common]) for part in sampled]
+
+
 class Hypotheses:
     """The parts of a claim, made from what was measured. UserError where it names what the study does not have."""
 

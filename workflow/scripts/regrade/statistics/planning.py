@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.config.looks import Look
-from regrade.statistics.hypotheses import Hypothesis
+from regrade.statistics.hypotheses import Hypothesis, on_common_seeds
 from regrade.statistics.share import p_most
 
 WORLDS = 100
@@ -20,10 +20,10 @@ def chances(parts: Sequence[Hypothesis], looks: Sequence[Look], among: int) -> d
 
     New runs are drawn from those seen and drawn so far, all parts together (Polya's urn, the predictive distribution of
     the Bayesian bootstrap; Rubin 1981), so that what is not known yet of the effect counts as well as what varies. The
-    level is the strictest that Holm may ask for. Empty for fewer than three runs.
+    level is the strictest that Holm may ask for. The seeds that all parts have count; empty for fewer than three.
     """
-    sampled = [part for part in parts if not part.sample.exact]
-    runs = min((len(part.sample) for part in sampled), default=0)
+    sampled = on_common_seeds(parts)
+    runs = len(sampled[0].sample) if sampled else 0
     if runs < LEAST_SEEDS or not looks:
         return {}
     generator = np.random.default_rng(0)

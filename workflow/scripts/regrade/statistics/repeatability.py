@@ -54,9 +54,13 @@ def repeated(comparisons: list[Comparison], measurements: Measurements) -> list[
 def peeking(runs: pd.DataFrame) -> Estimate | None:
     """The price of peeking: how much too high accuracies at the best epoch are, a mean over cells, per seed.
 
-    None where no trained cell has both.
+    The seeds that all of these cells have count, so that cells with further seeds weigh no more than others; without
+    any such seed, all count. None where no trained cell has both.
     """
     if "peeking" not in runs:
         return None
-    by_seed = runs.dropna(subset=["peeking"]).groupby("seed")["peeking"].mean()
+    known = runs.dropna(subset=["peeking"])
+    cells = runs[runs["folder"].isin(known["folder"])].groupby("seed")["folder"].nunique()
+    common = known[known["seed"].isin(cells.index[cells == known["folder"].nunique()])]
+    by_seed = (common if len(common) else known).groupby("seed")["peeking"].mean()
     return estimate(by_seed.to_numpy()) if len(by_seed) else None

@@ -7,7 +7,7 @@ import numpy as np
 
 from regrade.config.claims import Claim, Test
 from regrade.statistics.comparison import Comparison
-from regrade.statistics.hypotheses import Hypotheses, Hypothesis
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis, on_common_seeds
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.verdicts import Judged, of_parts
 
@@ -34,16 +34,16 @@ def analyses(one: Judged, study: str, measurements: Measurements, comparisons: l
             done.append(
                 Analysis(name, of_parts([part.first(one.look.seeds) for part in tested] if one.look else tested))
             )
-    count = one.seeds
-    return done + [Analysis(f"without seed {seed}", verdict) for seed, verdict in _without(one.hypotheses, count)]
+    return done + [Analysis(f"without seed {seed}", verdict) for seed, verdict in _without(one.hypotheses)]
 
 
 def single_runs(parts: list[Hypothesis]) -> tuple[int, int]:
-    """In how many of the seeds all parts hold, and of how many: what single runs of each cell would have shown."""
-    sampled = [part for part in parts if not part.sample.exact]
-    runs = min((len(part.sample) for part in sampled), default=0)
-    inside = [part.sample.within(part.low, part.high, part.closed)[0][:runs] for part in sampled]
-    return int(np.logical_and.reduce(inside).sum()) if inside else 0, runs
+    """In how many of the seeds all parts hold, and of how many: what single runs of each cell would have shown.
+
+    The seeds that all parts have count.
+    """
+    inside = [part.sample.within(part.low, part.high, part.closed)[0] for part in on_common_seeds(parts)]
+    return (int(np.logical_and.reduce(inside).sum()), len(inside[0])) if inside else (0, 0)
 
 
 def _variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
@@ -77,10 +77,11 @@ def _with_margin(test: Test, factor: float) -> dict[str, object]:
     return {"margin": margin * factor} if margin else {}
 
 
-def _without(parts: list[Hypothesis], runs: int) -> Iterator[tuple[int, str]]:
-    """Each seed, and the verdict without it."""
-    for at in range(runs):
-        rest = [position for position in range(runs) if position != at]
-        left = [part if part.sample.exact else part.take(rest) for part in parts]
-        seed = next(part.sample.seeds[at] for part in parts if not part.sample.exact)
-        yield seed, of_parts(left)
+def _without(parts: list[Hypothesis]) -> Iterator[tuple[int, str]]:
+    """Each seed of any part, and the verdict without it."""
+    for seed in sorted({seed for part in parts if not part.sample.exact for seed in part.sample.seeds}):
+        yield seed, of_parts([part if part.sample.exact else _other_seeds(part, seed) for part in parts])
+
+
+def _other_seeds(part: Hypothesis, seed: int) -> Hypothesis:
+    return part.take([at for at, other in enumerate(part.sample.seeds) if other != seed])

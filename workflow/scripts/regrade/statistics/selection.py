@@ -10,15 +10,22 @@ from regrade.core.files import write_json
 
 
 def choose(selection: Selection) -> dict[str, object]:
-    """The winner's settings and the ranking, highest mean over the seeds first; equals in the order of params.yaml."""
+    """The winner's settings and the ranking, highest mean first; equals in the order of params.yaml.
+
+    The seeds that all candidates have count, so that none is favoured by seeds that the others lack; without any such
+    seed, all count.
+    """
     table, _ = collect.tables(selection.candidates)
+    seeds = sorted(set.intersection(*(set(cell.trained_seeds) for cell in selection.candidates)))
+    if seeds:
+        table = table[table["seed"].isin(seeds)]
     means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
     winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
     return {
         "settings": {name: winner.settings[name] for name in selection.settings} | _epochs(selection, table, winner),
         "cell": winner.folder.as_posix(),
         "by": selection.by,
-        "seeds": list(winner.seeds),
+        "seeds": seeds,
         "ranking": {name: float(value) for name, value in means.items()},
     }
 

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from regrade.cells import heartbeat
+from regrade.cells import heartbeat, noted_seeds
+from regrade.cells.cell import Cell
 from regrade.cells.layout import STATES
+from regrade.cells.progress import configuration_of
 from regrade.core.files import read_sealed, write_sealed
 from regrade.training.state import RunState
 
@@ -86,6 +88,10 @@ class Store:
             return RunState(seed)
         return RunState(**fields, tensors=tensors)
 
+    def is_done(self, seed: int) -> bool:
+        """Whether the run with this seed is finished, by this code."""
+        return self._saved(seed).finished
+
     def write(self, state: RunState) -> None:
         """Keep `state`. Once the run is finished, what only further training would need is left out."""
         fields = {key: value for key, value in asdict(state).items() if key != "tensors"} | {"code": self.code}
@@ -93,3 +99,17 @@ class Store:
         tensors = {name: tensor for name, tensor in state.tensors.items() if name.startswith(kept)}
         tensors["fields"] = torch.from_numpy(np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8).copy())
         write_sealed(self.path(state.seed), save(tensors))
+
+
+def with_seeds_it_had(cell: Cell) -> Cell:
+    """The cell with, beside the seeds asked for, those that it had before and whose states are still there.
+
+    They may have been asked for by an overlay that is not given now. They cost no training, so nothing is lost.
+    """
+    before = [seed for seed in noted_seeds.read(cell) if seed not in cell.seeds]
+    configuration = configuration_of(cell) if before else None
+    if configuration is None:
+        return cell
+    store = Store(configuration.hash, configuration.code)
+    kept = [seed for seed in before if store.is_done(seed)]
+    return replace(cell, seeds=tuple(sorted((*cell.seeds, *kept)))) if kept else cell

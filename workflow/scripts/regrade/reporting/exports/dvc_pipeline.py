@@ -67,7 +67,7 @@ def pipeline(params: Params) -> dict:
                     *(f"{PACKAGE}/{name}" for name in ("reporting", "statistics")),
                     "workflow/studies",
                 ],
-                "params": [*SCALE, "seeds", "looks", "audit_worlds", "studies"],
+                "params": [*SCALE, "seeds", "more_seeds", "looks", "audit_worlds", "studies"],
                 "outs": [_kept(REPORTS), _kept(MODELS), _kept(Path(CRATE))],
             },
         },
@@ -98,7 +98,7 @@ def _training(study: str, every: list[Cell]) -> dict:
             *([f"workflow/studies/{study}/{measure.name}"] if measure.exists() else []),
             *sorted(own),
         ],
-        "params": [*SCALE, "seeds", *parts],
+        "params": [*SCALE, "seeds", "more_seeds", *parts],
         "outs": [_kept(Path("results", study))],
     }
 
