@@ -63,6 +63,19 @@ def test_the_best_candidate_is_trained_for_as_long_as_it_took_to_be_at_its_best(
     assert [layer.kind for layer in resolved.network] == ["bag", "dense"]
 
 
+def test_a_winner_is_chosen_by_the_seeds_that_all_candidates_have():
+    every = expanded(lambda config: config.update(seeds=[0, 1]))
+    candidates = of("q3_candidates", every)
+    (best,) = of("q3_best", every)
+    for number, cell in enumerate(candidates):
+        # The first would win by its further seed, the last by the seeds that all have
+        finish(cell, {0: [20 + number], 1: [20 + number]} | ({5: [40]} if number == 0 else {}))
+    choice = selection.choose(best.selection)
+    assert choice["cell"] == candidates[-1].folder.as_posix()
+    assert choice["seeds"] == [0, 1]
+    assert choice["ranking"][candidates[0].name] == pytest.approx(0.5)
+
+
 def test_where_every_candidate_diverged_at_once_one_epoch_is_trained(monkeypatch: pytest.MonkeyPatch):
     (best,) = of("q3_best", expanded())
     names = [cell.name for cell in best.selection.candidates]

@@ -129,6 +129,31 @@ MISTAKES |= {
         f"{BASELINE}.settings.evaluate_every: 1e-300 should be greater than or equal to 0.001",
     ),
     "large seed": ("seeds", [0, 2**31], "seeds.1: 2147483648 should be less than 2147483648"),
+    "more seeds of no study": (
+        "more_seeds",
+        [{"study": "ce4024", "experiment": "a1_baseline", "seeds": [7]}],
+        "more_seeds.0.study: there is no study 'ce4024' (did you mean 'ce4042'?)",
+    ),
+    "more seeds of no experiment": (
+        "more_seeds",
+        [{"study": "ce4042", "experiment": "a2_filter", "seeds": [7]}],
+        "more_seeds.0.experiment: there is no experiment 'a2_filter' (did you mean 'a2_filters'?)",
+    ),
+    "more seeds of no cell": (
+        "more_seeds",
+        [{"study": "ce4042", "experiment": "a2_filters", "cells": {"filters1": 11}, "seeds": [7]}],
+        "more_seeds.0.cells: ce4042.a2_filters has no cell with filters1=11; give settings of a cell, or remove it",
+    ),
+    "no more seeds": (
+        "more_seeds",
+        [{"study": "ce4042", "experiment": "a2_filters", "seeds": []}],
+        "more_seeds.0.seeds: must not be empty",
+    ),
+    "more seeds below 0": (
+        "more_seeds",
+        [{"study": "ce4042", "experiment": "a2_filters", "seeds": [-1]}],
+        "more_seeds.0.seeds.0: -1 should be greater than or equal to 0",
+    ),
     "kept model of no seed": ("keep_models", [7], "keep_models: 7 is not one of the seeds"),
     "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
     "too many held out": (

@@ -147,7 +147,7 @@ def test_only_seeds_that_are_added_are_trained_and_all_are_judged(
     assert "Nothing to be done" in run(project, everywhere, options=("-n",))
     regrade("report", everywhere)
     page = (project.folder / "reports/tiny/index.html").read_text()
-    assert "<dd>0, 1, 6 (1 cells), 0, 1, 5, 6 (1 cells), 0, 1 (1 cells)</dd>" in page, re.findall("<dt>Seeds.*", page)
+    assert "<dd>0, 1, 6 (1 cell); 0, 1, 5, 6 (1 cell); 0, 1 (1 cell)</dd>" in page, re.findall("<dt>Seeds.*", page)
 
 
 def test_a_cell_that_followed_another_winner_is_trained_again(trained: Project, tmp_path: Path):

@@ -179,7 +179,9 @@ class Evidence(Measurements):
         """The seeds, each once; with how many cells, where not all have the same."""
         sets = Counter(tuple(cell.seeds) for cell in self.cells)
         lists = {seeds: ", ".join(map(str, seeds)) for seeds in sets}
-        return list(lists.values()) if len(sets) < 2 else [f"{lists[seeds]} ({sets[seeds]} cells)" for seeds in sets]
+        if len(sets) < 2:
+            return list(lists.values())
+        return [f"{lists[seeds]} ({count} cell{'s' if count > 1 else ''})" for seeds, count in sets.items()]
 
     def _other_protocol(self) -> dict[str, tuple[int, str]]:
         """By experiment, how many cells have other settings than the source's, and what deviates in the first."""

@@ -16,6 +16,7 @@ from regrade.cells.expansion import SET_BY_SCALES
 from regrade.config import claims, layer_specs, own_data
 from regrade.config.dataset import OWN, Dataset, Expected, OwnDataset
 from regrade.config.forecast import Forecast
+from regrade.config.more_seeds import MoreSeeds
 from regrade.config.params import Params
 from regrade.config.scale import AtMost, Scale
 from regrade.config.settings import Settings
@@ -177,6 +178,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "experiment": lambda: _keys(Experiment),
     "settings": lambda: _keys(Settings),
     "select": lambda: _keys(Select),
+    "more_seeds": lambda: _keys(MoreSeeds),
     "scale": lambda: _keys(Scale),
     "at_most": lambda: _keys(AtMost),
     "claims": _claims,

@@ -1,0 +1,59 @@
+"""Cells with unequal numbers of seeds: which runs count for what."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from regrade.config.claims import Claim
+from regrade.config.looks import Look
+from regrade.statistics import planning, repeatability, robustness, verdicts
+from regrade.statistics.hypotheses import Hypothesis
+from support.simulation import numbers, statement
+
+LOOKS = [Look(seeds=2, error=0.01), Look(seeds=4, error=0.02), Look(seeds=8, error=0.02)]
+
+
+def part(values: dict[int, float]) -> Hypothesis:
+    """That a number, of which runs gave these values by seed, is above 0."""
+    sample = replace(numbers(np.array(list(values.values()))), seeds=tuple(values))
+    return statement(sample, low=0.0)
+
+
+# The second part has a seed more at the front and two at the end
+FEW, MANY = part({1: 1.0, 2: 1.1, 3: -1.0}), part({0: -1.0, 1: 1.0, 2: 1.2, 3: 1.1, 8: -1.0, 9: -1.0})
+
+
+def judged(*parts: Hypothesis) -> verdicts.Judged:
+    claim = Claim.model_construct(id="c", tests=[])
+    (one,) = verdicts.decide([verdicts.Judged(claim, list(parts), [])], LOOKS)
+    return one
+
+
+def test_a_claim_is_judged_at_the_last_look_that_all_parts_have_reached():
+    assert judged(MANY).look.seeds == 4
+    both = judged(FEW, MANY)
+    assert both.look.seeds == 2
+    assert [one.sample.seeds for one in both.hypotheses] == [(1, 2), (0, 1)]
+
+
+def test_single_runs_are_those_of_seeds_that_all_parts_have():
+    assert robustness.single_runs([FEW, MANY]) == (2, 3)
+    assert robustness.single_runs([MANY]) == (3, 6)
+    assert robustness.single_runs([]) == (0, 0)
+    assert [seed for seed, _ in robustness._without([FEW, MANY])] == [0, 1, 2, 3, 8, 9]
+
+
+def test_the_chance_of_a_verdict_does_not_depend_on_seeds_that_one_part_has_alone():
+    common = [{seed: one.sample.low[one.sample.seeds.index(seed)] for seed in (1, 2, 3)} for one in (FEW, MANY)]
+    assert planning.chances([FEW, MANY], LOOKS[1:], 1) == planning.chances([*map(part, common)], LOOKS[1:], 1)
+
+
+def test_further_seeds_of_a_cell_weigh_no_more_in_the_price_of_peeking():
+    cells = {"a": {0: 0.01, 1: 0.02, 5: 0.5, 6: 0.5}, "b": {0: 0.03, 1: np.nan}}
+    runs = pd.DataFrame(
+        [{"folder": name, "seed": seed, "peeking": value} for name, of in cells.items() for seed, value in of.items()]
+    )
+    # Seed 1 of the second cell diverged
+    assert repeatability.peeking(runs).value == pytest.approx((0.02 + 0.02) / 2)
+    assert repeatability.peeking(runs[runs["folder"] == "a"]).seeds == 4
