@@ -1,0 +1,59 @@
+// What all pages do for their readers: tables that scroll can be reached by keyboard, texts can be copied, the contents
+// show where one is, and printing is a button.
+"use strict";
+
+/** Only what does scroll is a stop for the keyboard. */
+const sizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    if (scrolls) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll(".wide, fieldset > div, pre")) sizes.observe(box);
+
+/** Copy the text of an element; where the browser refuses, select it. */
+async function copy(element, status) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    status.textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(element);
+    status.textContent = "Selected. Copy it with Ctrl+C.";
+  }
+}
+
+for (const text of document.querySelectorAll("pre[data-copy]")) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Copy ${text.dataset.copy}` });
+  const status = document.createElement("output");
+  button.addEventListener("click", () => copy(text, status));
+  text.before(button, " ", status);
+}
+
+for (const link of document.querySelectorAll("a[data-copies]")) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy BibTeX" });
+  const status = document.createElement("output");
+  button.addEventListener("click", () => copy(document.getElementById(link.dataset.copies), status));
+  link.after(" ", button, " ", status);
+}
+
+const contents = document.querySelector(".contents");
+if (contents) {
+  const print = Object.assign(document.createElement("button"), { type: "button", textContent: "Print" });
+  print.addEventListener("click", () => window.print());
+  contents.append(print);
+
+  const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+  const places = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  const mark = () => {
+    const [first] = places.filter((place) => place.checkVisibility());
+    const passed = places.filter((place) => place.checkVisibility() && place.getBoundingClientRect().top < 90);
+    const here = links.get((passed.at(-1) ?? first)?.id);
+    if (here?.hasAttribute("aria-current")) return;
+    for (const link of links.values()) link.removeAttribute("aria-current");
+    here?.setAttribute("aria-current", "true");
+    if (here) contents.scrollTo({ top: here.offsetTop - contents.clientHeight / 2, left: here.offsetLeft - 40 });
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
+}
