@@ -73,6 +73,7 @@ def test_a_grid_has_the_effects_that_its_cells_were_given():
 
     found = grid(cells, pd.DataFrame(rows))
     assert found.ranked == ["rate", "units"]
+    assert sum(found.parts.values()) == pytest.approx(1) and min(found.parts.values()) >= 0
     assert found.map("units", "rate") == pytest.approx(runs.mean(axis=2).T)
     assert found.spread == pytest.approx(np.sqrt(runs.var(axis=2, ddof=1).mean()))
     for setting, axis in (("rate", (1, 2)), ("units", (0, 2))):

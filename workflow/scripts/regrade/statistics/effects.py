@@ -31,11 +31,6 @@ class Share:
     chance: float
 
     @property
-    def shown(self) -> float:
-        """The share within what a share can be."""
-        return min(max(self.share, 0.0), 1.0)
-
-    @property
     def beyond_chance(self) -> bool:
         """Whether more is explained than chance alone would."""
         return self.share > self.chance
@@ -64,6 +59,12 @@ class Grid:
     shares: list[Share]
     values: NDArray[np.float64]
     spread: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The shares as parts of a whole, by source: none is below 0, and the seeds' is what the others leave."""
+        parts = {one.source: max(one.share, 0.0) for one in self.shares[:-1]}
+        return parts | {SEEDS: max(1 - sum(parts.values()), 0.0)}
 
     @property
     def ranked(self) -> list[str]:

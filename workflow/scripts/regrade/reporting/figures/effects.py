@@ -60,11 +60,17 @@ def shares(grid: Grid) -> Figure:
     figure, (axes,) = style.grid(
         height=ROW * 1.3 * len(rows), width=WIDTH, left=left, right=50, bottom=46, legend=handles
     )
-    axes.barh(range(len(rows)), [one.shown for one in rows], color=colours, height=0.7)
+    axes.barh(range(len(rows)), [grid.parts[one.source] for one in rows], color=colours, height=0.7)
     for row, one in enumerate(rows):
-        axes.text(1.02, row, f"{100 * one.shown:.0f} %", va="center_baseline", transform=axes.get_yaxis_transform())
+        axes.text(
+            1.02,
+            row,
+            f"{100 * grid.parts[one.source]:.0f} %",
+            va="center_baseline",
+            transform=axes.get_yaxis_transform(),
+        )
         if not math.isnan(one.chance):
-            axes.plot(one.chance, row, "|", color="black", markersize=12, markeredgewidth=1.6)
+            axes.plot(min(one.chance, 1.0), row, "|", color="black", markersize=12, markeredgewidth=1.6)
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1)
@@ -81,11 +87,15 @@ def heat_map(grid: Grid) -> Figure | None:
         return None
     first, second = grid.ranked[:2]
     means = grid.map(first, second)
-    across, down = SQUARE
     rows, columns = means.shape
-    names = [style.clipped(str(level.value), MOST_CHARACTERS) for level in grid.levels[first]]
-    left = 34 + style.text_width(names)
-    figure, (axes,) = style.grid(height=down * rows, width=max(across * columns, 160), left=left, bottom=46)
+    down_names, across_names = (
+        [style.clipped(str(level.value), MOST_CHARACTERS) for level in grid.levels[name]] for name in (first, second)
+    )
+    title, label = (style.clipped(text, MOST_CHARACTERS) for text in (f"{first} ↓", second))
+    across = columns * max(SQUARE[0], style.text_width(across_names) + 8)
+    width = max(across, style.text_width([title, label]))
+    left = 16 + style.text_width(down_names)
+    figure, (axes,) = style.grid(height=SQUARE[1] * rows, width=width, left=left, top=26, bottom=46)
     norm = Normalize(means.min(), means.max())
     picture = axes.imshow(means, aspect="auto", norm=norm)
     for row, column in np.ndindex(rows, columns):
@@ -93,11 +103,12 @@ def heat_map(grid: Grid) -> Figure | None:
         bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > BRIGHT
         text = f"{means[row, column]:.3g}"
         axes.text(column, row, text, ha="center", va="center", color="black" if bright else "white")
-    axes.set_xticks(range(columns), [style.clipped(str(level.value), MOST_CHARACTERS) for level in grid.levels[second]])
-    axes.set_yticks(range(rows), names)
+    axes.set_xticks(range(columns), across_names)
+    axes.set_yticks(range(rows), down_names)
     axes.grid(visible=False)
     axes.tick_params(length=0)
-    axes.set(xlabel=second, ylabel=first)
+    axes.set_title(title)
+    axes.set_xlabel(label)
     return figure
 
 

@@ -46,9 +46,10 @@ if (contents) {
   const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
   const places = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
   const mark = () => {
-    const [first] = places.filter((place) => place.checkVisibility());
-    const passed = places.filter((place) => place.checkVisibility() && place.getBoundingClientRect().top < 90);
-    const here = links.get((passed.at(-1) ?? first)?.id);
+    // A narrow page has no room for links of the lower levels
+    const shown = places.filter((place) => place.checkVisibility() && links.get(place.id).checkVisibility());
+    const passed = shown.filter((place) => place.getBoundingClientRect().top < 90);
+    const here = links.get((passed.at(-1) ?? shown[0])?.id);
     if (here?.hasAttribute("aria-current")) return;
     for (const link of links.values()) link.removeAttribute("aria-current");
     here?.setAttribute("aria-current", "true");
