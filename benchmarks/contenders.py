@@ -37,7 +37,7 @@ class Regrade:
 
     def __init__(self, configuration: Configuration, data: Data, seeds: int):
         states = [RunState(seed) for seed in range(seeds)]
-        groups = stacking.groups(configuration, states, torch.device("cpu"))
+        groups = stacking.groups(configuration, states, data.train_inputs.device)
         self.trainers = [make_trainer(configuration, group, data) for group in groups]
 
     def advance(self) -> None:

@@ -174,9 +174,10 @@ class Palindromes(IterableDataset):
 
 
 class PlainLoop:
-    """Trains one network, an epoch at a time."""
+    """Trains one network, an epoch at a time; rows go to the device batch by batch."""
 
-    def __init__(self, configuration: Configuration, data: Data):
+    def __init__(self, configuration: Configuration, data: Data, device: str = "cpu"):
+        self.device = device
         self.settings = settings = configuration.settings
         size = settings.batch_size or settings.batch_tokens // data.train_inputs.shape[1]
         language = data.language is not None
@@ -187,7 +188,7 @@ class PlainLoop:
         evaluated = Rows(data.evaluation_inputs, data.evaluation_targets, language)
         self.train = DataLoader(train, size, shuffle=None if data.draw else True)
         self.test = DataLoader(evaluated, max(size, 100))
-        self.model = network(configuration.network, evaluated[0][0][None], data)
+        self.model = network(configuration.network, evaluated[0][0][None], data).to(device)
         momentum = {"momentum": settings.momentum} if settings.optimizer == "sgd" else {}
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), settings.lr, **momentum)
 
@@ -195,7 +196,7 @@ class PlainLoop:
         """Train one epoch and evaluate; the epoch's numbers."""
         self.model.train()
         losses, correct = 0.0, 0
-        for inputs, targets in self.train:
+        for inputs, targets in self._moved(self.train):
             self.optimizer.zero_grad()
             outputs = self.model(inputs)
             loss = self.loss(outputs, targets)
@@ -207,11 +208,14 @@ class PlainLoop:
         self.model.eval()
         test_loss, test_correct = 0.0, 0
         with torch.no_grad():
-            for inputs, targets in self.test:
+            for inputs, targets in self._moved(self.test):
                 outputs = self.model(inputs)
                 test_loss += self.loss(outputs, targets).item() * len(targets)
                 test_correct += (_classes(outputs) == targets).sum().item()
         return {"loss": losses, "correct": correct, "test_loss": test_loss, "test_correct": test_correct}
+
+    def _moved(self, loader: DataLoader) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return ((inputs.to(self.device), targets.to(self.device)) for inputs, targets in loader)
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss of a batch."""

@@ -1,6 +1,6 @@
 """A cell's name and digest cover what made its results: every module that ran, and every default."""
 
-import copy
+import ast
 import functools
 import sys
 from collections.abc import Iterator
@@ -16,17 +16,18 @@ from regrade.bundle import bundle, collect
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.cells.configuration import WITHOUT_INFLUENCE, Configuration
-from regrade.config import params
 from regrade.config.layer_specs import Layer
 from regrade.config.settings import Settings
 from regrade.core import fingerprints
 from regrade.core.errors import UserError
+from regrade.core.files import short_hash
 from regrade.datasets import registry
 from regrade.datasets.fetch import fetch
 from regrade.jobs import plan
 from regrade.statistics import BUNDLE, REPORTS, audit, grading
 from support import own_data
-from support.expanded import CONFIG, expanded
+from support.expanded import expanded
+from support.families import families, prepare, small
 
 PACKAGE = fingerprints.PACKAGE
 
@@ -56,41 +57,16 @@ def traced() -> Iterator[set[str]]:
         sys.setprofile(before)
 
 
-def small() -> params.Params:
-    """All studies on a few rows of stand-ins, one seed, one epoch."""
-    config = copy.deepcopy(CONFIG) | {"scale": "demo", "seeds": [0], "keep_models": [0], "device": "cpu"}
-    caps = {"epochs": 1, "train_rows": 40, "test_rows": 20, "validation_rows": 10, "max_length": 100}
-    config["scales"]["demo"]["at_most"] = caps
-    for name in ("ndfa", "brackets"):
-        few = {"train_texts": 40, "test_texts": 10, "prompts": 1, "samples": 1, "free_samples": 2, "long_prompts": 1}
-        config["datasets"][name]["options"] |= few | {"sample_length": 5}
-    return params.parse(config)
-
-
-def families(every: list[Cell]) -> list[Cell]:
-    """A cell for each set of modules, dataset, loss and optimizer that occurs; those with a winner are like others."""
-    first: dict[tuple, Cell] = {}
-    for cell in every:
-        settings, ngrams = cell.configuration().settings, cell.configuration().data.reading.get("ngrams")
-        key = (cell.code, cell.data.dataset, settings.loss, settings.optimizer, ngrams)
-        if not cell.selection and not cell.needed_data.word_vectors:
-            first.setdefault(key, cell)
-    return list(first.values())
-
-
 def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
     from regrade.training import job
 
     parameters = small()
     uncovered, ran_at_all = {}, set()
     for cell in families(expansion.expand(parameters)):
-        name, folder = cell.data.dataset, cell.data.folder
-        module = registry.module(name)
-        if not folder.exists():
-            module.stand_in(registry.options(cell.data)).save(folder, cell.data.parts)
+        prepare(cell)
         with traced() as ran:
             job.train(cell, parameters)
-        covered = cell.configuration().modules | fingerprints.closure(f"regrade.datasets.sources.{name}")
+        covered = cell.configuration().modules | fingerprints.closure(f"regrade.datasets.sources.{cell.data.dataset}")
         ran_at_all |= ran
         if missing := sorted(
             name for name in ran - covered if not fingerprints.is_within(name, set(WITHOUT_INFLUENCE))
@@ -255,3 +231,22 @@ def test_defaults_that_are_changed_reach_cells(today: dict):
                 place for place, cell in by_place(expanded(scale="demo")).items() if cell.folder != today[place][1]
             ]
         assert renamed, name
+
+
+# Trees as texts, of code in which releases of Python differ: what they add to functions, and to texts with values
+CODE = """
+def f(x, *rest, key=None, **more):
+    return f"{x:{key}}" f"" f"{f'{x}'!r:>10}" "" + f('', None, [])
+class A(B): pass
+"""
+
+
+def test_digests_are_the_same_under_every_release_of_python():
+    written = fingerprints.text(ast.parse(CODE))
+    # Seen under 3.11, 3.12 and 3.13
+    assert short_hash(written) == "4cc54094"
+    pieces = [node for node in ast.walk(ast.parse(CODE)) if isinstance(node, ast.JoinedStr)]
+    assert all("Constant(value='')" not in fingerprints.text(node) for node in pieces)
+    # What is empty is told apart where it means something
+    other = (CODE.replace("f('', ", "f("), CODE.replace("None, []", "[]"), CODE.replace("key=None", "key"))
+    assert len({written, *(fingerprints.text(ast.parse(code)) for code in other)}) == 4

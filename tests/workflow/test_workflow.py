@@ -18,6 +18,7 @@ from regrade.core.errors import UserError
 from regrade.core.files import read_json
 from safetensors import safe_open
 from support.project import ROOT, SMALL, Project, merged
+from support.tiny import sweep, tiny
 
 EXPERIMENTS = ["studies", "ce4042", "experiments"]
 
@@ -178,6 +179,19 @@ def test_only_jobs_on_a_gpu_ask_for_one(project: Project):
         jobs = re.split(r"\n(?:local)?rule (\w+):", planned)
         for name, job in zip(jobs[1::2], jobs[2::2], strict=True):
             assert (f"gpu={count if name == 'train' else ''}" in job) == (name == "train")
+
+
+def test_jobs_of_the_numpy_backend_ask_for_none(tmp_path: Path):
+    """Alone and in batches."""
+    for size, jobs in ((1, 2), (2, 1)):
+        overlay = {"device": "cuda", "cells_per_job": size}
+        planned = (
+            tiny(tmp_path / str(size), overlay, sweep(settings={"backend": "numpy"}))
+            .snakemake(options=("-n",), overlay={})
+            .stdout
+        )
+        training = [job for job in re.split(r"\n(?=(?:local)?rule )", planned) if "output: results/tiny/sweep/" in job]
+        assert len(training) == jobs and all("gpu=0" in job for job in training), planned
 
 
 def test_the_profile_for_slurm_is_taken_as_it_is_shipped(project: Project):

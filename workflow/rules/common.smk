@@ -75,8 +75,10 @@ def cell_of(wildcards):
     return CELLS[folder]
 
 
-def gpus_of_job(wildcards):
-    """GPUs that a training job asks for: one, unless it runs on the CPU or this machine has none."""
+def gpus(cell):
+    """GPUs that the training job of a cell asks for: one, unless it runs on the CPU or this machine has none."""
+    if cell.on_cpu:
+        return 0
     if PARAMS.device != "auto":
         return int(PARAMS.device == "cuda")
     if not workflow.local_exec:

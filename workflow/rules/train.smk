@@ -18,7 +18,7 @@ rule train:
         "../envs/train.yaml"
     threads: PARAMS.threads
     resources:
-        gpu=gpus_of_job,
+        gpu=lambda w: gpus(cell_of(w)),
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
@@ -47,7 +47,7 @@ for batch, members in BATCHES.items():
             "../envs/train.yaml"
         threads: PARAMS.threads
         resources:
-            gpu=gpus_of_job,
+            gpu=lambda w, first=members[0]: gpus(first),
             mem_mb=growing(4000),
             runtime=growing(240),
         params:

@@ -17,7 +17,7 @@ with job(snakemake):
     parameters = params.parse(snakemake.config)
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
-    if parameters.device == "cpu":
+    if parameters.device == "cpu" or batch[0].on_cpu:
         train_all(batch, parameters)
     else:
         with gpus.one(parameters.jobs_per_gpu):

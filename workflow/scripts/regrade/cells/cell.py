@@ -107,6 +107,11 @@ class Cell:
         """Settings as claims.yaml and the like name them, with values in place of the experiment's words for them."""
         return self.template.experiments[self.experiment].valued(settings)
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether its runs are trained on a CPU even where there is a GPU: the numpy backend's are."""
+        return self.settings.get("backend") == "numpy"
+
     @cached_property
     def code(self) -> str:
         """Digest of the code that the cell's files depend on: what trains its runs, and what writes the files.

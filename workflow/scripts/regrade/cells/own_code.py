@@ -110,7 +110,7 @@ def _digest(module: str, project: Path) -> str:
     if _is_installed(root):
         return _of_installed(module.split(".")[0], root)
     reached = _closure(module, project, root)
-    return short_hash({name: ast.dump(_tree(path)) for name, path in reached.items()})
+    return short_hash({name: fingerprints.text(_tree(path)) for name, path in reached.items()})
 
 
 def _of_installed(package: str, root: Path) -> str:

@@ -13,6 +13,7 @@ from regrade.core.errors import UserError
 # How files are written and errors are worded is no part of what a result means
 APART = frozenset({"regrade.core"})
 
+EMPTY = "Constant(value='')"
 # A module, by its name or its file
 Module = TypeVar("Module", bound=str | Path)
 
@@ -75,7 +76,7 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             imported |= {name if _file(name) else node.module for name in names}
-    return ast.dump(meant), imported
+    return text(meant), imported
 
 
 def tree(path: Path) -> ast.Module:
@@ -87,6 +88,21 @@ def tree(path: Path) -> ast.Module:
     except ValueError as error:  # null bytes
         raise UserError(f"{path}: {error}; correct it") from error
     return parsed
+
+
+def text(part: object) -> str:
+    """A syntax tree, or a part of it, as text that is the same under every release of Python.
+
+    `ast.dump` is not: releases add fields that are empty in older code, and show or omit what is empty.
+    """
+    if isinstance(part, ast.JoinedStr):  # Python 3.12 has empty pieces in some
+        return f"JoinedStr({text([piece for piece in part.values if text(piece) != EMPTY])})"
+    if isinstance(part, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(part) if value is not None and value != [])
+        return f"{type(part).__name__}({', '.join(f'{name}={text(value)}' for name, value in fields)})"
+    if isinstance(part, list):
+        return f"[{', '.join(map(text, part))}]"
+    return repr(part)
 
 
 def _file(module: str) -> Path | None:

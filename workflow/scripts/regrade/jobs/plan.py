@@ -63,7 +63,7 @@ def handed_over(config: dict, configfiles: list[Path]) -> dict | None:
 
 def code(script: Path) -> str:
     """Digest of a script, and of what the modules mean that it imports: the parameter `code` of its rule."""
-    return files.short_hash([ast.dump(_tree(script)), fingerprints.code(*_imports(script), apart=APART)])
+    return files.short_hash([fingerprints.text(_tree(script)), fingerprints.code(*_imports(script), apart=APART)])
 
 
 def modules(script: Path) -> set[str]:

@@ -66,14 +66,16 @@ LEVELS = 2**16  # of a number that decides on one input
 
 
 def _mask(x: torch.Tensor, rate: float, stream: torch.Generator) -> torch.Tensor:
-    """Zeros, with this probability to the 16th binary digit, and for the rest what keeps the mean; laid out like x.
+    """Zeros, with this probability to the 16th binary digit, and for the rest what keeps the mean.
+
+    Drawn in the order in memory on a CPU, where a run's is the same alone as among others, and row by row on a GPU.
 
     Four inputs are decided on by one number of the stream, five times faster than by PyTorch's `bernoulli_` on a CPU.
     """
     inputs, dropped = x.numel(), math.floor(rate * LEVELS)
     drawn = torch.empty(math.ceil(inputs / 4), dtype=torch.int64, device=x.device)
     drawn.random_(-(2**63), None, generator=stream)
-    mask = torch.empty_like(x)
+    mask = torch.empty_like(x, memory_format=torch.contiguous_format if x.is_cuda else torch.preserve_format)
     in_memory = mask.as_strided((inputs,), (1,))
     torch.ge(drawn.view(torch.int16)[:inputs], dropped - LEVELS // 2, out=in_memory)
     return mask.mul_(LEVELS / (LEVELS - dropped))

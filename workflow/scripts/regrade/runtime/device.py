@@ -22,8 +22,13 @@ VARIABLES = (
 )
 
 
-def choose(device: str) -> torch.device:
-    """The device that params.yaml asks for; auto is a CUDA GPU where there is one. UserError for cuda without one."""
+def choose(device: str, backend: str) -> torch.device:
+    """The device that params.yaml asks for; auto is a CUDA GPU where there is one. UserError for cuda without one.
+
+    The numpy backend runs on the CPU, whatever is asked for.
+    """
+    if backend == "numpy":
+        return torch.device("cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "params.yaml: device is cuda, but PyTorch finds no CUDA GPU here; use auto or cpu, or another machine"

@@ -58,7 +58,7 @@ def train(cell: Cell, params: Params) -> None:
         winner = cell.selection.taken_over() if cell.selection else None
         configuration = cell.configuration(winner)
         process.set_up(params.threads)
-        where = device.choose(params.device)
+        where = device.choose(params.device, configuration.settings.backend)
         data = load(configuration, where)
         store = Store(configuration.hash, configuration.code)
         with store.alone():

@@ -67,7 +67,7 @@ class LanguageTrainer(Trainer):
             ("long", self.long_prompts),
         ):
             numbers[f"valid_{kind}"] = torch.tensor(self._valid_share(kind, given))
-        return {name: value.reshape(1).cpu() for name, value in numbers.items()}
+        return {name: value.reshape(1).to(self.device) for name, value in numbers.items()}
 
     def _prompts(self) -> list[str]:
         """Beginnings of training texts, drawn by the seed that drew the texts."""

@@ -63,7 +63,7 @@ def scores(folder: Path, params: Params) -> Iterator[Score]:
     weights = _weights(folder)
     trained.verify_data(configuration.data)
     process.set_up(params.threads)
-    data = load(configuration, device.choose(params.device))
+    data = load(configuration, device.choose(params.device, configuration.settings.backend))
     history = pq.read_table(folder / HISTORY).to_pandas()
     split = configuration.settings.evaluated
     for seed, tensors in weights.items():
