@@ -23,18 +23,17 @@ async function copy(element, status) {
   }
 }
 
-for (const text of document.querySelectorAll("pre[data-copy]")) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Copy ${text.dataset.copy}` });
+/** A button that copies the text of an element, and a place that says so. */
+function copier(name, element) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Copy ${name}` });
   const status = document.createElement("output");
-  button.addEventListener("click", () => copy(text, status));
-  text.before(button, " ", status);
+  button.addEventListener("click", () => copy(element, status));
+  return [button, " ", status];
 }
 
+for (const text of document.querySelectorAll("pre[data-copy]")) text.before(...copier(text.dataset.copy, text));
 for (const link of document.querySelectorAll("a[data-copies]")) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy BibTeX" });
-  const status = document.createElement("output");
-  button.addEventListener("click", () => copy(document.getElementById(link.dataset.copies), status));
-  link.after(" ", button, " ", status);
+  link.after(" ", ...copier("BibTeX", document.getElementById(link.dataset.copies)));
 }
 
 const contents = document.querySelector(".contents");
