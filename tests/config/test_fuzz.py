@@ -45,8 +45,15 @@ SECONDS = 20  # for one change: more is a hang
 STUDIES = ROOT / "workflow/studies"
 # The whole of params.yaml on a few rows
 SMALL = {
-    "scale": "demo",
-    "scales": {"demo": {"at_most": {"seeds": 1, "epochs": 1, "train_rows": 40, "test_rows": 16, "validation_rows": 8}}},
+    "scale": "small",
+    "scales": {
+        "small": {
+            "data": "stand_in",
+            "at_most": {
+                **{"seeds": 1, "epochs": 1, "train_rows": 40, "test_rows": 16, "validation_rows": 8, "max_length": 60}
+            },
+        }
+    },
     "datasets": {name: {"options": WORDS | LANGUAGE} for name in ("ndfa", "brackets")}
     | {name: {"options": {"rows": 60}} for name in ("moons", "circles", "classification")},
 }

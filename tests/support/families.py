@@ -11,9 +11,9 @@ from support.expanded import CONFIG
 
 def small(**changes) -> params.Params:
     """All studies on a few rows of stand-ins, one seed, one epoch; `changes` of params.yaml."""
-    config = copy.deepcopy(CONFIG) | {"scale": "demo", "seeds": [0], "keep_models": [0], "device": "cpu"} | changes
+    config = copy.deepcopy(CONFIG) | {"scale": "small", "seeds": [0], "keep_models": [0], "device": "cpu"} | changes
     caps = {"epochs": 1, "train_rows": 40, "test_rows": 20, "validation_rows": 10, "max_length": 100}
-    config["scales"]["demo"]["at_most"] = caps
+    config["scales"]["small"] = {"data": "stand_in", "at_most": caps}
     for name in ("ndfa", "brackets"):
         few = {"train_texts": 40, "test_texts": 10, "prompts": 1, "samples": 1, "free_samples": 2, "long_prompts": 1}
         config["datasets"][name]["options"] |= few | {"sample_length": 5}

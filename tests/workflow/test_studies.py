@@ -43,6 +43,8 @@ SMALL = {
     "scales": {
         "small": {
             "data": "stand_in",
+            "full_seeds": [0, 1],
+            "keep_states": False,
             "at_most": {"epochs": 2, "train_rows": 48, "test_rows": 40, "validation_rows": 16, "max_length": 20},
         }
     },
@@ -56,8 +58,12 @@ SMALL = {
         },
         "csci5622": {
             "experiments": {
+                "q1_numpy_mlp": {"full_at": {"small": [{"dataset": "tiny_toy"}]}},
                 "q1_hidden_size": {"grid": {"hidden_size": [2, 30]}},
-                "q2_activations": {"grid": {"activation": ["relu", "elu"], "batch_size": [32, 64]}},
+                "q2_activations": {
+                    "grid": {"activation": ["relu", "elu"], "batch_size": [32, 64]},
+                    "keep_models": {"small": []},
+                },
                 "q3_lstm_long": {"at_most": {"small": {"max_length": 10}}},
                 "q3_lstm_sweep": {
                     "around": {
@@ -125,6 +131,28 @@ def test_every_cell_is_trained_and_every_part_of_the_reports_is_there(whole: Pro
     assert whole.find("reports/csci5622/figures/figure-q3-sweep.svg")
     assert all((whole.folder / f"reports/{study}/index.html").exists() for study in STUDIES)
     assert "Nothing to be done" in whole.snakemake(options=("-n",), overlay=SMALL).stdout
+
+
+def test_what_is_at_full_protocol_is_told_from_the_rest(whole: Project):
+    page = " ".join((whole.folder / "reports/csci5622/index.html").read_text().split())
+    cells = len(whole.find("results/csci5622/*/*/run.json"))
+    assert f"1 of {cells} cells are run as in the source, and only what rests on them alone is judged." in page
+    front = (whole.folder / "reports/index.html").read_text()
+    assert "which is not the sources' protocol, except in 1 of 69 cells" in front
+
+
+def test_only_what_is_at_full_protocol_keeps_its_states(whole: Project):
+    full = [path for path in folders(whole, "q1_numpy_mlp") if "tiny_toy" in path.name]
+    assert [path.name for path in whole.find("results/.state/*/*.state")] == ["seed=0.state", "seed=1.state"]
+    assert read_json(full[0] / "run.json")["runs"][1]["epochs"] == 200
+
+
+def test_weights_are_kept_as_the_experiment_says(whole: Project):
+    sizes = {
+        name: [(path / "model.safetensors").stat().st_size for path in folders(whole, name)]
+        for name in ("q2_cnn", "q2_activations")
+    }
+    assert min(sizes["q2_cnn"]) > 1e6 > 1e3 > max(sizes["q2_activations"])
 
 
 @pytest.mark.parametrize("study", STUDIES)

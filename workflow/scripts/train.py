@@ -5,7 +5,7 @@ from regrade.jobs.entry import job
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.cells import expansion
+    from regrade.cells import expansion, prune
     from regrade.config import params
     from regrade.core.integrity import verify
     from regrade.datasets.prepared import CARD
@@ -17,8 +17,11 @@ with job(snakemake):
     parameters = params.parse(snakemake.config)
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
+    of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
     if parameters.device == "cpu" or batch[0].on_cpu:
-        train_all(batch, parameters)
+        train_all(batch, of_experiment)
     else:
         with gpus.one(parameters.jobs_per_gpu):
-            train_all(batch, parameters)
+            train_all(batch, of_experiment)
+    if not parameters.present_scale.keep_states:
+        prune.forget(cell for cell in batch if not cell.in_full)

@@ -55,7 +55,7 @@ class Standings:
 
     def _own(self, cell: Cell) -> Standing:
         """The cell's standing by its own settings."""
-        stand_in = "stand-in data" if self.params.present_scale.data != "real" else ""
+        stand_in = "stand-in data" if cell.data.data != "real" else ""
         capped = self._capped(cell)
         known = self.protocol.experiments.get(cell.experiment) if self.protocol else None
         if self.protocol is None or known is None:
@@ -78,6 +78,8 @@ class Standings:
 
     def _capped(self, cell: Cell) -> bool:
         """Whether the present scale caps anything of the cell but the number of seeds."""
+        if cell.in_full:
+            return False
         if self.params.present_scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True):
             return True
         experiments = self.params.studies[cell.study].experiments

@@ -11,10 +11,13 @@ def batches(every: Iterable[Cell], size: int) -> dict[str, tuple[Cell, ...]]:
 
     The cells of a batch belong to one experiment and have their data, winner and code in common, so that what
     Snakemake compares to decide on a rerun is the same in batches of any size. What is finished plays no part: every
-    job reads the workflow again and must see the same batches. The name is made from the cells in the batch.
+    job reads the workflow again and must see the same batches. The name is made from the cells in the batch. Cells that
+    a reduced scale leaves at full protocol have jobs of their own: each takes longer than many others.
     """
     alike: dict[Hashable, list[Cell]] = {}
     for cell in every:
+        if cell.in_full:
+            continue
         winner = cell.selection.path if cell.selection else None
         key = (cell.study, cell.experiment, tuple(cell.needed_data.folders), winner, cell.code)
         alike.setdefault(key, []).append(cell)

@@ -57,7 +57,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Cell:
-    """One hyperparameter combination of one experiment, trained once per seed."""
+    """One hyperparameter combination of one experiment, trained once per seed.
+
+    `in_full`: the scale leaves it at full protocol (`full_at`).
+    """
 
     study: str
     experiment: str
@@ -69,6 +72,7 @@ class Cell:
     data: DataIdentity
     word_vectors: dict[str, Any] | None
     selection: Selection | None
+    in_full: bool = False
 
     def configuration(self, winner: dict[str, Value] | None = None) -> Configuration:
         """The resolved configuration; `winner` gives the selected settings where the cell has a selection.

@@ -14,7 +14,7 @@ from regrade.config import reported
 from regrade.config.messages import hint
 from regrade.config.params import Params
 from regrade.config.settings import Settings
-from regrade.config.study import Experiment, Select
+from regrade.config.study import Experiment, Select, includes
 from regrade.config.types import Argument, LayerTemplate, Value
 from regrade.core.errors import UserError
 from regrade.datasets import registry
@@ -90,6 +90,7 @@ class _Expansion:
         if name not in self.expanded:
             make, combinations = self.maker(name, waiting), self.combinations(name)
             self._check_names(name, combinations)
+            self._check_full(name, combinations)
             self.expanded[name] = [make(varying) for varying in combinations]
         return self.expanded[name]
 
@@ -104,6 +105,16 @@ class _Expansion:
                         f"{self._where(name)}.names.{key}.{word}: no cell has {key}={value} ({known}); "
                         f"give {word} the value of a cell"
                     )
+
+    def _check_full(self, name: str, combinations: list[dict[str, Value]]) -> None:
+        """UserError where the present scale leaves cells at full protocol that the experiment does not have."""
+        experiment, scale, fixed = self.study.experiments[name], self.params.scale, self._fixed(name, ())
+        for number, some in enumerate(experiment.full_at.get(scale, ())):
+            if not any(includes(fixed | varying, experiment.valued(some)) for varying in combinations):
+                raise UserError(
+                    f"{self._where(name)}.full_at.{scale}.{number}: no cell has {label(some, ', ')}; "
+                    "give settings of a cell, or remove it"
+                )
 
     def combinations(self, name: str) -> list[dict[str, Value]]:
         """What varies between an experiment's cells: the product of its grid, its list of cells, or one empty dict."""
@@ -220,11 +231,12 @@ class _Expansion:
         for key in options:
             if key not in of_dataset:
                 raise UserError(f"params.yaml: datasets.{dataset}.options: there is no {key!r}{hint(key, of_dataset)}")
+        in_full = self.study.experiments[name].in_full(self.params.scale, settings)
         settings = options | settings
         for key in settings:
             if key not in allowed:
                 raise UserError(f"{where}: there is no setting {key!r}{hint(key, allowed)}")
-        for key, cap in self.caps(name).items():
+        for key, cap in () if in_full else self.caps(name).items():
             if key in settings:
                 value = settings[key]
                 if type(value) is int:  # anything else is refused below, whatever the cap
@@ -236,18 +248,24 @@ class _Expansion:
         if network not in self.study.networks:
             known = ", ".join(self.study.networks)
             raise UserError(f"{where}: network {network!r} is not one of the study's networks ({known})")
-        data = registry.identity(dataset, scale.data, settings, self.params.datasets, where)
+        data = registry.identity(dataset, "real" if in_full else scale.data, settings, self.params.datasets, where)
+        if data.files and data.data != scale.data:
+            raise UserError(
+                f"{where}.full_at.{self.params.scale}: this scale has stand-in data, so only cells with generated data "
+                f"can be at full protocol, but {dataset} is made from files; leave out its cells"
+            )
         cell = Cell(
             study=self.name,
             experiment=name,
             scale=self.params.scale,
             varying=varying,
-            seeds=tuple(self.params.present_seeds),
+            seeds=tuple(self.params.present_full_seeds if in_full else self.params.present_seeds),
             settings=settings,
             template=self.study,
             data=data,
             word_vectors=registry.word_vectors_identity(dataset, self.params.datasets),
             selection=selection,
+            in_full=in_full,
         )
         self._check(cell)
         return cell

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from regrade.cells import batching, expansion
@@ -34,6 +35,14 @@ def unnamed(params: Params) -> list[Path]:
     needed |= {folder for cell in every for folder in cell.needed_data.folders}
     present_paths = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*"), *STATES.glob("failed/*")]
     return sorted(path for path in present_paths if _NAMED_BY_US.fullmatch(path.name) and path not in needed)
+
+
+def forget(finished: Iterable[Cell]) -> None:
+    """Delete the states of the runs of these cells. A job that needs equal ones trains them again."""
+    for cell in finished:
+        # The folder stays: its lock may be held by another job
+        for state in _states(cell).glob("seed=*.state"):
+            state.unlink(missing_ok=True)
 
 
 def _states(cell: Cell) -> Path:

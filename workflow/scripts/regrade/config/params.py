@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from regrade.config.dataset import AnyDataset
+from regrade.config.forecast import Forecast
 from regrade.config.looks import Look, contradictions
 from regrade.config.messages import Where, first_mistake, refuse
 from regrade.config.salvage import salvage
@@ -42,6 +43,8 @@ class Params(Section):
     """Made-up worlds in which each study's verdicts are audited."""
     checkpoint_seconds: NonNegative
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
+    forecast: Forecast
+    """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, AnyDataset]
@@ -60,15 +63,22 @@ class Params(Section):
             yield f"scale: {self.scale!r} is not one of {known}"
         for study, content in self.studies.items():
             for name, experiment in content.experiments.items():
-                for scale in experiment.at_most.keys() - self.scales.keys():
-                    yield f"studies.{study}.experiments.{name}.at_most: {scale!r} is not one of {known}"
+                where = f"studies.{study}.experiments.{name}"
+                for key in ("at_most", "full_at", "keep_models"):
+                    for scale in getattr(experiment, key).keys() - self.scales.keys():
+                        yield f"{where}.{key}: {scale!r} is not one of {known}"
+                for scale, kept in experiment.keep_models.items():
+                    yield from self._not_trained(kept, f"{where}.keep_models.{scale}")
         yield from (f"looks: {complaint}" for complaint in contradictions(self.looks))
-        for seed in self.keep_models:
-            if seed not in self.seeds:
-                yield f"keep_models: {seed} is not one of the seeds, so it is not trained; remove it or add it"
+        yield from self._not_trained(self.keep_models, "keep_models")
         for name in self.studies:
             if name in NOT_STUDIES:
                 yield f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study"
+
+    def _not_trained(self, kept: Seeds, where: str) -> Iterator[str]:
+        for seed in kept:
+            if seed not in self.seeds:
+                yield f"{where}: {seed} is not one of the seeds, so it is not trained; remove it or add it"
 
     @property
     def present_scale(self) -> Scale:
@@ -89,6 +99,16 @@ class Params(Section):
     def present_seeds(self) -> list[int]:
         """The seeds, cut to what the present scale allows."""
         return self.seeds[: self.present_scale.at_most.seeds]
+
+    @property
+    def present_full_seeds(self) -> list[int]:
+        """The seeds of cells that the present scale leaves at full protocol."""
+        return self.present_scale.full_seeds or self.seeds
+
+    def of_experiment(self, study: str, name: str) -> "Params":
+        """These parameters with the `keep_models` of an experiment at the present scale."""
+        kept = self.studies[study].experiments[name].keep_models.get(self.scale, self.keep_models)
+        return self.model_copy(update={"keep_models": kept})
 
 
 def parse(config: dict[str, Any]) -> Params:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from regrade.config.types import Count, Section
+from regrade.config.types import Count, Section, Seeds
 
 
 class Caps(Section):
@@ -18,6 +18,12 @@ class Caps(Section):
     """Rows held out from the training rows."""
     max_length: Count | None = None
     """Tokens read of each text, in experiments that have this setting."""
+    batch_size: Count | None = None
+    """Rows of a batch, in experiments that have this setting."""
+    batch_tokens: Count | None = None
+    """Tokens of a batch, in experiments that have this setting."""
+    evaluate_every: Count | None = None
+    """Epochs from one evaluation to the next, in experiments that have this setting."""
 
 
 class AtMost(Caps):
@@ -34,6 +40,12 @@ class Scale(Section):
     """`real`, or `stand_in`: small built-in data, which need no download."""
     at_most: AtMost = AtMost()
     """Caps on what the studies ask for."""
+    full_seeds: Seeds | None = None
+    """Seeds of the cells that experiments leave at full protocol (`full_at`); the general `seeds` if absent."""
+    keep_states: bool = True
+    """Whether the states of finished runs are kept, by which no run is trained twice when a seed is added. If not, only
+    those of cells at full protocol (`full_at`) are.
+    """
     cells_per_job: Count | None = None
     """Replaces the general `cells_per_job`."""
     audit_worlds: Count | None = None

@@ -5,7 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from regrade.config.scale import Caps
-from regrade.config.types import NUMBER, LayerTemplate, Metric, Name, Section, Value, distinct
+from regrade.config.types import NUMBER, LayerTemplate, Metric, Name, Section, Seeds, Value, distinct
+
+
+def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
+    """Whether `varying` has all of these settings with these values."""
+    return all(key in varying and varying[key] == value for key, value in settings.items())
 
 
 class Select(Section):
@@ -68,10 +73,23 @@ class Experiment(Section):
     """
     at_most: dict[Name, Caps] = Field({})
     """Further caps by scale, with the keys of the scale's own `at_most` except `seeds`."""
+    full_at: dict[Name, Annotated[list[dict[Name, Value]], Field(min_length=1)]] = Field({})
+    """By scale, the cells that it leaves at full protocol: those that have all settings of one of these mappings. They
+    have no caps, the scale's `full_seeds`, and data as in the source, which a scale with stand-ins allows for generated
+    data only. Other experiments do not take this over by `like`.
+    """
+    keep_models: dict[Name, Seeds] = Field({})
+    """By scale, seeds whose weights are kept, in place of the general `keep_models`; `[]` saves space where networks
+    are large. Other experiments do not take this over by `like`.
+    """
     converged_at: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
     """An accuracy; reports then say after how many epochs a run first reaches it; 1: no row is wrong."""
     converged_on: Literal["evaluated", "train"] = "evaluated"
     """The accuracy that `converged_at` is about: on the `evaluated` rows, or the training accuracy (`train`)."""
+
+    def in_full(self, scale: str, settings: dict[str, Value]) -> bool:
+        """Whether a scale leaves the cell with these settings at full protocol."""
+        return any(includes(settings, self.valued(some)) for some in self.full_at.get(scale, ()))
 
     def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
         """These settings with values in place of the words for them."""

@@ -12,14 +12,15 @@ import pandas as pd
 
 from regrade.bundle import bundle
 from regrade.bundle.bundle import Bundle
-from regrade.bundle.manifest import FINISHED, OTHER_PROTOCOL, BundledCell, Manifest
+from regrade.bundle.manifest import FINISHED, FULL, OTHER_PROTOCOL, BundledCell, Manifest
 from regrade.cells.layout import RECORD
 from regrade.config import reported
 from regrade.config.reported import ReportedNumber
+from regrade.config.study import includes
 from regrade.config.types import Value
 from regrade.statistics import BUNDLE, REPORTS, naming
 from regrade.statistics.intervals import mean_interval
-from regrade.statistics.measurements import Measurements, includes
+from regrade.statistics.measurements import Measurements
 
 if TYPE_CHECKING:
     from regrade.training.trained import Trained
@@ -162,16 +163,23 @@ class Evidence(Measurements):
         return {
             "scale": self.study.scale,
             "data": list(dict.fromkeys(cell.source for cell in self.cells if cell.source)),
-            "seeds": sorted({seed for cell in self.cells for seed in cell.seeds}),
+            "seeds": self._seeds(),
             "commits": [commit[:10] for commit in self.study.commits],
             "dirty": bool(dirty.any()),
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
             "cells": len(self.cells),
+            "full": sum(cell.standing.name == FULL for cell in self.cells),
             "states": {name: states[name] for name in ("done", "diverged", "failed", "missing")},
             "caps": self.study.caps,
             "caps_of": {name: one.caps for name, one in self.study.experiments.items() if one.caps},
             "other_protocol": self._other_protocol(),
         }
+
+    def _seeds(self) -> list[str]:
+        """The seeds, each once; with how many cells, where not all have the same."""
+        sets = Counter(tuple(cell.seeds) for cell in self.cells)
+        lists = {seeds: ", ".join(map(str, seeds)) for seeds in sets}
+        return list(lists.values()) if len(sets) < 2 else [f"{lists[seeds]} ({sets[seeds]} cells)" for seeds in sets]
 
     def _other_protocol(self) -> dict[str, tuple[int, str]]:
         """By experiment, how many cells have other settings than the source's, and what deviates in the first."""

@@ -28,11 +28,12 @@ from regrade.config.claims import (
     Trend,
     path,
 )
+from regrade.config.study import includes
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.statistics import naming
 from regrade.statistics.comparison import Comparison
-from regrade.statistics.measurements import Measured, Measurements, includes
+from regrade.statistics.measurements import Measured, Measurements
 from regrade.statistics.sample import Sample
 from regrade.statistics.share import Share
 from regrade.statistics.units import unit

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from regrade.bundle.answers import Answers, Correct
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import FINISHED, BundledCell, BundledExperiment
+from regrade.config.study import includes
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.statistics import curves
@@ -238,11 +239,6 @@ def _on_rows(seen: list[Seen], weights: list[float], seeds: list[int]) -> tuple[
 def finite(values: "pd.Series[float]") -> "pd.Series[float]":
     """Without seeds that have no value, or whose loss grew beyond all numbers."""
     return values[np.isfinite(values)]
-
-
-def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
-    """Whether `varying` has all of these settings with these values."""
-    return all(key in varying and varying[key] == value for key, value in settings.items())
 
 
 def measured(bundle: Bundle) -> Measurements:

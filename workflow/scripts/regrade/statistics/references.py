@@ -21,11 +21,11 @@ from regrade.config.messages import first_mistake, hint
 from regrade.config.params import Params
 from regrade.config.reported import ReportedNumber
 from regrade.config.settings import Settings
+from regrade.config.study import includes
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 from regrade.statistics import curves, naming, units, vacuous
-from regrade.statistics.measurements import includes
 
 # Columns of a history beside those of the evaluated split, and those of a language model
 TRAINED = ("epoch", "train_loss", "train_accuracy", "seconds")

@@ -130,9 +130,9 @@ def write_front(studies: list[Evidence], target: Path) -> None:
         [row for card in cards for row in card.verdicts.grades],
         {},
     )
-    scales: dict[str, list[str]] = {}
+    scales: dict[str, list[_Card]] = {}
     for card in cards:
-        scales.setdefault(card.facts["scale"], []).append(card.evidence.name)
+        scales.setdefault(card.facts["scale"], []).append(card)
     text = render(
         "front.html.j2",
         "",
