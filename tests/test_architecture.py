@@ -18,6 +18,7 @@ ORDER = (
     "cells",
     "models",
     "training",
+    "costs",
     "bundle",
     "statistics",
     "reporting",

@@ -18,10 +18,12 @@ from regrade.cells import expansion, heartbeat, progress
 from regrade.cells.cell import Cell
 from regrade.cells.heartbeat import Heartbeat, Run
 from regrade.cells.layout import FILES, RECORD
-from regrade.cells.time_left import seconds_left
 from regrade.commands import status_view
 from regrade.config import params
 from regrade.core.files import write_json
+from regrade.costs import rates
+from regrade.costs.model import Model
+from regrade.costs.time_left import seconds_left
 from rich.console import Console
 from support.project import Project
 from support.tiny import PARAMS, STUDY, running, sweep, tiny
@@ -52,6 +54,9 @@ FOLLOWING = {
         }
     }
 }
+
+
+MODEL = Model(params.parse(PARAMS), rates.known("cpu"))
 
 
 @pytest.fixture
@@ -142,7 +147,7 @@ def test_failed_cells_have_their_sentence_and_others_are_counted(tmp_path: Path)
     text = status(project)
     assert counts(text) == [2, 0, 1, 0] and counts(text, "following") == [0, 0, 0, 2]
     assert re.search(r"^tiny/sweep/width=100000000000000-\w{8}  there is not enough memory: make", text, re.M)
-    assert "2 of 5 cells done, 1 failed, 2 queued; time left not known yet" in text
+    assert re.search(r"2 of 5 cells done, 1 failed, 2 queued; about \d+ s left\n", text), "as the cells they follow"
     for pipe in ("head -1", "true"):
         answer = project.run("bash", "-c", f"regrade status | {pipe}; exit ${{PIPESTATUS[0]}}")
         assert answer.returncode in (0, 141) and "Error" not in answer.stdout
@@ -184,7 +189,7 @@ def begin(cell: Cell, *runs: Run) -> Path:
 def shown(every: list[Cell]) -> str:
     console = Console(width=status_view.WIDE, force_terminal=False)
     with console.capture() as captured:
-        console.print(status_view.view("small", *progress.read(every)))
+        console.print(status_view.view(MODEL, *progress.read(every)))
     return captured.get()
 
 
@@ -216,18 +221,18 @@ def test_many_cells_while_files_come_and_go(cells: list[Cell]):
 
 def test_time_left(cells: list[Cell]):
     done, stopped, queued = cells[:3]
-    assert set(seconds_left(progress.read(cells[:3])[0]).values()) == {None}
+    assert set(seconds_left(progress.read(cells[:3])[0], MODEL).values()) == {None}
     finish(done)
     begin(stopped, Run(0, 1, False, 10.0), Run(1, 2, True, 10.0))
     every, _ = progress.read(cells[:3])
-    # One epoch of seed 0; two epochs of two seeds at the mean of a second and ten
-    assert seconds_left(every) == {stopped.folder: 10.0, queued.folder: 4 * 5.5}
+    # One epoch of seed 0; two epochs of two seeds at the median of a second and ten: how many rows there are is not known
+    assert seconds_left(every, MODEL) == {stopped.folder: 10.0, queued.folder: 4 * 5.5}
     assert "1 of 3 cells done, 2 queued; about 32 s left" in shown(cells[:3])
     assert "at epoch 1 (seed 0), 2 (seed 1) of 2" in shown(cells[:3])
     live = [replace(one, state="running") if one.state == "stopped" else one for one in every]
     console = Console(width=status_view.WIDE)
     with console.capture() as captured:
-        console.print(status_view.view("small", live, [Heartbeat("n2", None, time.time(), ())]))
+        console.print(status_view.view(MODEL, live, [Heartbeat("n2", None, time.time(), ())]))
     text = captured.get()
     assert re.search(r"0 +1 of 2 +10 s +n1, job 7, silent for 5 min\n +1 +2 of 2", text)
     assert "Other cells are running (1): to see them, give --configfile and --config as to" in text

@@ -20,6 +20,13 @@ PARAMS = {
     "audit_worlds": 2,
     "jobs_per_gpu": 1,
     "checkpoint_seconds": 0,
+    "forecast": {
+        "calibration_seconds": 1,
+        "time_margin": 2,
+        "memory_margin": 1.5,
+        "at_least": {"minutes": 15, "megabytes": 1500},
+        "unknown": {"minutes": 240, "megabytes": 4000},
+    },
     "scales": {"small": {"data": "stand_in"}},
     "datasets": {"moons": {"options": {"rows": 100, "draw": 1, "noise": 0.1}}},
     "studies": {

@@ -12,6 +12,8 @@ gc.set_threshold(100_000)
 
 from regrade.cells import batching
 from regrade.cells import expansion, layout
+from regrade.costs import rates, requests
+from regrade.costs.model import Model
 from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
 from regrade.core import fingerprints
@@ -28,6 +30,7 @@ try:
     PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
     CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
+    COSTS = Model(PARAMS, rates.known(PARAMS.device))
     for study in PARAMS.studies:
         fingerprints.code(*(study_code.path(study, name) for name in (study_code.FIGURES, study_code.MEASURE)))
 except UserError as error:
@@ -90,8 +93,15 @@ def gpus(cell):
 
 
 def growing(amount):
-    """Memory or time of a job; grows with each attempt."""
-    return lambda wildcards, attempt: amount * attempt
+    """Memory or time of a job; grows with each attempt. `amount`: a number, or what gives it for the wildcards."""
+    first = amount if callable(amount) else lambda wildcards: amount
+    return lambda wildcards, attempt: first(wildcards) * attempt
+
+
+@cache
+def asked(*folders):
+    """Time and memory that the job asks for which trains the cells in these folders."""
+    return requests.request([CELLS[folder] for folder in folders], COSTS)
 
 
 @cache

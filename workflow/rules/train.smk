@@ -19,8 +19,8 @@ rule train:
     threads: PARAMS.threads
     resources:
         gpu=lambda w: gpus(cell_of(w)),
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=growing(lambda w: asked(cell_of(w).folder.as_posix()).megabytes),
+        runtime=growing(lambda w: asked(cell_of(w).folder.as_posix()).minutes),
     params:
         code=lambda w: cell_of(w).code,
     script:
@@ -30,6 +30,7 @@ rule train:
 # Without wildcards, these rules take precedence over `train`. Only a change of `code` retrains a whole batch; otherwise
 # what is missing is trained.
 for batch, members in BATCHES.items():
+    folders = [cell.folder.as_posix() for cell in members]
 
     rule:
         name:
@@ -48,8 +49,8 @@ for batch, members in BATCHES.items():
         threads: PARAMS.threads
         resources:
             gpu=lambda w, first=members[0]: gpus(first),
-            mem_mb=growing(4000),
-            runtime=growing(240),
+            mem_mb=growing(lambda w, folders=folders: asked(*folders).megabytes),
+            runtime=growing(lambda w, folders=folders: asked(*folders).minutes),
         params:
             code=members[0].code,
         script:

@@ -44,14 +44,14 @@ def check(configuration: "Configuration") -> None:
     form = registry.form(configuration.data)
     if form is None:
         return  # the training job will tell
-    *between, outputs = _between(network, _Values(form.shape, form.values), form.classes)
+    *between, outputs = values_between(network, Values(form.shape, form.values), form.classes)
     if len(between) == len(network):
         _check_outputs(outputs, form.classes, configuration, language)
     if rows := configuration.settings.train_rows:
         check_normalization(configuration, rows - configuration.settings.validation_rows)
 
 
-def _check_outputs(outputs: "_Values", classes: int, configuration: "Configuration", language: bool) -> None:
+def _check_outputs(outputs: "Values", classes: int, configuration: "Configuration", language: bool) -> None:
     # One output is enough for two classes: the logit of the second
     needed = 1 if classes == 2 and configuration.settings.loss == "cross_entropy" else classes
     *steps, size = outputs.shape
@@ -150,7 +150,7 @@ def _trainable(layer: layer_specs.Layer) -> bool:
 
 
 @dataclass(frozen=True)
-class _Values:
+class Values:
     """What passes from layer to layer: the shape of an example, with None for a length that varies, and its kind.
 
     `kind`: numbers, bytes (pixels before rescale), ids (of tokens), or characters (ids as one-hot vectors).
@@ -163,7 +163,7 @@ class _Values:
         return f"{self.kind} of shape ({', '.join('any' if side is None else str(side) for side in self.shape)})"
 
 
-def _between(network: list[layer_specs.Layer], values: _Values, classes: int) -> list[_Values]:
+def values_between(network: list[layer_specs.Layer], values: Values, classes: int) -> list[Values]:
     """What goes into the first layer, and what comes out of each. Impossible for a layer that cannot take its input.
 
     It ends before the first own module: what comes out of that is known when it is built (see `regrade.models.own`).
@@ -191,7 +191,7 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
     form = registry.form(configuration.data)
     if form is None:
         return
-    between = _between(network, _Values(form.shape, form.values), form.classes)
+    between = values_between(network, Values(form.shape, form.values), form.classes)
     for number, (layer, values) in enumerate(zip(network, between, strict=False)):
         if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):
             raise Impossible(
@@ -218,120 +218,120 @@ _TAKES = {
 
 
 @singledispatch
-def _output(layer: layer_specs.LayerSpec, values: _Values, classes: int) -> _Values | None:
+def _output(layer: layer_specs.LayerSpec, values: Values, classes: int) -> Values | None:
     """What comes out of a layer; None where it cannot take its input."""
     raise TypeError(layer)
 
 
 @_output.register
-def _grayscale(layer: layer_specs.GrayscaleSpec, values: _Values, _: int) -> _Values | None:
+def _grayscale(layer: layer_specs.GrayscaleSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (3, int(height), int(width)):
-            return _Values((1, height, width), values.kind)
+            return Values((1, height, width), values.kind)
     return None
 
 
 @_output.register
-def _convolution(layer: layer_specs.ConvolutionSpec, values: _Values, _: int) -> _Values | None:
+def _convolution(layer: layer_specs.ConvolutionSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (int(), int(height), int(width)):
             trimmed = layer.kernel - 1 - 2 * layer.padding
-            return _Values((layer.filters, height - trimmed, width - trimmed))
+            return Values((layer.filters, height - trimmed, width - trimmed))
     return None
 
 
 @_output.register
-def _max_pooling(layer: layer_specs.MaxPoolingSpec, values: _Values, _: int) -> _Values | None:
+def _max_pooling(layer: layer_specs.MaxPoolingSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (int(channels), int(height), int(width)):
             stride, padding = layer.stride or layer.size, 2 * layer.padding - layer.size
-            return _Values((channels, (height + padding) // stride + 1, (width + padding) // stride + 1))
+            return Values((channels, (height + padding) // stride + 1, (width + padding) // stride + 1))
     return None
 
 
 @_output.register
 def _same(
-    layer: layer_specs.RescaleSpec | layer_specs.NormalizeSpec | layer_specs.DropoutSpec, values: _Values, _: int
-) -> _Values:
-    return _Values(values.shape)
+    layer: layer_specs.RescaleSpec | layer_specs.NormalizeSpec | layer_specs.DropoutSpec, values: Values, _: int
+) -> Values:
+    return Values(values.shape)
 
 
 @_output.register
-def _batch_normalization(layer: layer_specs.BatchNormalizationSpec, values: _Values, _: int) -> _Values | None:
+def _batch_normalization(layer: layer_specs.BatchNormalizationSpec, values: Values, _: int) -> Values | None:
     return None if values.shape[0] is None else values
 
 
 @_output.register
-def _flatten(layer: layer_specs.FlattenSpec, values: _Values, _: int) -> _Values | None:
+def _flatten(layer: layer_specs.FlattenSpec, values: Values, _: int) -> Values | None:
     sides = [side for side in values.shape if side is not None]
-    return _Values((math.prod(sides),), values.kind) if len(sides) == len(values.shape) else None
+    return Values((math.prod(sides),), values.kind) if len(sides) == len(values.shape) else None
 
 
 @_output.register
-def _dense(layer: layer_specs.DenseSpec, values: _Values, classes: int) -> _Values | None:
+def _dense(layer: layer_specs.DenseSpec, values: Values, classes: int) -> Values | None:
     *steps, inputs = values.shape
     units = classes if layer.units == "classes" else layer.units
-    return None if len(steps) > 1 or inputs is None else _Values((*steps, units))
+    return None if len(steps) > 1 or inputs is None else Values((*steps, units))
 
 
 @_output.register
-def _tokens(layer: layer_specs.TokensSpec, values: _Values, _: int) -> _Values | None:
+def _tokens(layer: layer_specs.TokensSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (steps,):
             if layer.level == "word":
-                return _Values((steps, layer.embedding))
-            return _Values((steps, layer.one_hot), "characters")
+                return Values((steps, layer.embedding))
+            return Values((steps, layer.one_hot), "characters")
     return None
 
 
 @_output.register
-def _embedding(layer: layer_specs.EmbeddingSpec, values: _Values, _: int) -> _Values | None:
+def _embedding(layer: layer_specs.EmbeddingSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (steps,):
-            return _Values((steps, layer.units))
+            return Values((steps, layer.units))
     return None
 
 
 @_output.register
-def _bag(layer: layer_specs.BagSpec, values: _Values, _: int) -> _Values | None:
-    return _Values((layer.units,)) if len(values.shape) == 1 else None
+def _bag(layer: layer_specs.BagSpec, values: Values, _: int) -> Values | None:
+    return Values((layer.units,)) if len(values.shape) == 1 else None
 
 
 @_output.register
-def _sequence_convolution(layer: layer_specs.SequenceConvolutionSpec, values: _Values, _: int) -> _Values | None:
+def _sequence_convolution(layer: layer_specs.SequenceConvolutionSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (steps, int()):
-            return _Values((None if steps is None else steps - layer.kernel + 1, layer.filters))
+            return Values((None if steps is None else steps - layer.kernel + 1, layer.filters))
     return None
 
 
 @_output.register
-def _sequence_pooling(layer: layer_specs.SequencePoolingSpec, values: _Values, _: int) -> _Values | None:
+def _sequence_pooling(layer: layer_specs.SequencePoolingSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (steps, int(features)):
-            return _Values((None if steps is None else -(-steps // layer.stride), features))
+            return Values((None if steps is None else -(-steps // layer.stride), features))
     return None
 
 
 @_output.register
-def _maximum_over_steps(layer: layer_specs.MaximumOverStepsSpec, values: _Values, _: int) -> _Values | None:
+def _maximum_over_steps(layer: layer_specs.MaximumOverStepsSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (_steps, int(features)):
-            return _Values((features,))
+            return Values((features,))
     return None
 
 
 @_output.register
-def _image_rows(layer: layer_specs.ImageRowsSpec, values: _Values, _: int) -> _Values | None:
+def _image_rows(layer: layer_specs.ImageRowsSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (int(channels), int(height), int(width)):
-            return _Values((height, channels * width), values.kind)
+            return Values((height, channels * width), values.kind)
     return None
 
 
 @_output.register
-def _recurrent(layer: layer_specs.RecurrentSpec, values: _Values, _: int) -> _Values | None:
+def _recurrent(layer: layer_specs.RecurrentSpec, values: Values, _: int) -> Values | None:
     match values.shape:
         case (steps, int()):
-            return _Values((layer.units,) if layer.output == "last" else (steps, layer.units))
+            return Values((layer.units,) if layer.output == "last" else (steps, layer.units))
     return None

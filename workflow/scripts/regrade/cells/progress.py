@@ -8,7 +8,6 @@ from regrade.cells import heartbeat
 from regrade.cells.cell import Cell
 from regrade.cells.configuration import Configuration
 from regrade.cells.heartbeat import Heartbeat, Run
-from regrade.cells.layout import RECORD
 from regrade.core.errors import UserError
 from regrade.core.files import read_json
 
@@ -31,17 +30,6 @@ class Progress:
     heartbeat: Heartbeat | None = None
     error: str = ""
 
-    @property
-    def paces(self) -> list[float]:
-        """Seconds per epoch of its runs, as far as they are known; see `Run`."""
-        if self.state != "done":
-            return [run.pace for run in self.runs if run.pace is not None]
-        try:
-            runs = read_json(self.cell.folder / RECORD)["runs"]
-        except (OSError, UserError):  # deleted just now, or damaged: whoever needs it will say so
-            return []
-        return [run["train_seconds"] / run["epochs"] for run in runs if run["epochs"]]
-
 
 def read(every: Iterable[Cell]) -> tuple[list[Progress], list[Heartbeat]]:
     """How far each cell is, and the heartbeats of jobs that train none of these cells.
@@ -56,7 +44,7 @@ def read(every: Iterable[Cell]) -> tuple[list[Progress], list[Heartbeat]]:
 
 
 def _of(cell: Cell, heartbeats: dict[str, Heartbeat], alive: set[str]) -> Progress:
-    configuration = _configuration(cell)
+    configuration = configuration_of(cell)
     name = configuration.hash if configuration else ""
     last, epochs = heartbeats.get(name), (configuration or cell.configuration()).settings.epochs
     if cell.is_finished:
@@ -70,7 +58,7 @@ def _of(cell: Cell, heartbeats: dict[str, Heartbeat], alive: set[str]) -> Progre
     return Progress(cell, "stopped" if last else "queued", epochs, runs, last)
 
 
-def _configuration(cell: Cell) -> Configuration | None:
+def configuration_of(cell: Cell) -> Configuration | None:
     """What a cell is trained with; None where it waits for a winner, so that it cannot have begun."""
     if not cell.selection:
         return cell.configuration()

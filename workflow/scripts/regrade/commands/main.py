@@ -12,6 +12,7 @@ from regrade.commands import (
     audit,
     cells,
     check,
+    cost,
     docs,
     dvc,
     grade,
@@ -32,6 +33,7 @@ COMMANDS: dict[str, ModuleType] = {
     "new-study": new_study,
     "check": check,
     "cells": cells,
+    "cost": cost,
     "status": status,
     "report": report,
     "grade": grade,
@@ -48,6 +50,7 @@ EXAMPLES = """\
 regrade new-study my_study    # start a study of your own
 regrade grade my_study runs.csv    # grade runs from elsewhere
 regrade cells                 # what the parameters ask for, and what is trained
+regrade cost                  # how long the training will take, before it begins
 regrade status --watch        # how far the training is, while it runs
 regrade cells --help          # a command's arguments, with examples
 """

@@ -43,17 +43,20 @@ def run(options: argparse.Namespace) -> int:
 
     from regrade.cells import expansion, progress
     from regrade.commands import status_view
+    from regrade.costs import rates
+    from regrade.costs.model import Model
 
     if options.watch is not None and not options.watch > 0:
         raise UserError(f"--watch is {options.watch:g}; give a number of seconds above 0")
     params = parameters.read(options)
     every = expansion.expand(params)
+    model = Model(params, rates.known(params.device))
     # Outside a terminal nothing is cut or broken into lines
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
 
     def look() -> tuple["RenderableType", bool]:
         cells, others = progress.read(every)
-        return status_view.view(params.scale, cells, others), all(cell.state == "done" for cell in cells)
+        return status_view.view(model, cells, others), all(cell.state == "done" for cell in cells)
 
     view, done = look()
     if options.watch is None or done:

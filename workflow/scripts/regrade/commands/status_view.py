@@ -12,7 +12,8 @@ from rich.text import Text
 from regrade.cells.heartbeat import SILENT_SECONDS, Heartbeat, Run
 from regrade.cells.layout import RESULTS
 from regrade.cells.progress import Progress
-from regrade.cells.time_left import seconds_left
+from regrade.costs.model import Model
+from regrade.costs.time_left import seconds_left
 
 # Columns where there is no terminal: nothing is cut or broken into lines
 WIDE = 1000
@@ -25,11 +26,11 @@ SAME_PARAMETERS = "to see them, give --configfile and --config as to the snakema
 Left = dict[Path, float | None]
 
 
-def view(scale: str, cells: Sequence[Progress], others: Sequence[Heartbeat]) -> RenderableType:
+def view(model: Model, cells: Sequence[Progress], others: Sequence[Heartbeat]) -> RenderableType:
     """All of it. `others`: heartbeats of jobs that train none of `cells`."""
-    left = seconds_left(cells)
+    left = seconds_left(cells, model)
     running, stopped, failed = (_in_state(cells, state) for state in ("running", "stopped", "failed"))
-    parts: list[RenderableType] = [Text(_summary(scale, cells, left), "bold")]
+    parts: list[RenderableType] = [Text(_summary(model.params.scale, cells, left), "bold")]
     if others:
         parts.append(Text(f"Other cells are running ({len(others)}): {SAME_PARAMETERS}", "yellow"))
     if running:
@@ -65,14 +66,14 @@ def _time_left(left: Left, at_once: int) -> str:
         return "; time left not known yet"
     # Jobs side by side share the work, but none ends before its own cell
     seconds = max(sum(known) / max(at_once, 1), *known)
-    text = f"{_duration(seconds)} left" + (f" with {at_once} cells at once" if at_once > 1 else "")
+    text = f"{duration(seconds)} left" + (f" with {at_once} cells at once" if at_once > 1 else "")
     unknown = len(left) - len(known)
     return f"; at least {text} (not known for {unknown} of the cells)" if unknown else f"; about {text}"
 
 
 def _running(cells: Iterable[Progress], left: Left) -> Table:
     """A line per cell, or per group of seeds where some are ahead of others."""
-    table = _table("running", "seeds", "epoch", "time left", "on")
+    table = lined("running", "seeds", "epoch", "time left", "on")
     for cell in cells:
         name, others = _name(cell), [_short(left[cell.cell.folder]), _where(cell.heartbeat)]
         for seeds, epoch in _by_epoch(cell.runs):
@@ -83,7 +84,7 @@ def _running(cells: Iterable[Progress], left: Left) -> Table:
 
 def _listed(title: str, cells: Sequence[Progress], about: Callable[[Progress], str]) -> Table:
     """The first of `cells`, and what there is to say about each."""
-    table = _table(title, "")
+    table = lined(title, "")
     for cell in cells[:SHOWN]:
         table.add_row(_name(cell), Text(about(cell)))
     if len(cells) > SHOWN:
@@ -93,7 +94,7 @@ def _listed(title: str, cells: Sequence[Progress], about: Callable[[Progress], s
 
 def _experiments(cells: Iterable[Progress], left: Left) -> Table:
     """A line per experiment, below its study."""
-    table = _table("study, experiment", *COUNTED, "training left", right=COUNTED)
+    table = lined("study, experiment", *COUNTED, "training left", right=COUNTED)
     for study, of_study in groupby(cells, lambda cell: cell.cell.study):
         table.add_row(Text(study, "bold"))
         for experiment, group in groupby(of_study, lambda cell: cell.cell.experiment):
@@ -110,10 +111,11 @@ def _work(left: Left, cells: Iterable[Progress]) -> str:
     known = [one for one in seconds if one is not None]
     if not known:
         return "not known" if seconds else ""
-    return _duration(sum(known)) + (" and more" if len(known) < len(seconds) else "")
+    return duration(sum(known)) + (" and more" if len(known) < len(seconds) else "")
 
 
-def _table(*titles: str, right: Iterable[str] = ()) -> Table:
+def lined(*titles: str, right: Iterable[str] = ()) -> Table:
+    """A table with these titles, without lines; the columns `right` are of numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for title in titles:
         table.add_column(title, justify="right" if title in right else "left", overflow="fold")
@@ -145,14 +147,14 @@ def _where(heartbeat: Heartbeat | None) -> str:
     if heartbeat is None:
         return ""
     place = f"{heartbeat.host}, job {heartbeat.slurm_job}" if heartbeat.slurm_job else heartbeat.host
-    return f"{place}, silent for {_duration(heartbeat.silent)}" if heartbeat.silent > SILENT_SECONDS else place
+    return f"{place}, silent for {duration(heartbeat.silent)}" if heartbeat.silent > SILENT_SECONDS else place
 
 
 def _short(seconds: float | None) -> str:
-    return "not known yet" if seconds is None else _duration(seconds)
+    return "not known yet" if seconds is None else duration(seconds)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """With the two largest units, rounded: 40 s, 5 min, 3 h 20 min, 2 d 5 h."""
     if seconds < 60:
         return f"{seconds:.0f} s"

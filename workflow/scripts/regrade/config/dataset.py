@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from regrade.config.own_data import ArraysOptions, ByPart, ImagesOptions, OwnOptions, TableOptions, TextsOptions
-from regrade.config.types import Count, FileName, Name, Section, Value
+from regrade.config.types import Count, FileName, Name, Positive, Section, Value
 
 
 class DataFile(Section):
@@ -19,6 +19,25 @@ class DataFile(Section):
     """Checksum of the file; required. Leave it out to be told the checksum of a file on this machine."""
 
 
+class Expected(Section):
+    """What a dataset will be like, for forecasts made before it is prepared; afterwards, its own sizes count."""
+
+    train_rows: Count | None = None
+    """Training rows."""
+    test_rows: Count | None = None
+    """Test rows."""
+    tokens: Positive | None = None
+    """Tokens of a training text, in the mean, where texts are read whole."""
+    lengths: Count | None = None
+    """Number of different lengths of training texts, for texts of a formal language."""
+    words: Count | None = None
+    """Number of different tokens."""
+    pairs: Count | None = None
+    """Number of further tokens where sequences of two words are tokens, too (`ngrams: 2`)."""
+    triples: Count | None = None
+    """Number of further tokens where sequences of two and of three words are tokens, too (`ngrams: 3`)."""
+
+
 class Dataset(Section):
     """A publisher's raw files; settings that every cell on the dataset of this name has; how to fit word vectors."""
 
@@ -28,6 +47,8 @@ class Dataset(Section):
     """Settings of every cell on this dataset, unless its experiment says otherwise."""
     word_vectors: dict[Name, Count] | None = None
     """How word2vec is fitted on the training texts, including those without a label."""
+    expected: Expected | None = None
+    """What the real data will be like, for forecasts made before they are prepared."""
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from regrade.config.dataset import AnyDataset
+from regrade.config.forecast import Forecast
 from regrade.config.looks import Look, contradictions
 from regrade.config.messages import Where, first_mistake, refuse
 from regrade.config.salvage import salvage
@@ -42,6 +43,8 @@ class Params(Section):
     """Made-up worlds in which each study's verdicts are audited."""
     checkpoint_seconds: NonNegative
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
+    forecast: Forecast
+    """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, AnyDataset]

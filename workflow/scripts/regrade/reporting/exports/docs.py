@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from regrade.cells.expansion import SET_BY_SCALES
 from regrade.config import claims, layer_specs, own_data
-from regrade.config.dataset import OWN, Dataset, OwnDataset
+from regrade.config.dataset import OWN, Dataset, Expected, OwnDataset
+from regrade.config.forecast import Forecast
 from regrade.config.params import Params
 from regrade.config.scale import AtMost, Scale
 from regrade.config.settings import Settings
@@ -166,6 +167,8 @@ def _quoted(*names: str) -> str:
 _TABLES: dict[str, Callable[[], str]] = {
     "params": lambda: _keys(Params),
     "dataset": lambda: _keys(Dataset),
+    "expected": lambda: _keys(Expected),
+    "forecast": lambda: _keys(Forecast),
     "own_data": _own_data,
     "word_vectors": lambda: _keys(WordVectors),
     "datasets": _datasets,
