@@ -50,7 +50,7 @@ class Model:
         winner = configuration_of(cell)
         key = cell.folder, winner is None
         if key not in self._works:
-            kept = len(set(cell.seeds) & set(self.params.keep_models))
+            kept = len(set(cell.seeds) & set(self.params.of_experiment(cell.study, cell.experiment).keep_models))
             on_gpu = any(rates.on_gpu for rates in self.rates)
             stacks = all(rates.stacks for rates in self.rates)
             try:
