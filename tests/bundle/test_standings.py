@@ -59,12 +59,11 @@ def test_all_that_params_yaml_asks_for_is_at_full_protocol():
 def test_all_at_other_scales_is_not_unless_left_as_it_is():
     assert {one.name for one in standings(unchanged, "quick").values()} == {"not at full protocol"}
     assert {name for name, one in standings(unchanged, "demo").items() if one.name == "full"} == {
-        ("p1_classification", "backend=numpy, initial=course"),
-        ("p1_classification", "backend=torch, initial=pytorch"),
         ("q2_language_models", "dataset=ndfa, epochs=3"),
+        ("q2_language_models", "dataset=brackets, epochs=3"),
     }
     # A change to what is left as it is has its usual standing
-    changed = standings(settings("p1_toy", lr=0.1), "demo")["p1_classification", "backend=numpy, initial=course"]
+    changed = standings(settings("q2_language_models", lr=0.1), "demo")["q2_language_models", "dataset=ndfa, epochs=3"]
     assert (changed.name, changed.why) == ("other protocol", "lr: 0.1 instead of 0.01")
 
 
