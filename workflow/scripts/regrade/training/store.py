@@ -81,10 +81,10 @@ class Store:
             tensors = load(read_sealed(path))
             fields = json.loads(tensors.pop("fields").numpy().tobytes())
         except (ValueError, SafetensorError, KeyError) as error:
-            print(f"{path} is damaged ({error}); this run starts anew", file=sys.stderr)
+            print(f"{path} is damaged ({error}) and not used", file=sys.stderr)
             return RunState(seed)
         if fields.pop("code") != self.code:
-            print(f"{path} was trained by other code; this run starts anew", file=sys.stderr)
+            print(f"{path} was trained by other code and is not used", file=sys.stderr)
             return RunState(seed)
         return RunState(**fields, tensors=tensors)
 
