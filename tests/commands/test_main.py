@@ -70,7 +70,7 @@ def test_a_shell_completes_commands_and_options(tmp_path: Path):
         assert subprocess.run(["regrade"], env=environment, cwd=tmp_path).returncode == 0
         return (tmp_path / "answer").read_text().split()
 
-    assert completed("regrade re") == ["report"]
+    assert completed("regrade rep") == ["report"]
     assert "--worlds" in completed("regrade audit --")
 
 
