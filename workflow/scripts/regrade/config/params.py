@@ -12,6 +12,7 @@ from regrade.config.looks import Look, contradictions
 from regrade.config.messages import Where, first_mistake, refuse
 from regrade.config.salvage import salvage
 from regrade.config.scale import Scale
+from regrade.config.settle import Settle
 from regrade.config.study import Study
 from regrade.config.types import Count, Name, NonNegative, Section, Seeds
 from regrade.core.errors import UserError
@@ -45,6 +46,8 @@ class Params(Section):
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     forecast: Forecast
     """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
+    settle: Settle
+    """What `regrade next` chooses further seeds by."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, AnyDataset]
