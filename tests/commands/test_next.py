@@ -109,7 +109,9 @@ def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.Cap
     )
     assert "--hours is -1; give a number" in regrade_next(capsys, "--hours", "-1")
     assert "params.yaml has no study 'other'" in regrade_next(capsys, "--hours", "1", "--study", "other")
-    assert "else/tiny has no manifest.json, nor has" in regrade_next(capsys, "--hours", "1", "--from", "else")
+    assert "No study has a bundle with runs, such as else/tiny; train" in regrade_next(
+        capsys, "--hours", "1", "--from", "else"
+    )
     claims = graded / "workflow/studies" / STUDY / "claims.yaml"
     claims.write_text(yaml.safe_dump({"claims": CLAIMS[2:]}))
     assert regrade_next(capsys, "--hours", "9", "--config", "settle={least_chance: 0.9}").startswith(

@@ -83,7 +83,8 @@ def pairs(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None, Bund
         for metric in ("test_loss", "test_accuracy"):
             row[metric] = (both[metric] - both[f"{metric}_other"]).abs().max()
         converged = [evidence.of(cell).set_index("seed")["epochs_to_converge"] for cell in (first, second)]
+        of_both = converged[0].align(converged[1], join="inner")
         # Not at all, in both, is the same, too
-        row["equal"] = int((converged[0].fillna(0) == converged[1].fillna(0)).sum())
+        row["equal"] = int((of_both[0].fillna(0) == of_both[1].fillna(0)).sum())
         compared.append(row | {"folder": first.folder.as_posix(), "folder_other": second.folder.as_posix()})
     return pd.DataFrame(compared)

@@ -12,7 +12,7 @@ from regrade.config.protocol import ExperimentProtocol, Protocol
 from regrade.config.study import Select
 from regrade.config.types import Value
 from regrade.core.errors import UserError
-from regrade.datasets import registry
+from regrade.datasets import content, registry
 from regrade.datasets.identity import DataIdentity
 from regrade.datasets.text.word_vectors import ROWS
 
@@ -66,7 +66,8 @@ class Standings:
         ours, theirs = cell.configuration(winner), _as_the_source(cell, known, self.protocol, winner)
         if theirs is None:
             return Standing(name=name, why="a dataset or a network that the source does not have", same_network=False)
-        of_settings, of_data, of_network = (part(ours, theirs) for part in (_of_settings, _of_data, _of_network))
+        of_settings, of_network = _of_settings(ours, theirs), _of_network(ours, theirs)
+        of_data = _of_data(ours, theirs, self.protocol.datasets[theirs.data.dataset].contents)
         of_experiment = _differences(_experiment(cell), _as_flat(known.select, known.converged_at, known.converged_on))
         differences = {**of_settings, **of_data, **of_network, **of_experiment}
         why = "; ".join(filter(None, (stand_in, *differences.values())))
@@ -157,11 +158,16 @@ def _flat_settings(configuration: Configuration) -> Flat:
     return flat
 
 
-def _of_data(ours: Configuration, theirs: Configuration) -> dict[str, str]:
-    """Differences in the dataset and in how it is prepared and read."""
+def _of_data(ours: Configuration, theirs: Configuration, contents: list[str]) -> dict[str, str]:
+    """Differences in the dataset and in how it is prepared and read.
+
+    `contents`: checksums of prepared data that stand for the source's, whatever files they were made from.
+    """
     if ours.data.dataset != theirs.data.dataset:
         return _differences({"dataset": ours.data.dataset}, {"dataset": theirs.data.dataset})
     both = ours.data.files.keys() & theirs.data.files.keys()
+    if any(ours.data.files[name] != theirs.data.files[name] for name in both):
+        both = set() if contents and content.digest(ours.data.folder) in contents else both
     return _differences(*(_flat_data(one.data, both) for one in (ours, theirs)))
 
 

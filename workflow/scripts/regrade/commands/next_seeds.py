@@ -6,7 +6,7 @@ it with the --configfile and --config that you run Snakemake with, then Snakemak
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,14 @@ def run(options: argparse.Namespace) -> int:
         parameters.require_study(study, params)
     at_once = forecasting.at_once(params, options.cores)
     every = expansion.expand(params)
-    bundles = _bundles(options.study or list(params.studies), options.source)
-    trained = {one.manifest.study: waiting.Trained(one, every) for one in bundles}
-    claims = [claim for one in bundles for claim in waiting.of_study(one, trained[one.manifest.study])]
+    bundles = _bundles(params.studies, options.source)
+    trained = {study: waiting.Trained(one, every) for study, one in bundles.items()}
+    chosen = [study for study in options.study or params.studies if study in bundles]
+    claims = [claim for study in chosen for claim in waiting.of_study(bundles[study], trained[study])]
     _, forecasts = forecasting.forecasts(params, every)
     plan = Planner(claims, trained, forecasts, at_once).plan(options.hours)
     with atomic_write(options.to) as partial:
-        partial.write_text(overlay.text(plan, trained, f"regrade next --hours {options.hours:g}"))
+        partial.write_text(overlay.text(plan, trained.values(), params, f"regrade next --hours {options.hours:g}"))
     # Outside a terminal nothing is cut or broken into lines
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
     console.print(next_view.view(plan, options.hours, at_once), "")
@@ -68,19 +69,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _bundles(studies: Sequence[str], source: Path | None) -> "list[Bundle]":
-    """The bundles of the studies that have any. UserError where none has."""
+def _bundles(studies: Iterable[str], source: Path | None) -> "dict[str, Bundle]":
+    """The bundles of the studies that have any, with runs. UserError where none has."""
     from regrade.bundle import MANIFEST, bundle
     from regrade.statistics import BUNDLE, REPORTS
 
-    folders = [source / study if source else REPORTS / study / BUNDLE for study in studies]
-    present = [folder for folder in folders if (folder / MANIFEST).exists()]
-    if not present:
+    folders = {study: source / study if source else REPORTS / study / BUNDLE for study in studies}
+    present = {study: bundle.read(folder) for study, folder in folders.items() if (folder / MANIFEST).exists()}
+    trained = {study: one for study, one in present.items() if len(one.runs)}
+    if not trained:
         raise UserError(
-            f"{folders[0]} has no {MANIFEST}, nor has that of any other study; "
+            f"No study has a bundle with runs, such as {next(iter(folders.values()))}; "
             "train and report first, for runs tell how much runs differ"
         )
-    read = [bundle.read(folder) for folder in present]
-    if not any(len(one.runs) for one in read):
-        raise UserError(f"No cell of {', '.join(studies)} is trained; train first, for runs tell how much runs differ")
-    return read
+    return trained

@@ -49,6 +49,10 @@ class Dataset(Section):
     """How word2vec is fitted on the training texts, including those without a label."""
     expected: Expected | None = None
     """What the real data will be like, for forecasts made before they are prepared."""
+    contents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field([])
+    """Checksums of what is prepared from the publisher's files (`regrade.datasets.content`). Files with other
+    checksums, such as archives that were packed again, are the same data where one of these comes out.
+    """
 
     @model_validator(mode="before")
     @classmethod

@@ -47,6 +47,8 @@ class DatasetProtocol(Section):
     """What is said of how a dataset of one's own is read and split."""
     files: dict[str, str] = Field({})
     """Checksums of its raw files, by source/name. Files that are not listed, as the coursework's own, are accepted."""
+    contents: list[str] = Field([])
+    """Checksums of what is prepared from them. Where one of these comes out, other files have the same data."""
     word_vectors: dict[Name, Count] = Field({})
     """How its word vectors are fitted."""
 

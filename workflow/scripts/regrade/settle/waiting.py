@@ -81,13 +81,11 @@ def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -
         return Waiting(study, claim, settled, why="params.yaml has not all of its cells; give the same --config")
     if not later:
         return Waiting(study, claim, settled, one.seeds, cells, why="the last planned look is over")
-    if one.seeds < planning.LEAST_SEEDS:
-        return Waiting(
-            study, claim, settled, why=f"fewer than {planning.LEAST_SEEDS} independent runs, too few to simulate more"
-        )
     later = [look for look in later if any(trained.lacks(cell, look.seeds) for cell in cells)]
     if not later:
         return Waiting(study, claim, settled, one.seeds, cells, why="some of its runs do not give the number")
     # Each look by itself: seeds beyond a look are not looked at there, so that a verdict given before may be lost
-    chances = {look.seeds: planning.chances(one.hypotheses, [look], one.among)[look.seeds] for look in later}
-    return Waiting(study, claim, settled, one.seeds, cells, chances)
+    simulated = [planning.chances(one.hypotheses, [look], one.among) for look in later]
+    chances = {seeds: chance for of_look in simulated for seeds, chance in of_look.items()}
+    few = f"fewer than {planning.LEAST_SEEDS} independent runs, too few to simulate more"
+    return Waiting(study, claim, settled, one.seeds, cells, chances, "" if chances else few)

@@ -56,6 +56,7 @@ def _dataset(params: Params, cell: Cell) -> DatasetProtocol:
         format=own,
         description=cell.data.options if own else {},
         files=cell.data.files,
+        contents=given.contents,
         word_vectors=given.word_vectors or {},
     )
 
