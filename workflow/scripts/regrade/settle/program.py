@@ -9,10 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, sparse
 
 # What more seeds cost, in whatever unit the budget has: by a cell's folder, by the number of seeds it is topped up to
 Costs = Mapping[Path, Mapping[int, float]]
+# Coefficients by column, and the limit of their sum
+Row = tuple[dict[int, float], float]
 # How close to the best is close enough, as a share of it: chances are simulated, and known to a few hundredths
 GAP = 0.001
 
@@ -31,9 +34,9 @@ class Stake:
 
     def hopeful(self, least: float) -> "Stake":
         """The same with chances below this one taken for none, unless a verdict is at stake."""
-        return (
-            self if self.now else replace(self, chances={n: c if c >= least else 0.0 for n, c in self.chances.items()})
-        )
+        if self.now:
+            return self
+        return replace(self, chances={look: one if one >= least else 0.0 for look, one in self.chances.items()})
 
     def reached(self, seeds: Mapping[Path, int]) -> int | None:
         """The last look to come that all of its cells reach, by its seeds; None if they reach none."""
@@ -57,33 +60,17 @@ def choose(stakes: Sequence[Stake], costs: Costs, budget: float, least: float) -
     looks = [(number, seeds) for number, stake in enumerate(stakes) for seeds in sorted(stake.chances)]
     if not steps or not looks:
         return {}
-    column = {step: at for at, step in enumerate(steps)}
-    price, gain = _prices(steps, costs), _gains(looks, stakes)
+    price = _prices(steps, costs)
+    links, highest = _links(steps, looks, stakes)
+    # Columns are the steps, then the looks
+    rows = [({at: cost for at, cost in enumerate(price) if cost}, budget), *links]
     width = len(steps) + len(looks)
-    # Each row: coefficients by column, of which the sum is at most the limit
-    rows: list[tuple[dict[int, float], float]] = [
-        ({at: cost for at, cost in enumerate(price) if cost}, budget),
-        *(
-            ({column[after]: 1.0, column[before]: -1.0}, 0.0)
-            for before, after in pairwise(steps)
-            if before[0] == after[0]
-        ),
-    ]
-    highest = np.ones(width)
-    for at, (number, seeds) in enumerate(looks, len(steps)):
-        needed = [column.get((cell, seeds)) for cell in stakes[number].cells]
-        topped = [cell for cell in needed if cell is not None]
-        if len(topped) < len(needed):
-            highest[at] = 0
-            continue
-        rows += [({at: 1.0, cell: -1.0}, 0.0) for cell in topped]
-        # Whoever tops up all cells cannot leave the look out
-        rows.append((dict.fromkeys(topped, 1.0) | {at: -1.0}, len(topped) - 1.0))
     present = np.array([not costs[cell][seeds] for cell, seeds in steps] + [False] * len(looks))
     solution = optimize.milp(
-        np.concatenate([least / budget * np.array(price), -np.array(gain)]),
+        np.concatenate([least / budget * np.array(price), -np.array(_gains(looks, stakes))]),
         constraints=optimize.LinearConstraint(_matrix(rows, width), ub=[limit for _, limit in rows]),
-        integrality=np.ones(width),
+        # Looks are whole where the steps are
+        integrality=np.arange(width) < len(steps),
         bounds=optimize.Bounds(present.astype(float), highest),
         options={"mip_rel_gap": GAP},
     )
@@ -117,7 +104,28 @@ def _gains(looks: Iterable[tuple[int, int]], stakes: Sequence[Stake]) -> list[fl
     return gains
 
 
-def _matrix(rows: Sequence[tuple[dict[int, float], float]], width: int) -> sparse.csr_array:
+def _links(
+    steps: Sequence[tuple[Path, int]], looks: Sequence[tuple[int, int]], stakes: Sequence[Stake]
+) -> tuple[list[Row], NDArray[np.float64]]:
+    """What ties steps to those before them and looks to steps; and by column, 0 for a look that cannot be had."""
+    column = {step: at for at, step in enumerate(steps)}
+    rows: list[Row] = [
+        ({column[after]: 1.0, column[before]: -1.0}, 0.0) for before, after in pairwise(steps) if before[0] == after[0]
+    ]
+    highest = np.ones(len(steps) + len(looks))
+    for at, (number, seeds) in enumerate(looks, len(steps)):
+        needed = [column.get((cell, seeds)) for cell in stakes[number].cells]
+        topped = [cell for cell in needed if cell is not None]
+        if len(topped) < len(needed):
+            highest[at] = 0
+            continue
+        rows += [({at: 1.0, cell: -1.0}, 0.0) for cell in topped]
+        # Whoever tops up all cells cannot leave the look out
+        rows.append((dict.fromkeys(topped, 1.0) | {at: -1.0}, len(topped) - 1.0))
+    return rows, highest
+
+
+def _matrix(rows: Sequence[Row], width: int) -> sparse.csr_array:
     places = [(row, at, value) for row, (entries, _) in enumerate(rows) for at, value in entries.items()]
     row, at, value = zip(*places, strict=True) if places else ((), (), ())
     return sparse.csr_array((value, (row, at)), shape=(len(rows), width))
