@@ -21,6 +21,7 @@ ORDER = (
     "costs",
     "bundle",
     "statistics",
+    "settle",
     "reporting",
     "jobs",
 )

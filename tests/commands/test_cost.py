@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-from regrade.core.files import write_json
-from regrade.costs import calibration
-from regrade.costs.rates import Rates
+from support.calibrated import calibrated
 from support.project import Project
 from support.tiny import STUDY, tiny
 
@@ -30,14 +28,6 @@ REAL = {
     "scales": {"small": {"data": "real"}},
     "datasets": {"moons": {"expected": {"train_rows": 80, "test_rows": 20}}},
 }
-
-
-def calibrated(project: Project) -> Path:
-    """A calibration of this machine, by which a batch takes 100 seconds; its file."""
-    processor, torch = calibration.here("cpu", 1)
-    known = Rates(processor, False, torch, True, {"batches": 100.0}, begin=1.0, start=2.0, memory=3e8, spread=1.0)
-    write_json(project.folder / known.path, vars(known))
-    return project.folder / known.path
 
 
 def cost(project: Project, *options: str) -> str:

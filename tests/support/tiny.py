@@ -27,6 +27,7 @@ PARAMS = {
         "at_least": {"minutes": 15, "megabytes": 1500},
         "unknown": {"minutes": 240, "megabytes": 4000},
     },
+    "settle": {"least_chance": 0.1},
     "scales": {"small": {"data": "stand_in"}},
     "datasets": {"moons": {"options": {"rows": 100, "draw": 1, "noise": 0.1}}},
     "studies": {

@@ -16,7 +16,6 @@ from regrade.config.params import Params
 from regrade.costs import accuracy, schedule
 from regrade.costs.accuracy import Accuracy
 from regrade.costs.model import Basis, Forecast, Forecasts
-from regrade.runtime import gpus
 
 # Where forecasts come from, as the table counts them
 BASES: dict[Basis, str] = {
@@ -28,21 +27,18 @@ BASES: dict[Basis, str] = {
 Rows = list[tuple[Progress, Forecast]]
 
 
-def view(params: Params, cells: Sequence[Progress], forecasts: Forecasts, cores: int) -> RenderableType:
-    """All of it; `cores`: that jobs share."""
+def view(params: Params, cells: Sequence[Progress], forecasts: Forecasts, at_once: int) -> RenderableType:
+    """All of it; `at_once`: how many jobs train side by side."""
     rows = [(cell, forecasts.of(cell.cell)) for cell in cells]
     rates = forecasts.model.rates[0]
-    parts: list[RenderableType] = [Text(_summary(params, rows, forecasts, cores), "bold"), "", _experiments(rows)]
+    parts: list[RenderableType] = [Text(_summary(params, rows, forecasts, at_once), "bold"), "", _experiments(rows)]
     if unknown := list(dict.fromkeys(forecast.why for _, forecast in rows if forecast.basis == "unknown")):
         parts += ["", *(Text(f"Not known: {why}", "yellow") for why in unknown)]
     return Group(*parts, "", *_accuracy(cells, forecasts), f"Processor: {rates.processor['device']}")
 
 
-def _summary(params: Params, rows: Rows, forecasts: Forecasts, cores: int) -> str:
+def _summary(params: Params, rows: Rows, forecasts: Forecasts, at_once: int) -> str:
     kind = "GPU" if forecasts.model.rates[0].on_gpu else "CPU"
-    at_once = max(cores // params.threads, 1)
-    if kind == "GPU":
-        at_once = min(at_once, max(gpus.count(), 1) * params.jobs_per_gpu)
     left = _left(rows)
     total = f"scale {params.scale}: {len(rows)} cells, {_hours(rows)} of {kind} time"
     if not left:

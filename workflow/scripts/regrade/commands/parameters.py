@@ -18,6 +18,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
 
 
+def add_cores(parser: argparse.ArgumentParser) -> None:
+    """Let the user say how many cores jobs share."""
+    parser.add_argument(
+        "--cores", type=int, metavar="N", help="cores that jobs share, as for Snakemake; all of this machine if absent"
+    )
+
+
 def read(options: argparse.Namespace) -> "Params":
     """params.yaml with the user's changes. UserError for a mistake in them, or outside of a project."""
     from regrade.config import overlays, params

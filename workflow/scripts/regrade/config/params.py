@@ -13,6 +13,7 @@ from regrade.config.messages import Where, first_mistake, hint, refuse
 from regrade.config.more_seeds import MoreSeeds
 from regrade.config.salvage import salvage
 from regrade.config.scale import Scale
+from regrade.config.settle import Settle
 from regrade.config.study import Study, includes
 from regrade.config.types import Count, Name, NonNegative, Section, Seeds, Value
 from regrade.core.errors import UserError
@@ -48,6 +49,8 @@ class Params(Section):
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     forecast: Forecast
     """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
+    settle: Settle
+    """What `regrade next` chooses further seeds by."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, AnyDataset]

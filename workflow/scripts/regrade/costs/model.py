@@ -1,7 +1,7 @@
 """What training a cell takes: from what was measured of it, of cells like it, or from operations."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -43,12 +43,12 @@ class Model:
     def __init__(self, params: Params, rates: Sequence[Rates]):
         """Without rates, nothing but disk is known."""
         self.params, self.rates = params, rates
-        self._works: dict[tuple[Path, bool], list[Work] | str] = {}
+        self._works: dict[tuple[Path, tuple[int, ...], bool], list[Work] | str] = {}
 
     def works(self, cell: Cell) -> list[Work] | str:
         """The work of a cell, as it may be whichever candidate wins where that is not known; or why it is not known."""
         winner = configuration_of(cell)
-        key = cell.folder, winner is None
+        key = cell.folder, cell.seeds, winner is None
         if key not in self._works:
             kept = len(set(cell.seeds) & set(self.params.of_experiment(cell.study, cell.experiment).keep_models))
             on_gpu = any(rates.on_gpu for rates in self.rates)
@@ -117,6 +117,25 @@ class Forecasts:
             if others:
                 return median(others) * (counted or len(cell.seeds)), "like"
         return counted, "unknown" if counted is None else "operations"
+
+    def further(self, cell: Cell, seeds: Sequence[int]) -> float | None:
+        """Seconds of a job that trains a cell with further seeds, all together; None where it is not known.
+
+        What the cell's own seeds take, in multiples of what their operations say, is taken for them.
+        """
+        pace, _ = self.pace(cell)
+        if pace is None:
+            return None
+        more = replace(cell, seeds=tuple(seeds))
+        counted, of_more = self.model.pace(cell), self.model.pace(more)
+        pace *= of_more / counted if counted and of_more else len(seeds) / len(cell.seeds)
+        works = self.model.works(more)
+        if isinstance(works, str):
+            return pace * cell.configuration().settings.epochs
+        return max(
+            (rates.start + median(_seconds(rates, one, pace) for one in works) for rates in self.model.rates),
+            default=None,
+        )
 
     def of(self, cell: Cell, apart: bool = False) -> Forecast:
         """What a cell's job takes; `apart` as in `pace`."""

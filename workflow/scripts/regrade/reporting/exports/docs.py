@@ -20,6 +20,7 @@ from regrade.config.more_seeds import MoreSeeds
 from regrade.config.params import Params
 from regrade.config.scale import AtMost, Scale
 from regrade.config.settings import Settings
+from regrade.config.settle import Settle
 from regrade.config.study import Experiment, Select, Study
 from regrade.core.files import write_text
 from regrade.datasets import registry
@@ -170,6 +171,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "dataset": lambda: _keys(Dataset),
     "expected": lambda: _keys(Expected),
     "forecast": lambda: _keys(Forecast),
+    "settle": lambda: _keys(Settle),
     "own_data": _own_data,
     "word_vectors": lambda: _keys(WordVectors),
     "datasets": _datasets,

@@ -1,0 +1,1 @@
+"""Which further seeds of which cells settle the most claims in a given time."""
