@@ -22,6 +22,7 @@ from regrade.datasets.fetch import fetch
 from regrade.datasets.sources import imdb
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
+from regrade.reporting.pages.places import Places
 from regrade.reporting.tables import table_format
 from support import cifar10_archive, imdb_archive
 from support.project import Project, merged
@@ -154,7 +155,8 @@ def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
 
 def test_tables_show_markup_as_text(tmp_path: Path):
     table = pd.DataFrame({"a<b>": [MARKUP], "c": ["x | y \\input{/etc/passwd} $x$"]})
-    html = table_format.write(table, table_format.Shown(table), tmp_path, "table")
+    nowhere = Places(frozenset(), frozenset(), frozenset())
+    html = table_format.write(table, table_format.Shown(table), tmp_path, "table", nowhere)
     markdown, latex = ((tmp_path / f"table.{kind}").read_text() for kind in ("md", "tex"))
     for text in (html, markdown):
         assert "<script" not in text and "<img" not in text and "<b>" not in text

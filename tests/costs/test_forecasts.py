@@ -111,7 +111,7 @@ def test_jobs_wait_for_their_turn_and_for_those_before_them():
 
 def test_rates_are_those_that_explain_the_times():
     true = {"product": 2e-3, "batches": 0.5}
-    works = [Work({"product": a, "batches": b}, 1, 1, 0, 0) for a, b in ((10, 1), (5000, 2), (100, 30), (9000, 40))]
+    works = [Work({"product": a, "batches": b}, 1, 1, 0, 0, 0) for a, b in ((10, 1), (5000, 2), (100, 30), (9000, 40))]
     timed = [(one, sum(true[kind] * amount for kind, amount in one.epoch.items())) for one in works]
     explained, spread = calibration._explained(timed)
     assert explained == pytest.approx(true) and spread == pytest.approx(1)

@@ -19,7 +19,10 @@ from matplotlib.text import Text
 from regrade.core.errors import UserError
 from regrade.reporting import template_functions
 from regrade.reporting.figures import accuracies, agreement, curves, files, forest, limits, repeated, style
+from regrade.reporting.figures import effects as mattering
 from regrade.reporting.pages import study_page
+from regrade.statistics import effects
+from regrade.statistics.estimate import estimate
 from regrade.statistics.grades import DIFFERS, GRADES, SAME
 from regrade.statistics.verdicts import VERDICTS
 from support.project import ROOT
@@ -111,6 +114,24 @@ COUNTS = [
     stated(f"{n}", f"{n}", metric="steps_to_converge", **dict.fromkeys(agreement.INTERVALS[1:], np.nan))
     for n in (12, 1_234, 5_678_900)
 ]
+
+
+def crossed(*counts: int) -> effects.Grid:
+    """A grid of settings with long names and as many long values as these counts."""
+    values = np.random.default_rng(3).normal(size=(*counts, 3))
+    names = [f"a setting with a long name {number}" for number in range(len(counts))]
+    levels = {
+        name: [
+            effects.Level(
+                f"value number {value}", estimate(np.atleast_1d(values.take(value, axis)).reshape(-1, 3).mean(axis=0))
+            )
+            for value in range(count)
+        ]
+        for axis, (name, count) in enumerate(zip(names, counts, strict=True))
+    }
+    return effects.Grid("sizes", "test_accuracy_best_epoch", levels, effects.shares(values, names), values, 0.4)
+
+
 FIGURES = {
     "one cell": lambda: drawn(1, FALLING),
     "few epochs": lambda: drawn(2, FALLING[:20]),
@@ -135,6 +156,10 @@ FIGURES = {
     "reported numbers": lambda: agreement.agreement(
         [*NUMBERS, *(row | {"source": "text"} for row in NUMBERS), *COUNTS]
     ),
+    "effects": lambda: mattering.main_effects(crossed(2, 12, 3)),
+    "shares": lambda: mattering.shares(crossed(2, 12, 3)),
+    "a map of 144": lambda: mattering.heat_map(crossed(12, 12)),
+    "a map of 6": lambda: mattering.heat_map(crossed(2, 3)),
 }
 
 

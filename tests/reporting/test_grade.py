@@ -107,7 +107,7 @@ def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, tmp_path: P
     (tmp_path / "runs.csv").write_text(table)
     assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
     pages = {page.resolve(): Tags(page) for page in (tmp_path / "graded").rglob("*.html")}
-    assert len(pages) == 4
+    assert len(pages) == 5
     for page, tags in pages.items():
         for link in tags.links:
             parts = urlsplit(link)

@@ -94,7 +94,7 @@ def test_every_test_is_made_for_values_that_cells_have(untrained: dict, study: s
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_what_shows_a_claim_is_on_the_studys_page(untrained: dict, study: str, tmp_path: Path):
-    body = study_page.body(untrained[study], tmp_path)
+    body = study_page.body(untrained[study], tmp_path).html
     anchors = set(re.findall(r"id='([^']+)'", body))
     for claim in claims.read(study).claims:
         assert set(claim.figures) <= anchors, claim.id

@@ -93,11 +93,17 @@ def test_the_report_is_whole_and_works_without_a_network(finished: Project):
     figures = {path.name for path in finished.find("reports/ce4042/figures/[!.]*")}
     # Two of the four optimizers; of the texts, the word models without dropout and one of the recurrent cells
     numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 20, 21, 24, 25, 46, 47]
-    stems = [*(f"{number:02d}" for number in numbers), "claims"]
+    grids = ["a2_filters", "b1_b5_models"]
+    stems = [
+        *(f"{number:02d}" for number in numbers),
+        "claims",
+        *(f"{kind}-{one}" for kind in ("effects", "shares") for one in grids),
+    ]
     assert figures == {f"figure-{stem}.{kind}" for stem in stems for kind in ("svg", "png", "pdf")}
     tables = {path.name for path in finished.find("reports/ce4042/tables/[!.]*")}
     names = ("1", "a1", "a3", "a3-ours", "a4", "2", "2-times", "3", "6", "7")
-    assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")}
+    of_grids = {f"table-effects-{one}.csv" for one in grids}
+    assert tables == {f"table-{name}.{kind}" for name in names for kind in ("csv", "md", "tex")} | of_grids
     table = pd.read_csv(finished.folder / "reports/ce4042/tables/table-a1.csv")
     (history,) = finished.find("results/ce4042/a1_baseline/*/history.parquet")
     assert table["mean"][0] == pytest.approx(pd.read_parquet(history).groupby("seed")["test_accuracy"].max().mean())

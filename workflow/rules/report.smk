@@ -108,6 +108,7 @@ rule report:
         plots=[f"{REPORTS}/{{study}}/{name}" for name in (reporting.PLOTTED_CURVES, reporting.PLOTTED_CELLS)],
         # Not in Snakemake's own report, which would separate pages from their style sheet and from each other
         page=f"{REPORTS}/{{study}}/{reporting.PAGE}",
+        compare=f"{REPORTS}/{{study}}/{reporting.COMPARE}",
         cells=directory(f"{REPORTS}/{{study}}/{reporting.CELLS}"),
         histories=directory(f"{REPORTS}/{{study}}/{reporting.HISTORIES}"),
         tables=report(

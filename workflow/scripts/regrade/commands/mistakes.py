@@ -167,5 +167,5 @@ def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]
             return
     for claim in claims.salvaged(study)[0].claims:
         for anchor in claim.figures:
-            if f"id='{anchor}'" not in page:
+            if f"id='{anchor}'" not in page.html:
                 yield f"{claims.path(study)}: {claim.id}: figures: the page has no {anchor!r}; correct or remove it"

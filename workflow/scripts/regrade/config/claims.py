@@ -191,7 +191,11 @@ class Claim(Section):
     origin: Origin
     """Who makes it: `stated`, the source in its prose; `table`, its tables and figures, read by us; `ours`."""
     place: str = Field(min_length=1)
-    """Where in the source: section 4.1.2, table 7, figure 15; for a claim of ours, which part of it."""
+    """Where in the source: section 4.1.2, table 7, figure 15; for a claim of ours, which part of it. Claims are grouped
+    by the section, or by the words before the first comma.
+    """
+    quote: str = ""
+    """The source's own sentence, word for word; … where words are left out."""
     tests: Annotated[list[Test], Field(min_length=1)]
     """Statements that must all hold."""
     figures: list[str] = Field([])

@@ -69,6 +69,10 @@ class Model:
             return None
         return max(median(rates.of_epoch(one) for one in works) for rates in self.rates)
 
+    def disk(self, cell: Cell, one: Work) -> float:
+        """Bytes that stay when a cell is done; see `keep_states` of scales."""
+        return one.results + (one.states if self.params.present_scale.keep_states or cell.in_full else 0)
+
     def most(self, cell: Cell) -> Forecast:
         """What a cell takes at most, whichever candidate wins; the time until it begins to train included."""
         works = self.works(cell)
@@ -133,7 +137,7 @@ class Forecasts:
             pace,
             own.seconds if own and own.seconds is not None else seconds,
             own.memory if own and own.memory else memory,
-            own.disk if own and own.disk else max(one.disk for one in works),
+            own.disk if own and own.disk else max(self.model.disk(cell, one) for one in works),
         )
 
 

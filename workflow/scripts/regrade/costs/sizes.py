@@ -121,6 +121,8 @@ def _vocabulary(identity: DataIdentity, known: Expected) -> int:
     key = {1: "", 2: "pairs", 3: "triples"}[read.ngrams]
     sequences = getattr(known, key) if key else 0
     if sequences is None:
+        if identity.data == "stand_in":
+            raise Unknown(f"how many {key} of words a stand-in has; its first epochs will tell")
         raise Unknown(f"how many {key} of words there are: give datasets.{identity.dataset}.expected.{key}")
     return words + sequences
 

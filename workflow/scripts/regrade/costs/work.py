@@ -31,14 +31,15 @@ class Work:
 
     `epoch`: amounts by kind, those of all runs together, evaluations included. `groups`: how many trainers there are,
     one after another: one for runs that are stacked. `epochs`: how many each run trains. `memory`: bytes, beside those
-    of the process itself. `disk`: bytes of results and of the states of runs.
+    of the process itself. `results`, `states`: bytes of the cell's files, and of the states of its runs.
     """
 
     epoch: dict[str, float]
     groups: int
     epochs: int
     memory: float
-    disk: float
+    results: float
+    states: float
 
 
 def of(
@@ -66,7 +67,8 @@ def of_sizes(configuration: Configuration, size: Sizes, seeds: int, kept: int, o
         groups=seeds // together,
         epochs=configuration.settings.epochs,
         memory=_memory(configuration, counted, size, together, seeds),
-        disk=_disk(configuration, counted, size, seeds, kept),
+        results=_results(configuration, counted, size, seeds, kept),
+        states=_states(configuration, counted, size, seeds),
     )
 
 
@@ -168,10 +170,19 @@ def _memory(configuration: Configuration, counted: Operations, size: Sizes, toge
 
 
 # Bytes of a row of predictions and of an evaluation in a history, as a table (compressed) and in the state of a run
-_OF_ROW, _OF_EVALUATION = 3 + 8, 60 + 300
+_ROW_OF_TABLE, _ROW_OF_STATE = 3, 8
+_EVALUATION_OF_TABLE, _EVALUATION_OF_STATE = 60, 300
 
 
-def _disk(configuration: Configuration, counted: Operations, size: Sizes, seeds: int, kept: int) -> float:
-    """Bytes: the weights of the runs that keep them, those in all states, predictions and histories."""
-    history = configuration.settings.epochs * evaluations(configuration, size) * _OF_EVALUATION
-    return counted.parameters * _FLOAT * (seeds + kept) + seeds * (size.evaluated * _OF_ROW + history)
+def _results(configuration: Configuration, counted: Operations, size: Sizes, seeds: int, kept: int) -> float:
+    """Bytes of a cell's files: the weights of the runs that keep them, predictions and histories."""
+    evaluated = configuration.settings.epochs * evaluations(configuration, size)
+    each = size.evaluated * _ROW_OF_TABLE + evaluated * _EVALUATION_OF_TABLE
+    return counted.parameters * _FLOAT * kept + seeds * each
+
+
+def _states(configuration: Configuration, counted: Operations, size: Sizes, seeds: int) -> float:
+    """Bytes of the states of finished runs."""
+    evaluated = configuration.settings.epochs * evaluations(configuration, size)
+    each = size.evaluated * _ROW_OF_STATE + evaluated * _EVALUATION_OF_STATE
+    return seeds * (counted.parameters * _FLOAT + each)

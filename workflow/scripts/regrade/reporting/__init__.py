@@ -6,6 +6,8 @@ from pathlib import Path
 ASSETS = "assets"
 # Within a study's folder, beside what statistics write there: its page, and what is drawn and written for it
 PAGE, TABLES, FIGURES, CELLS, HISTORIES = "index.html", "tables", "figures", "cells", "histories"
+# The page that compares two cells of a study
+COMPARE = "compare.html"
 # The description of a run, in the folder that it is about
 CRATE = "ro-crate-metadata.json"
 # For `dvc metrics` and `dvc plots`

@@ -21,6 +21,19 @@ class Outlook:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """Where source and runs disagree: a contradicted claim, or a number outside the range of one more run.
+
+    `distance`: from what the source says to the nearest end of our interval, in widths of that interval. It is infinite
+    where nothing varies, such as a count of parameters.
+    """
+
+    distance: float
+    claim: dict | None = None
+    number: dict | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the verdicts on a study's claims and numbers come to."""
 
@@ -52,6 +65,13 @@ class Findings:
         outside = [row for row in self.verdicts.grades if row["grade"] in OUTSIDE and _beyond(row) is not None]
         return max(outside, key=lambda row: _beyond(row) or 0.0, default=None)
 
+    def disagreements(self, most: int) -> list[Disagreement]:
+        """The largest disagreements, the largest first, at most `most`."""
+        claims = [Disagreement(_off(claim), claim=claim) for claim in self.claims(CONTRADICTED)]
+        outside = [row for row in self.verdicts.grades if row["grade"] in OUTSIDE]
+        numbers = [Disagreement(_distance(row), number=row) for row in outside]
+        return sorted([*claims, *numbers], key=lambda one: -one.distance)[:most]
+
     @cached_property
     def outlook(self) -> Outlook:
         """What more seeds are expected to settle, from the chances of the open claims at later looks."""
@@ -73,3 +93,18 @@ def _beyond(row: dict) -> float | None:
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return None
     return max(low - reported, reported - high, 0.0) / (high - low)
+
+
+def _distance(row: dict) -> float:
+    beyond = _beyond(row)
+    return math.inf if beyond is None else beyond
+
+
+def _off(claim: dict) -> float:
+    """How far the range that a claim states is from the 95 % interval of its effect, in widths of the interval."""
+    low, high = claim["low"], claim["high"]
+    if low is None or high is None or low == high:
+        return math.inf
+    least, most = claim["claimed"]
+    gaps = [0.0 if least is None else least - high, 0.0 if most is None else low - most]
+    return max(*gaps, 0.0) / (high - low)

@@ -94,7 +94,8 @@ def reference(study: Path) -> dict:
 
 
 def _rows(path: Path) -> list[dict]:
-    """The rows of a table; missing texts are empty, missing numbers NaN."""
+    """The rows of a table, each with an anchor; missing texts are empty, missing numbers NaN."""
     table = pd.read_parquet(path)
     texts = table.select_dtypes(exclude="number").columns
-    return table.assign(**{name: table[name].fillna("") for name in texts}).to_dict("records")
+    anchors = {"anchor": [f"number-{line}" for line in range(1, len(table) + 1)]}
+    return table.assign(**{name: table[name].fillna("") for name in texts}, **anchors).to_dict("records")

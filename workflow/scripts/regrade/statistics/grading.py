@@ -89,6 +89,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         "claim": one.claim.claim,
         "origin": one.claim.origin,
         "place": one.claim.place,
+        "quote": one.claim.quote,
         "kind": ", ".join(dict.fromkeys(test.kind for test in one.claim.tests)),
         "verdict": one.verdict,
         "why": one.why,

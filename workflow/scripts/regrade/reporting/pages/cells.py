@@ -14,22 +14,23 @@ from regrade.config.types import Value
 from regrade.core.files import write_text
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
-from regrade.reporting.number_format import formatted, interval, short
+from regrade.reporting.pages.numbers import Number
+from regrade.reporting.pages.places import compared
 from regrade.reporting.pages.rendering import environment
 
 LOGS = Path("logs")
 LOG_LINES = 20
 # From the front page's folder to a cell's page, and from there to the working directory
 ROOT = "../../../"
-# Columns of the runs that are not numbers of interest; the environment is shown apart from them
-ABOUT = {"experiment", "cell", "folder", "settings", "seed", "parameters_by_layer", "valid_by_prompt", "versions"}
-ABOUT |= {"commit", "dirty", "device", "peak_memory_bytes", "train_seconds", "resumed_at_epoch"}
 
 
-def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: Path) -> None:
+def write(
+    evidence: Evidence, verdicts: Verdicts, trained: list[dict], numbers: dict[str, list[Number]], folder: Path
+) -> None:
     """Write folder/<experiment>/<cell>.html for every cell, trained or not.
 
-    `trained`: name and title of the experiments with histories, as `histories.write` returns them.
+    `trained`: name and title of the experiments with histories, as `histories.write` returns them. `numbers`: by the
+    cell's folder.
     """
     template = environment().get_template("cell.html.j2")
     titles = {experiment["name"]: experiment["title"] for experiment in trained}
@@ -43,9 +44,10 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
             title=evidence.experiments[cell.experiment].title,
             verdicts=verdicts.of(cell.folder.as_posix()),
             seeds=[int(seed) for seed in runs["seed"]] if len(runs) else [],
-            metrics=_metrics(evidence, cell),
+            metrics=numbers[cell.folder.as_posix()],
+            compare="../../" + compared(cell.folder.as_posix()) if len(evidence.curve(cell)) else None,
             explorer=_explorer(cell, titles) if len(evidence.curve(cell)) else None,
-            shown_settings=_settings(cell),
+            shown_settings=settings(cell),
             rest=json.dumps(_without_settings(cell.configuration), indent=1, ensure_ascii=False),
             provenance=_provenance(runs),
             log=_log(cell) if evidence.at_hand else None,
@@ -55,29 +57,14 @@ def write(evidence: Evidence, verdicts: Verdicts, trained: list[dict], folder: P
         write_text(folder / cell.experiment / f"{cell.name}.html", text)
 
 
-def _settings(cell: BundledCell) -> dict[str, Value]:
+def settings(cell: BundledCell) -> dict[str, Value]:
     """The settings that every network has in common, as the cell was trained with; all that are known without these."""
-    settings = cell.configuration.get("settings", cell.settings)
-    return {key: value for key, value in settings.items() if value is not None}
+    every = cell.configuration.get("settings", cell.settings)
+    return {key: value for key, value in every.items() if value is not None}
 
 
 def _without_settings(configuration: dict) -> dict:
     return {key: value for key, value in configuration.items() if key != "settings"}
-
-
-def _metrics(evidence: Evidence, cell: BundledCell) -> list[tuple[str, list[str], str, str]]:
-    """Name, values by seed, mean and its 95 % interval of all that the runs of a cell have; words have no mean."""
-    rows, runs = [], evidence.of(cell)
-    for name in (str(name) for name in runs.dropna(axis="columns", how="all").columns if name not in ABOUT):
-        values = runs[name]
-        if pd.api.types.is_numeric_dtype(values):
-            # Counts and epochs, which may be floats because one run has none
-            whole = (values.dropna() % 1 == 0).all() and values.max() > 1
-            texts = [formatted(value, ",.0f") if whole else short(value) for value in values]
-            rows.append((name, texts, short(float(values.mean())), interval(evidence.interval(cell, name))))
-        else:
-            rows.append((name, list(values), "", ""))
-    return rows
 
 
 def _explorer(cell: BundledCell, titles: dict[str, str]) -> dict:

@@ -1,5 +1,6 @@
 """The pages of all studies and the front page, each written whole or not at all."""
 
+import math
 import re
 import shutil
 import tempfile
@@ -8,18 +9,22 @@ from pathlib import Path
 
 from regrade.config.claims import ORIGINS
 from regrade.core.files import write_text
-from regrade.reporting import CELLS, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded
+from regrade.reporting import CELLS, COMPARE, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded, mattered
+from regrade.reporting.citation import Citation
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import files
 from regrade.reporting.figures.agreement import agreement
 from regrade.reporting.figures.forest import forest
 from regrade.reporting.figures.repeated import noise
 from regrade.reporting.findings import Findings
-from regrade.reporting.pages import cells, histories, study_page
+from regrade.reporting.pages import cells, contents, histories, numbers, study_page
+from regrade.reporting.pages.places import places
 from regrade.reporting.pages.rendering import render
+from regrade.reporting.sections import grouped
 
 # Claims of a verdict that the front page lists before one has to ask for more
 SHOWN = 5
+MOST_DISAGREEMENTS = 10
 
 
 def write_study(evidence: Evidence, target: Path) -> None:
@@ -36,28 +41,42 @@ def write_study(evidence: Evidence, target: Path) -> None:
             (folder / part).mkdir()
         body = study_page.body(evidence, folder)
         drawn = _draw(verdicts, folder / FIGURES)
-        trained = histories.write(evidence, folder / HISTORIES)
-        cells.write(evidence, verdicts, trained, folder / CELLS)
+        mattering = mattered.write(evidence, folder / FIGURES, folder / TABLES)
+        of_cells = {cell.folder.as_posix(): numbers.of_cell(evidence, cell) for cell in evidence.cells}
+        trained = histories.write(evidence, of_cells, folder / HISTORIES)
+        cells.write(evidence, verdicts, trained, of_cells, folder / CELLS)
+        write_text(folder / COMPARE, render("compare.html.j2", "../", evidence=evidence, experiments=trained))
         audit = graded.audit(target)
+        shows = _shown(evidence, verdicts, audit, bool(trained))
+        sections = grouped(verdicts.claims)
         text = render(
             "study.html.j2",
             "../",
             evidence=evidence,
             facts=evidence.facts(),
             verdicts=verdicts,
+            disagreements=Findings(verdicts).disagreements(MOST_DISAGREEMENTS),
+            most_disagreements=MOST_DISAGREEMENTS,
+            infinity=math.inf,
+            sections=sections,
+            section_anchor=contents.section_anchor,
+            contents=contents.of_study(evidence, verdicts, shows, list(sections), mattering, body.headings),
             audit=audit,
-            shows=_shown(evidence, verdicts, audit, bool(trained)),
+            shows=shows,
             reference=graded.reference(target),
             drawn=drawn,
             labels={cell.folder.as_posix(): cell for cell in evidence.cells},
-            anchors=set(re.findall(r"id='([^']+)'", body)),
-            explorer={"root": "", "experiments": trained},
+            mattered=mattering,
+            places=places(evidence),
+            anchors=set(re.findall(r"id='([^']+)'", body.html)),
+            explorer={"root": "", "experiments": [{"name": one["name"], "title": one["title"]} for one in trained]},
             most=downsample.MOST,
-            body=body,
+            body=body.html,
+            citation=Citation(evidence),
         )
         write_text(folder / PAGE, text)
         target.mkdir(parents=True, exist_ok=True)
-        for part in (*parts, PAGE):
+        for part in (*parts, PAGE, COMPARE):
             old = target / part
             if old.is_dir():
                 shutil.rmtree(old)

@@ -1,8 +1,9 @@
 """The body of a study's page: its Markdown template, filled with tables and figures."""
 
 import traceback
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,16 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from regrade.bundle.manifest import BundledCell
 from regrade.cells.layout import label
 from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.reporting import FIGURES, TABLES, study_code, template_functions
+from regrade.reporting.citation import Citation
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import accuracies, curves, files
+from regrade.reporting.pages.contents import slug
+from regrade.reporting.pages.places import Places, places
 from regrade.reporting.pages.rendering import environment
 from regrade.reporting.tables import comparisons, table_format
 from regrade.runtime.logs import explain
@@ -26,11 +31,26 @@ TEMPLATE = "report.md.j2"
 SHARED = (accuracies, curves, comparisons)
 
 
+@dataclass(frozen=True)
+class Body:
+    """The body of a study's page as HTML, and its headings: level, anchor, text."""
+
+    html: Markup
+    headings: list[tuple[int, str, str]]
+
+
 class StudyPage:
     """What a study's template can call. Tables and figures are written beside the page; what is returned is HTML."""
 
     def __init__(self, evidence: Evidence, folder: Path):
         self.evidence, self.folder = evidence, folder
+        self.citation = Citation(evidence)
+        self.shown: dict[Figure, list[BundledCell]] = {}
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the numbers of tables lead to."""
+        return places(self.evidence)
 
     def functions(self) -> dict[str, Callable]:
         """The functions by the names that templates use. UserError when the study's own cannot be used."""
@@ -50,7 +70,24 @@ class StudyPage:
 
     def _call(self, entry: template_functions.Entry) -> Callable:
         function = partial(entry.function, self.evidence)
-        return partial(self.table, function, entry.form) if entry.form else function
+        return partial(self.table, function, entry.form) if entry.form else partial(self._recorded, function)
+
+    def _recorded(self, function: Callable, *arguments: object, **options: object) -> object:
+        """What a function returns; of a figure, keep which cells it shows, for its caption."""
+        answer = function(*arguments, **options)
+        if isinstance(answer, Figure):
+            self.shown[answer] = list(self._cells([*arguments, *options.values()]))
+        return answer
+
+    def _cells(self, argument: object) -> Iterator[BundledCell]:
+        """The cells in what a template gives a function: cells, names of experiments, lists of them."""
+        if isinstance(argument, BundledCell):
+            yield argument
+        elif isinstance(argument, str) and argument in self.evidence.experiments:
+            yield from self.evidence.find(argument)
+        elif isinstance(argument, list | tuple):
+            for part in argument:
+                yield from self._cells(part)
 
     def table(
         self,
@@ -67,9 +104,12 @@ class StudyPage:
             why = "is not in params.yaml, or not measured yet" if self.evidence.at_hand else "is not among the runs"
             text = Markup("\n\n<p class='missing' id='{}'>Table {} ({}) is missing: what it shows {}.</p>\n\n")
             return text.format(stem, name, caption, why)
-        html = table_format.write(table, form(table), self.folder / TABLES, stem)
+        html = table_format.write(table, form(table), self.folder / TABLES, stem, self.places)
         links = _links(TABLES, stem, ("csv", "md", "tex"))
-        heading = Markup("<figcaption><b>Table {}.</b> {} {}</figcaption>").format(name, caption, links)
+        folders = set(table["folder"]) if "folder" in table else set()
+        cells = [cell for cell in self.evidence.cells if cell.folder.as_posix() in folders]
+        cited = self._cited("table", name, stem, caption, cells)
+        heading = Markup("<figcaption><b>Table {}.</b> {} {}{}</figcaption>").format(name, caption, links, cited)
         return Markup("\n\n<figure class='table' id='{}'>{}<div class='wide'>{}</div></figure>\n\n").format(
             stem, heading, html
         )
@@ -85,11 +125,17 @@ class StudyPage:
         links = _links(FIGURES, stem, files.KINDS)
         return Markup(
             "\n\n<figure id='{0}'><img src='figures/{0}.svg' alt='{1}' loading='lazy'>"
-            "<figcaption><b>Figure {2}.</b> {1} {3}</figcaption></figure>\n\n"
-        ).format(stem, caption, number, links)
+            "<figcaption><b>Figure {2}.</b> {1} {3}{4}</figcaption></figure>\n\n"
+        ).format(stem, caption, number, links, self._cited("figure", str(number), stem, caption, self.shown[figure]))
+
+    def _cited(self, kind: str, number: str, stem: str, caption: str, cells: list[BundledCell]) -> Markup:
+        """The caption for a paper, as HTML without a blank line, which would end the HTML within the Markdown."""
+        of_paper = self.citation.caption(kind, number, stem, caption, cells)
+        module = environment().get_template("cite.html.j2").module
+        return Markup(module.cite(of_paper).strip())  # type: ignore[attr-defined]
 
 
-def body(evidence: Evidence, folder: Path) -> Markup:
+def body(evidence: Evidence, folder: Path) -> Body:
     """The body of a study's page; its tables and figures are written into `folder`.
 
     UserError when the study's template or its figures.py is missing or wrong; without a template, the body is empty
@@ -97,7 +143,7 @@ def body(evidence: Evidence, folder: Path) -> Markup:
     """
     path = studies.folder(evidence.name) / TEMPLATE
     if not evidence.at_hand and not path.exists():
-        return Markup("")  # whoever grades runs of others may have no more than claims
+        return Body(Markup(""), [])  # whoever grades runs of others may have no more than claims
     try:
         template = environment(path.parent).get_template(TEMPLATE)
         text = template.render(study=evidence.study, **StudyPage(evidence, folder).functions())
@@ -109,7 +155,21 @@ def body(evidence: Evidence, folder: Path) -> Markup:
         if explain(error):
             raise
         raise UserError(f"{_place(error, path)}: {type(error).__name__}: {error}; mend the template") from error
-    return Markup(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+    return _rendered(text)
+
+
+def _rendered(text: str) -> Body:
+    """Markdown as HTML, its headings one level below the page's own title, and with anchors."""
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens, headings = markdown.parse(text), []
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "heading_open":
+            level = min(int(opening.tag[1:]) + 1, 6)
+            anchor = f"report-{slug(inline.content)}"
+            opening.tag = closing.tag = f"h{level}"
+            opening.attrSet("id", anchor)
+            headings.append((level, anchor, inline.content))
+    return Body(Markup(markdown.renderer.render(tokens, markdown.options, {})), headings)
 
 
 def _place(error: Exception, path: Path) -> str:

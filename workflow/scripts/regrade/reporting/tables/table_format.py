@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from regrade.core.files import write_text
 from regrade.reporting.number_format import formatted
+from regrade.reporting.pages.places import Places
 from regrade.reporting.pages.rendering import environment
 
 
@@ -20,8 +21,11 @@ class Shown:
     folders: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
 
-def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
-    """Write `table`, with all digits, to folder/name.csv, and `shown` to .md and .tex; return `shown` as HTML."""
+def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str, places: Places) -> Markup:
+    """Write `table`, with all digits, to folder/name.csv, and `shown` to .md and .tex; return `shown` as HTML.
+
+    `places`: where the HTML leads to from a number.
+    """
     printed = shown.table
     write_text(folder / f"{name}.csv", table.to_csv(index=False))
     plain = printed.rename(columns=_plain).map(_plain)
@@ -30,7 +34,8 @@ def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str) -> Markup:
     none = [""] * len(printed)
     headings = list(printed.columns)
     columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in headings]
-    html = environment().get_template("table.html.j2").render(headings=headings, rows=zip(*columns, strict=True))
+    rows = zip(*columns, strict=True)
+    html = environment().get_template("table.html.j2").render(headings=headings, rows=rows, places=places)
     # A blank line would end the HTML within the Markdown that it is put into
     return Markup(html.replace("\n", ""))
 
