@@ -61,8 +61,8 @@ def watched(trainer: Trainer, layer: str = "dense1") -> list[torch.Tensor]:
 
 
 def advanced(this: Configuration, states: list[RunState], data: Data, times: int) -> list[RunState]:
-    """The states after `times` advances, in the groups that a job would train together, ready to be stored."""
-    for group in stacking.groups(this, states, CPU):
+    """The states after `times` advances on the data's device, in the groups that a job would train together there."""
+    for group in stacking.groups(this, states, data.train_inputs.device):
         trainer = job.make_trainer(this, group, data)
         for _ in range(times):
             trainer.advance()

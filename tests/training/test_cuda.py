@@ -9,10 +9,11 @@ from regrade.cells.cell import Cell
 from regrade.cells.layout import RECORD
 from regrade.core.files import read_json
 from regrade.runtime import device, process
-from regrade.training import job, scoring, stacking
+from regrade.training import job, scoring
 from regrade.training.loading import load
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
+from support import runs
 from support.families import families, prepare, small
 from support.runs import timeless
 
@@ -26,15 +27,8 @@ CELLS = {
 }
 
 
-def advanced(cell: Cell, states: list[RunState], data: Data, times: int = 1) -> list[RunState]:
-    """The states after so many advances on the data's device, in the groups in which a job would train them there."""
-    configuration, where = cell.configuration(), data.train_inputs.device
-    for group in stacking.groups(configuration, states, where):
-        trainer = job.make_trainer(configuration, group, data)
-        for _ in range(times):
-            trainer.advance()
-        trainer.save()
-    return states
+def advanced(cell: Cell, seeds: list[int], data: Data, times: int = 1) -> list[RunState]:
+    return runs.advanced(cell.configuration(), [RunState(seed) for seed in seeds], data, times)
 
 
 def place(cell: Cell) -> torch.device:
@@ -71,17 +65,15 @@ def test_the_numbers_are_those_of_the_cpu(cell: Cell):
     if is_random(cell):
         pytest.skip("draws on the device")
     here, there = (load(cell.configuration(), where) for where in (place(cell), torch.device("cpu")))
-    assert_alike(
-        advanced(cell, [RunState(0), RunState(1)], here), advanced(cell, [RunState(0), RunState(1)], there), 1e-3
-    )
+    assert_alike(advanced(cell, [0, 1], here), advanced(cell, [0, 1], there), 1e-3)
 
 
 def test_stacked_as_alone_and_resumed_as_in_one_go(cell: Cell):
     data = load(cell.configuration(), place(cell))
-    together = advanced(cell, [RunState(0), RunState(1), RunState(2)], data)
-    assert_alike([together[1]], advanced(cell, [RunState(1)], data), 1e-3)
-    at_once = advanced(cell, [RunState(0), RunState(1)], data, times=2)
-    assert_alike(advanced(cell, together[:2], data), at_once, 1e-2)
+    together = advanced(cell, [0, 1, 2], data)
+    assert_alike([together[1]], advanced(cell, [1], data), 1e-3)
+    resumed = runs.advanced(cell.configuration(), together[:2], data, 1)
+    assert_alike(resumed, advanced(cell, [0, 1], data, times=2), 1e-2)
 
 
 def test_a_job_trains_and_a_stored_model_scores_as_it_did(cell: Cell):
