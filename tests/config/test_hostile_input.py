@@ -1,9 +1,11 @@
 """Input that wants to run commands, to leave its folder or to change a page. It is refused in one sentence, or shown."""
 
 import errno
+import importlib
 import json
 import os
 import pickle
+import pkgutil
 import re
 import sys
 from html.parser import HTMLParser
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import regrade
 import yaml
 from regrade.bundle import describe
 from regrade.cells import expansion, layout, prune
@@ -275,6 +278,10 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    # What commands import when they run must not keep what is put in its place here
+    for _, name, _ in pkgutil.walk_packages(regrade.__path__, "regrade."):
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
     for number, words in ((errno.ENOSPC, "the disk is full"), (errno.EROFS, "may not be changed or read")):
 
         def refused(*_, number=number, **__):

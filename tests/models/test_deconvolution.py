@@ -239,7 +239,7 @@ def test_reports_draw_what_a_trained_network_looks_for(evidence: Evidence, as_co
         draw["occluded_image"](cell, image=1, size=8, stride=8),
     ]
     for number, chart in enumerate(charts):
-        draw["figure"](number, "Drawn.", chart)
+        (draw if number else own)["figure"](number, "Drawn.", chart)
         assert (tmp_path / f"figures/figure-{number:02d}.png").stat().st_size > 1000
     # Three filters; two of four; three rows and columns of squares
     assert len(charts[2].axes) == 3 and len(charts[3].axes) == 2

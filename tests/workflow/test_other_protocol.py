@@ -93,7 +93,7 @@ def test_a_front_page_counts_such_claims(project: Project):
     answer = project.snakemake("reports/index.html", overlay=FEW_EPOCHS)
     assert answer.returncode == 0, answer.stdout
     page = (project.folder / "reports/index.html").read_text()
-    assert page.count("<th>other protocol</th>") == 2
+    assert page.count('<th scope="col">other protocol</th>') == 2
     assert "?verdict=other%20protocol#claims" in page
     (claim,) = read_json(project.folder / "reports/cs324/claims.json")["claims"]
     assert claim["why"] == "epochs: 10 instead of 11"
