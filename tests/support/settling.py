@@ -49,7 +49,7 @@ class World:
         return claim[0] % FAMILIES < claim[1] % FAMILIES
 
     def grade(self, seeds: Seeds) -> list[Judged]:
-        """The claims judged with so many seeds of each cell."""
+        """The claims judged with this number of seeds of each cell."""
         return verdicts.decide([Judged(None, [self._part(claim, seeds)], []) for claim in self.claims], LOOKS)
 
     def _part(self, claim: tuple[int, int], seeds: Seeds):

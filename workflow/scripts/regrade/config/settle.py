@@ -11,5 +11,6 @@ class Settle(Section):
     """By what further seeds are chosen."""
 
     least_chance: Annotated[float, Field(gt=0, lt=1), NUMBER]
-    """The least chance of a verdict that hours are spent on: all hours together must bring so many expected verdicts, a
-    part of them that part."""
+    """The fewest verdicts to be expected from all the hours together. Seeds that take a share of the hours must bring
+    that share of it.
+    """

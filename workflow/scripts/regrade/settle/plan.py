@@ -73,7 +73,7 @@ class Planner:
         return costs
 
     def plan(self, hours: float) -> Plan:
-        """What is best done in so many hours. UserError where nothing can be."""
+        """The plan that fits into `hours`. UserError where none does."""
         # A cell's further seeds are one job
         costs = {
             cell: {seeds: cost for seeds, cost in of_cell.items() if cost <= hours}
@@ -93,7 +93,7 @@ class Planner:
         return schedule.wall([schedule.Job(hours) for hours in jobs], self.at_once)
 
     def _alone(self, one: Waiting, seeds: int) -> dict[Path, int] | None:
-        """The cells that a claim needs topped up to so many seeds; None where one's hours are not known."""
+        """The cells that a claim needs topped up to this number of seeds; None where one's hours are not known."""
         if any(seeds not in self.costs[cell.folder] for cell in one.cells):
             return None
         return {cell.folder: seeds for cell in one.cells if self.costs[cell.folder][seeds]}

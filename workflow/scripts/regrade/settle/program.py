@@ -44,7 +44,7 @@ class Stake:
         return max((look for look in self.chances if look <= fewest), default=None)
 
     def chance(self, seeds: Mapping[Path, int]) -> float:
-        """The chance of a verdict with so many seeds of each cell."""
+        """The chance of a verdict with this number of seeds of each cell."""
         look = self.reached(seeds)
         return self.now if look is None else self.chances[look]
 

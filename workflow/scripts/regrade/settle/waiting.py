@@ -49,7 +49,7 @@ class Trained:
         self._order = (known, known[-1] + 1 if known else 0)
 
     def lacks(self, cell: Cell, seeds: int) -> list[int]:
-        """The seeds that a cell needs to have the first so many, in the order in which all cells get them."""
+        """The seeds that a cell lacks of the first ones, in the order in which all cells get them."""
         known, following = self._order
         order = [*known, *islice(count(following), max(seeds - len(known), 0))]
         return [seed for seed in order[:seeds] if seed not in self.seeds[cell.folder]]
