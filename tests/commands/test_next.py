@@ -105,7 +105,7 @@ def test_the_plan_and_its_overlay(graded: Path, capsys: pytest.CaptureFixture[st
 def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.CaptureFixture[str]):
     assert regrade_next(capsys, "--hours", "0.1", "--cores", "2") == (
         "Error: 0.1 h settle no claim: the cheapest, near of tiny, takes 0.61 h for 12 seeds and a chance of 1.00; "
-        "give more --hours\n"
+        "give more hours\n"
     )
     assert "--hours is -1; give a number" in regrade_next(capsys, "--hours", "-1")
     assert "params.yaml has no study 'other'" in regrade_next(capsys, "--hours", "1", "--study", "other")

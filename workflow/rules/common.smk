@@ -10,8 +10,7 @@ min_version("9.0")
 # A plan consists of many long-lived objects; by default, garbage collection takes an eighth of the planning time
 gc.set_threshold(100_000)
 
-from regrade.cells import batching
-from regrade.cells import expansion, layout, progress
+from regrade.cells import batching, expansion, layout, progress, set_aside
 from regrade.costs import rates, requests
 from regrade.costs.model import Model
 from regrade.datasets import registry
@@ -31,6 +30,8 @@ try:
     CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
     COSTS = Model(PARAMS, rates.known(PARAMS.device))
+    if PLANNED and workflow.is_main_process:
+        plan.hold_all(CELLS.values())
     for study in PARAMS.studies:
         fingerprints.code(*(study_code.path(study, name) for name in (study_code.FIGURES, study_code.MEASURE)))
 except UserError as error:

@@ -5,7 +5,7 @@ from regrade.jobs.entry import job
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.cells import expansion, noted_seeds, prune
+    from regrade.cells import expansion, noted_seeds, prune, set_aside
     from regrade.config import params
     from regrade.core.integrity import verify
     from regrade.datasets.prepared import CARD
@@ -18,6 +18,8 @@ with job(snakemake):
     parameters = params.parse(snakemake.config)
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
+    # Snakemake has deleted their files; until they are written again, reports have those of before
+    set_aside.put_back(batch)
     batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
     if parameters.device == "cpu" or batch[0].on_cpu:
@@ -27,5 +29,6 @@ with job(snakemake):
             train_all(batch, of_experiment)
     for cell in batch:
         noted_seeds.write(cell, cell.seeds)
+    set_aside.forget(batch)
     if not parameters.present_scale.keep_states:
         prune.forget(cell for cell in batch if not cell.in_full)

@@ -1,6 +1,6 @@
 """The claims of a study, and which further seeds of which cells each waits for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 
@@ -60,13 +60,17 @@ def _key(cell: Cell | BundledCell) -> tuple[str, frozenset[tuple[str, object]]]:
     return cell.experiment, frozenset(cell.varying.items())
 
 
-def of_study(bundle: Bundle, trained: Trained) -> list[Waiting]:
-    """All claims of a study that depend on seeds, judged by the bundle as grading does."""
+def of_study(bundle: Bundle, trained: Trained, allowed: Container[int]) -> list[Waiting]:
+    """All claims of a study that depend on seeds, judged by the bundle as grading does.
+
+    `allowed`: seeds of the looks that cells may be topped up to.
+    """
     study, measurements = bundle.manifest.study, measured(bundle)
     planned = bundle.manifest.looks
     compared = comparison.comparisons(study, measurements)
     judged = verdicts.judge(study, measurements, compared, planned)
-    return [_waiting(one, study, trained, looks.later(planned, one.seeds)) for one in judged if not one.exact]
+    later = {one.seeds: [look for look in looks.later(planned, one.seeds) if look.seeds in allowed] for one in judged}
+    return [_waiting(one, study, trained, later[one.seeds]) for one in judged if not one.exact]
 
 
 def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -> Waiting:
