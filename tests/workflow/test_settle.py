@@ -1,16 +1,11 @@
-"""`snakemake settle`: rounds of further seeds, through the front door."""
+"""`snakemake settle`, through the front door."""
 
-import os
 import re
-import signal
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
 from regrade.core.files import read_json
 from support.calibrated import calibrated
-from support.project import Project, merged
 from support.tiny import STUDY, sweep, tiny
 
 CHANGES = {
@@ -22,7 +17,6 @@ CHANGES = {
     "cells_per_job": 3,
     **sweep(settings={"width": 4, "epochs": 60}, grid=None, cells=[{"lr": 0.5}, {"lr": 0.001}, {"lr": 0.4}]),
 }
-REPORT = f"reports/{STUDY}"
 
 
 def claim(name: str, first: float, second: float) -> dict:
@@ -31,54 +25,27 @@ def claim(name: str, first: float, second: float) -> dict:
     return about | {"tests": [test | {"cell": {"lr": first}, "than": {"lr": second}}]}
 
 
-def project(folder: Path, *changes: dict) -> Project:
-    """A study of which one claim is true, and another about equal cells."""
-    made = tiny(folder, CHANGES, *changes)
+def test_rounds_until_no_claim_has_a_chance(tmp_path: Path):
+    project = tiny(tmp_path, CHANGES)
+    study = tmp_path / "workflow/studies" / STUDY
     claims = [claim("true", 0.5, 0.001), claim("alike", 0.5, 0.4)]
-    (folder / "workflow/studies" / STUDY / "claims.yaml").write_text(yaml.safe_dump({"claims": claims}))
-    (folder / "workflow/studies" / STUDY / "report.md.j2").write_text("# Rates\n")
-    calibrated(made)
-    return made
+    study.joinpath("claims.yaml").write_text(yaml.safe_dump({"claims": claims}))
+    study.joinpath("report.md.j2").write_text("# Rates\n")
+    calibrated(project)
 
-
-def seeds(project: Project) -> list[int]:
-    """How many seeds each cell has, by the report."""
-    manifest = read_json(project.folder / REPORT / "bundle/manifest.json")
-    return [len(cell["seeds"]) for cell in manifest["cells"]]
-
-
-def test_a_claim_is_settled_and_the_rest_left_alone(tmp_path: Path):
-    copy = project(tmp_path)
-    process = copy.start("settle", overlay={})
-    try:
-        # Killed while cells that have three seeds are trained with further ones
-        states = "results/.state/*/seed=4.state"
-        begun = time.time()
-        while process.poll() is None and not copy.find(states) and time.time() < begun + 300:
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
-        out = process.communicate(timeout=60)[0]
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    print(out)
-    print((tmp_path / "logs/reports/settle.log").read_text())
-    import subprocess
-    for _ in range(6):
-        print(subprocess.run(f"ps aux | grep {tmp_path} | grep -v grep; ls {tmp_path}/results/.state {tmp_path}/results/*/*/*", shell=True, text=True, capture_output=True).stdout)
-        time.sleep(1)
-    answer = copy.regrade("report", overlay={})
-    print(answer.stdout, seeds(copy))
-    assert copy.run("snakemake", "--unlock").returncode == 0
-    t=os.times()
-    answer = copy.snakemake("settle", overlay={})
-    print(answer.stdout)
-    print("cpu", os.times(), t)
-    print((tmp_path / "logs/reports/settle.log").read_text())
-    assert answer.returncode == 0
-    print(seeds(copy))
-    print((tmp_path / "settle.yaml").read_text())
-    print((tmp_path / "reports/settle.json").read_text())
-    answer = copy.run("snakemake", "-n", "--configfile", "settle.yaml", "--", "settle")
-    print(answer.stdout)
-    assert 0
+    answer = project.snakemake("settle", overlay={})
+    assert answer.returncode == 0, answer.stdout
+    assert re.search(
+        r"^settle: 0\.\d+ of 1 h .*: None of the 1 open claims has a chance of 0.1 of", answer.stdout, re.M
+    )
+    assert re.search(r"^ *1 +0\.\d\d +6 +2 +1\.0 +0 → 1$", answer.stdout, re.M)
+    summary = read_json(tmp_path / "reports/settle.json")
+    (only,) = summary["rounds"]
+    assert (only["before"], only["after"], summary["open"]) == ([], ["tiny true"], ["tiny alike"])
+    manifest = read_json(tmp_path / f"reports/{STUDY}/bundle/manifest.json")
+    assert [len(cell["seeds"]) for cell in manifest["cells"]] == [6, 6, 3]
+    overlay = yaml.safe_load((tmp_path / "settle.yaml").read_text())["more_seeds"]
+    entry = {"study": STUDY, "experiment": "sweep", "seeds": [3, 4, 5]}
+    assert overlay == [entry | {"cells": {"lr": lr}} for lr in (0.5, 0.001)]
+    assert not project.find("results/.state/aside/*")
+    assert "Nothing to be done" in project.run("snakemake", "-n", "--configfile", "settle.yaml", "--", "settle").stdout

@@ -23,6 +23,7 @@ with job(snakemake):
         return Forecasts(model, every, measured.of_all(progress.read(every)[0]))
 
     def train(more_seeds, seconds, tell):
+        """A round, see `regrade.settle.rounds.Train`."""
         return again.run(snakemake.config | {"more_seeds": more_seeds}, seconds, tell)
 
     at_once = submitted or forecasting.at_once(parameters, again.cores(given))

@@ -33,9 +33,10 @@ class Line:
 class Plan:
     """Which cells get which further seeds, and what for.
 
-    `to`: how many seeds they then have. `lines`: open claims that may be settled, those with the most chance per hour first. `again`: the same of claims
-    that have a verdict. `rest`: by study and claim, why other open claims stay open. `verdicts`: how many more are
-    expected, those that may be lost taken off. `hours`: of one job after another; `wall`: of all jobs side by side.
+    `to`: how many seeds they then have. `lines`: open claims that may be settled, those with the most chance per hour
+    first. `again`: the same of claims that have a verdict. `rest`: by study and claim, why other open claims stay open.
+    `verdicts`: how many more are expected, those that may be lost taken off. `hours`: of one job after another; `wall`:
+    of all jobs side by side.
     """
 
     seeds: Mapping[Path, list[int]]
