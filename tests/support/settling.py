@@ -231,7 +231,6 @@ def main(worlds: int = 240, stacked: bool = False) -> None:
     )
     print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}")
     for name, one in seen.items():
-        # Confirmed claims grow with the hours by less and less, so that a line between two rows flatters equal seeds little
         for_as_many = np.interp(one.right, [each.right for each in equal], [each.hours for each in equal])
         print(
             f"| {name} | {one.hours:.3f} | {one.right:.2f} | {for_as_many:.3f} | {one.falsely_confirmed:.3f} | "

@@ -15,6 +15,6 @@ class Settle(Section):
     that share of it.
     """
     hours: Annotated[float, Field(gt=0), NUMBER] | None = None
-    """Hours that `snakemake settle` may train further seeds, on the cores that it is given. It asks for them if absent."""
+    """Hours that `snakemake settle` may train further seeds, on the cores that it is given; it needs them."""
     looks: Annotated[list[int], Field(min_length=1)] | None = None
     """Numbers of seeds that cells may be topped up to, each that of a planned look; all planned looks if absent."""

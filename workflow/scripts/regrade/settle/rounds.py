@@ -128,7 +128,7 @@ def told(summary: Mapping[str, Any]) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in table]
     said = f"settle: {summary['hours']:.2g} of {summary['of']:g} h spent on further seeds. Ended: {summary['ended']}"
-    return "\n".join([said, *lines, f"{len(summary['open'])} claims stay open"])
+    return "\n".join([said, *lines, f"Open claims: {len(summary['open'])}"])
 
 
 def _change(one: Mapping[str, Any]) -> str:

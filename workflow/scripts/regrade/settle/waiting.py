@@ -19,8 +19,8 @@ SETTLED = (verdicts.CONFIRMED, verdicts.CONTRADICTED)
 class Waiting:
     """A claim and what further seeds may do for it.
 
-    `verdict`: the present one. `seeds`: those that all its cells have. `chances`: that of a verdict at each look to come
-    by itself, by the look's seeds; none where further seeds cannot settle it, which `why` explains.
+    `verdict`: the present one. `seeds`: those that all its cells have. `chances`: that of a verdict at each look to
+    come by itself, by the look's seeds; none where further seeds cannot settle it, which `why` explains.
     """
 
     study: str
