@@ -30,6 +30,8 @@ rule settle:
     conda:
         "../envs/train.yaml"
     threads: 1
+    # What a round could not do is for the user to see
+    retries: 0
     resources:
         mem_mb=growing(4000),
         runtime=lambda w: int(60 * (PARAMS.settle.hours or 0)) + 60,

@@ -18,17 +18,15 @@ with job(snakemake):
     parameters = params.parse(snakemake.config)
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
-    # Snakemake has deleted their files; until they are written again, reports have those of before
-    set_aside.put_back(batch)
     batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
-    if parameters.device == "cpu" or batch[0].on_cpu:
-        train_all(batch, of_experiment)
-    else:
-        with gpus.one(parameters.jobs_per_gpu):
+    with set_aside.replacing(batch):
+        if parameters.device == "cpu" or batch[0].on_cpu:
             train_all(batch, of_experiment)
-    for cell in batch:
-        noted_seeds.write(cell, cell.seeds)
-    set_aside.forget(batch)
+        else:
+            with gpus.one(parameters.jobs_per_gpu):
+                train_all(batch, of_experiment)
+        for cell in batch:
+            noted_seeds.write(cell, cell.seeds)
     if not parameters.present_scale.keep_states:
         prune.forget(cell for cell in batch if not cell.in_full)

@@ -70,6 +70,7 @@ def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None]) -
             if code:
                 raise UserError("a round failed; its messages are in the log of this job. Run again to go on")
             return True
+        tell(seconds)
         return False
     finally:
         if process.poll() is None:
