@@ -53,7 +53,7 @@ def test_a_number_of_seeds_is_a_whole_number():
 def test_batches_and_evaluations_are_capped_where_the_experiment_has_them():
     every = {cell.experiment: cell.configuration().settings for cell in expanded(scale="demo") if not cell.in_full}
     assert (every["b1_b5_models"].batch_size, every["p1_toy"].batch_size) == (8, 1)
-    assert (every["q1_tuning"].batch_tokens, every["q1_final"].batch_tokens) == (2000, 300)
+    assert (every["q1_tuning"].batch_tokens, every["q1_final"].batch_tokens) == (1000, 300)
     assert (every["p1_cifar_mlp"].evaluate_every, every["q1_tuning"].evaluate_every) == (1, 0.1)
 
 

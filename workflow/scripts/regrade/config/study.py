@@ -16,6 +16,12 @@ def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
     return all(key in varying and varying[key] == value for key, value in settings.items())
 
 
+def _count(some: dict[str, Value]) -> int | None:
+    """How many seeds a mapping of `full_at` gives its cells, None for all; None, too, where it is no such number."""
+    count = some.get(SEEDS)
+    return count if type(count) is int and count > 0 else None
+
+
 class Select(Section):
     """Settings taken over from the winner of another experiment of the study."""
 
@@ -98,7 +104,7 @@ class Experiment(Section):
     def left_in_full(self, scale: str) -> list[tuple[dict[str, Value], int | None]]:
         """What a scale leaves at full protocol: settings of cells, and how many seeds these have, None for all."""
         return [
-            (self.valued({key: value for key, value in some.items() if key != SEEDS}), some.get(SEEDS))
+            (self.valued({key: value for key, value in some.items() if key != SEEDS}), _count(some))
             for some in self.full_at.get(scale, ())
         ]
 
@@ -113,7 +119,7 @@ class Experiment(Section):
     def _seeds_are_counted(self) -> "Experiment":
         for scale, every in self.full_at.items():
             for some in every:
-                if SEEDS in some and not (type(some[SEEDS]) is int and some[SEEDS] > 0):
+                if SEEDS in some and not _count(some):
                     raise ValueError(f"full_at.{scale}: seeds is {some[SEEDS]!r}; give how many are used, 1 or more")
         return self
 
