@@ -21,15 +21,15 @@ class Spent:
     """Hours of training. `cpu`: of one core; `gpu`: of a GPU, which several jobs may have shared.
 
     `forecasts`: by cell trained on a CPU, the hours that its operations let expect on the machine whose calibration
-    comes with the project, and those that it took. `ran`, `all`: cells trained, and all of the study.
+    comes with the project, and those that it took. `runs`: how many. `trained`: cells that have any, of all `cells`.
     """
 
     cpu: float
     gpu: float
     forecasts: list[tuple[float, float]]
     runs: int
-    ran: int
-    all: int
+    trained: int
+    cells: int
 
     @classmethod
     def of(cls, runs: Bundle, params: Params) -> "Spent":
@@ -43,8 +43,8 @@ class Spent:
             gpu=float(seconds[~on_cpu].sum()) / HOUR,
             forecasts=_forecasts(runs, {key: float(value) for key, value in hours.items() if value}, params),
             runs=len(table),
-            ran=sum(cell.trained for cell in runs.manifest.cells),
-            all=len(runs.manifest.cells),
+            trained=sum(cell.trained for cell in runs.manifest.cells),
+            cells=len(runs.manifest.cells),
         )
 
     @classmethod
@@ -56,8 +56,8 @@ class Spent:
             sum(one.gpu for one in every),
             [pair for one in every for pair in one.forecasts],
             sum(one.runs for one in every),
-            sum(one.ran for one in every),
-            sum(one.all for one in every),
+            sum(one.trained for one in every),
+            sum(one.cells for one in every),
         )
 
     @property
