@@ -11,6 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache, cached_property
 
+import numpy as np
+
 from regrade.cells.layout import label
 from regrade.config import reported
 from regrade.statistics.comparison import Comparison
@@ -48,11 +50,13 @@ def nearest(value: str, rows: int) -> list[int]:
 
 def fitting(values: Iterable[str], least: int, most: int) -> list[int]:
     """The numbers of rows from `least` to `most` with which all values are possible."""
-    distinct = sorted(set(values), key=len, reverse=True)  # those with the most digits leave the fewest
-    numbers = list(range(least, most + 1))
-    for value in distinct:
-        numbers = [rows for rows in numbers if counts(value, rows)]
-    return numbers
+    bounds = {_rounded(value) for value in values}
+    # Python's own whole numbers where a product could be too large for 64 bits
+    large = max((abs(number) for each in bounds for number in each), default=0) * most >= 2**62
+    rows = np.arange(least, most + 1, dtype=object if large else np.int64)
+    for low, high, parts in bounds:  # as in `counts`, of all at once
+        rows = rows[np.maximum(-(-low * rows // parts), 0) <= np.minimum(high * rows // parts, rows)]
+    return [int(number) for number in rows]
 
 
 def chance(values: Iterable[str], rows: int) -> float:
