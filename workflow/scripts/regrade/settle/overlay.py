@@ -25,9 +25,9 @@ def text(plan: Plan, trained: Iterable[Trained], params: Params, command: str) -
     entries = []
     for of_study in trained:
         for cell in of_study.cells.values():
-            of_all = params.present_full_seeds if cell.in_full else params.present_seeds
+            first = params.first_seeds(cell.study, cell.experiment, cell.settings, cell.in_full)
             own = of_study.seeds[cell.folder] | set(plan.seeds.get(cell.folder, ()))
-            if further := sorted(own - set(of_all)):
+            if further := sorted(own - set(first)):
                 cells = {"study": cell.study, "experiment": cell.experiment, "cells": dict(cell.varying)}
                 entries.append(cells | {"seeds": further})
     content = yaml.safe_dump({"more_seeds": entries}, sort_keys=False, default_flow_style=None, width=1000)

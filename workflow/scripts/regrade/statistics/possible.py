@@ -50,13 +50,14 @@ def nearest(value: str, rows: int) -> list[int]:
 
 def fitting(values: Iterable[str], least: int, most: int) -> list[int]:
     """The numbers of rows from `least` to `most` with which all values are possible."""
-    bounds = {_rounded(value) for value in values}
-    # Python's own whole numbers where a product could be too large for 64 bits
-    large = max((abs(number) for each in bounds for number in each), default=0) * most >= 2**62
-    rows = np.arange(least, most + 1, dtype=object if large else np.int64)
-    for low, high, parts in bounds:  # as in `counts`, of all at once
-        rows = rows[np.maximum(-(-low * rows // parts), 0) <= np.minimum(high * rows // parts, rows)]
-    return [int(number) for number in rows]
+    numbers = np.arange(least, most + 1)
+    for value in set(values):
+        low, high, parts = _rounded(value)
+        # Beyond 64 bits, numpy keeps Python's numbers, which are exact, too
+        rows = numbers.astype(object) if max(abs(low), abs(high), parts) * most >= 2**63 else numbers
+        first, last = np.maximum(-(-low * rows // parts), 0), np.minimum(high * rows // parts, rows)
+        numbers = numbers[(first <= last).astype(bool)]
+    return numbers.tolist()
 
 
 def chance(values: Iterable[str], rows: int) -> float:
