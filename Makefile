@@ -48,7 +48,7 @@ test: setup browser ## Check format, style, types and the workflow, then run all
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	mypy
-	pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: setup ## Run the workflow on a one-machine SLURM (as root; installs SLURM on Debian)
 	tests/slurm/install
