@@ -56,6 +56,11 @@ class Shipped:
         return self.evidence.facts()
 
     @property
+    def seeds(self) -> dict[int, int]:
+        """How many cells were trained with how many seeds, most seeds first."""
+        return dict(sorted(Counter(len(cell.seeds) for cell in self.evidence.cells if cell.trained).items())[::-1])
+
+    @property
     def again_facts(self) -> dict:
         """How the second time was run; empty where there was none."""
         return evidence.of(self.again, at_hand=False).facts() if self.again else {}

@@ -61,6 +61,11 @@ class Spent:
         )
 
     @property
+    def forecast(self) -> float:
+        """Hours of one core that were forecast for what trained on a CPU."""
+        return sum(forecast for forecast, _ in self.forecasts)
+
+    @property
     def ratios(self) -> list[float]:
         """Hours taken as multiples of hours forecast, in order of size."""
         return sorted(taken / forecast for forecast, taken in self.forecasts)
