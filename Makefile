@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo test test-slurm bench clean
+.PHONY: help setup lock browser demo reference-report test test-slurm bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,13 +39,16 @@ demo: setup ## Run the whole workflow on built-in data, without a network, and p
 	snakemake --cores all --config scale=demo --quiet rules reason
 	@echo "The report: $(CURDIR)/reports/index.html"
 
+reference-report: setup ## Write the pages of the reference run, without training anything
+	regrade reference
+
 test: setup browser ## Check format, style, types and the workflow, then run all tests
 	ruff format --check .
 	ruff check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	mypy
-	pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: setup ## Run the workflow on a one-machine SLURM (as root; installs SLURM on Debian)
 	tests/slurm/install
@@ -56,4 +59,4 @@ bench: setup ## Compare speed with a plain PyTorch loop and with Keras on Tensor
 	python -m benchmarks.run
 
 clean: ## Delete everything the workflow made: data, results, reports, models, logs
-	rm -rf data results reports models logs ro-crate-metadata.json .snakemake
+	rm -rf data results reports models logs reference-report ro-crate-metadata.json .snakemake

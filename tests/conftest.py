@@ -1,10 +1,18 @@
 """Fixtures: working copies of the workflow, and PyTorch and Keras in float64."""
 
+import fcntl
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.project import Project, copy_workflow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests that run the workflow come first, as they take longest: no process has one left at the end."""
+    items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "Project"))
 
 
 @pytest.fixture
@@ -15,11 +23,22 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A working copy in which the small version has run the whole way. Tests must leave it as it is."""
-    project = copy_workflow(tmp_path_factory.mktemp("finished"))
-    answer = project.snakemake()
-    assert answer.returncode == 0, answer.stdout
-    return project
+    """A working copy in which the small version has run the whole way. Tests must leave it as it is.
+
+    The first of pytest's processes that needs it runs it, and each has a copy of its own.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished-once"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.with_suffix(".done").exists():
+            shutil.rmtree(shared, ignore_errors=True)
+            shared.mkdir()
+            answer = copy_workflow(shared).snakemake()
+            assert answer.returncode == 0, answer.stdout
+            shared.with_suffix(".done").touch()
+    shutil.copytree(shared, own / "finished", copy_function=shutil.copy2)
+    return Project(own / "finished")
 
 
 @pytest.fixture

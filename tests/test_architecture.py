@@ -82,3 +82,13 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_every_package_says_what_it_is_for(folder):
     tree = ast.parse((folder / "__init__.py").read_text("utf-8"))
     assert ast.get_docstring(tree), folder
+
+
+def test_parts_of_scipy_are_loaded_when_they_are_used():
+    """As `import scipy` does it: else every plan would wait for them, though it computes nothing with them."""
+    for name, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] != "scipy", name
+            elif isinstance(node, ast.Import):
+                assert not [alias.name for alias in node.names if alias.name.startswith("scipy.")], name

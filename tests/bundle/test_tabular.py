@@ -132,7 +132,7 @@ def test_runs_with_other_settings_than_the_sources_are_not_judged(tmp_path: Path
     one = read(tmp_path, content, study=description)
     standings = {cell.varying["level"]: cell.standing for cell in one.bundle.manifest.cells}
     assert standings["word"].why == "epochs: 10 instead of 100" and standings["char"].name == "full"
-    verdicts = grade.write(one.bundle, tmp_path / "out")
+    (verdicts,) = grade.write([one.bundle], tmp_path / "out")
     assert {claim["verdict"] for claim in verdicts.claims} == {"other protocol"}
 
 
@@ -258,7 +258,7 @@ def test_settings_are_any_text(value: str, tmp_path: Path):
     claims = graded.CLAIMS.replace("level: word", f"level: {json.dumps(value)}")
     content = PLAIN.replace({"level": {"word": value}}).to_csv(index=False)
     one = read(tmp_path, content, claims=claims, reported=graded.REPORTED.splitlines()[0])
-    verdicts = grade.write(one.bundle, tmp_path / "out")
+    (verdicts,) = grade.write([one.bundle], tmp_path / "out")
     assert verdicts.claims[0]["verdict"] == "confirmed"
     assert len(list((tmp_path / "out/levels_of_text/cells/levels").iterdir())) == 2
     assert {path.name for path in tmp_path.iterdir()} == {"levels_of_text", "out", "runs.csv"}
@@ -287,7 +287,7 @@ def test_runs_and_histories_that_disagree(old: str, new: str, complaint: str, tm
 def test_runs_of_which_nothing_is_known(tmp_path: Path):
     lines = [f"{line.rsplit(',', 1)[0]},,diverged" for line in graded.RUNS.splitlines()[1:]]
     one = read(tmp_path, "\n".join([graded.RUNS.splitlines()[0] + ",status", *lines]))
-    assert "here not known" in grade.as_text(grade.write(one.bundle, tmp_path / "out"))[-1]
+    assert "here not known" in grade.as_text(grade.write([one.bundle], tmp_path / "out")[0])[-1]
 
 
 def test_runs_of_several_protocols_in_one_cell_are_refused(tmp_path: Path):

@@ -26,7 +26,7 @@ def test_what_is_left_as_it_is_equals_the_cell_at_full_protocol():
     left = [cell.in_full for cell in demo]
     assert left == [True, False, True]
     assert [trained(one) == trained(other) for one, other in zip(paper, demo, strict=True)] == left
-    assert {cell.seeds for cell in demo if cell.in_full} == {tuple(range(20))}
+    assert [cell.seeds for cell in demo if cell.in_full] == [tuple(range(20)), tuple(range(10))]
     assert {cell.seeds for cell in demo if not cell.in_full} == {(0, 1)}
     assert not any(cell.in_full for cell in expanded())
 
@@ -44,10 +44,16 @@ def test_without_seeds_of_its_own_it_has_the_general_ones():
     assert {cell.seeds for cell in expanded(without, "demo") if cell.in_full} == {(0, 1, 2, 3, 4)}
 
 
+def test_a_number_of_seeds_is_a_whole_number():
+    for seeds in (0, 1.5, "ten"):
+        with pytest.raises(UserError, match=r"q2_language_models: .*full_at.demo: seeds is .*; give how many"):
+            expanded(change("q2_language_models", {"epochs": 3, "seeds": seeds}), "demo")
+
+
 def test_batches_and_evaluations_are_capped_where_the_experiment_has_them():
     every = {cell.experiment: cell.configuration().settings for cell in expanded(scale="demo") if not cell.in_full}
     assert (every["b1_b5_models"].batch_size, every["p1_toy"].batch_size) == (8, 1)
-    assert (every["q1_tuning"].batch_tokens, every["q1_final"].batch_tokens) == (2000, 300)
+    assert (every["q1_tuning"].batch_tokens, every["q1_final"].batch_tokens) == (1000, 300)
     assert (every["p1_cifar_mlp"].evaluate_every, every["q1_tuning"].evaluate_every) == (1, 0.1)
 
 

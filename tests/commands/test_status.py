@@ -94,19 +94,19 @@ def until(project: Project, condition: Callable[[str], object]) -> str:
 
 
 def test_while_it_runs_after_a_kill_and_at_the_end(tmp_path: Path, processes: list[subprocess.Popen]):
-    project = tiny(tmp_path, sweep(settings={"epochs": 20000}, grid={"width": [4]}), {"checkpoint_seconds": 1})
+    project = tiny(tmp_path, sweep(settings={"epochs": 10000}, grid={"width": [4]}), {"checkpoint_seconds": 1})
     assert "0 of 1 cells done, 1 queued; time left not known yet" in status(project)
     running(project, processes)
 
     def epoch(text: str) -> int:
-        reached = re.search(r"^tiny/sweep/width=4-\w{8}  0, 1 +(\d+) of 20000 +\d+ (s|min) ", text, re.M)
+        reached = re.search(r"^tiny/sweep/width=4-\w{8}  0, 1 +(\d+) of 10000 +\d+ (s|min) ", text, re.M)
         return int(reached[1]) if reached else 0
 
     text = until(project, epoch)
     assert counts(text) == [0, 1, 0, 0]
     assert re.search(r"1 running; about \d+ (s|min) left\n", text)
     later = until(project, lambda newer: epoch(newer) > epoch(text))
-    assert epoch(later) < 20000
+    assert epoch(later) < 10000
     other = project.run("regrade", "status", "--configfile", project.overlay(sweep(grid={"width": [5]}))).stdout
     assert counts(other) == [0, 0, 0, 1] and "Other cells are running (1): to see them" in other
     project.overlay({})
@@ -116,7 +116,7 @@ def test_while_it_runs_after_a_kill_and_at_the_end(tmp_path: Path, processes: li
     text = status(project)
     assert counts(text) == [0, 0, 0, 1]
     assert re.search(
-        r"^tiny/sweep/width=4-\w{8}  at epoch \d+ \(seeds 0, 1\) of 20000; the next run goes on", text, re.M
+        r"^tiny/sweep/width=4-\w{8}  at epoch \d+ \(seeds 0, 1\) of 10000; the next run goes on", text, re.M
     )
     assert re.search(r"1 queued; about \d+ (s|min) left\n", text)
 

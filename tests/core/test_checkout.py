@@ -126,7 +126,7 @@ def test_another_directory_is_refused(tmp_path: Path):
 
 def test_a_run_holds_to_what_it_was_planned_with(tmp_path: Path):
     """Parameters, texts and code are edited while the first of two cells is trained."""
-    project = tiny(tmp_path, LONG, sweep(grid={"width": [3, 4]}, settings={"epochs": 300}))
+    project = tiny(tmp_path, LONG, sweep(grid={"width": [3, 4]}, settings={"epochs": 120}))
     parameters, template, layer = (
         project.folder / name
         for name in (

@@ -83,7 +83,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / STUDY / name).write_text(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(studies, "FOLDER", folder)
-        grade.write(runs(), folder / "graded")
+        grade.write([runs()], folder / "graded")
     return folder / "graded" / STUDY
 
 

@@ -12,7 +12,8 @@ from regrade.core.files import read_json
 from regrade.costs import forecasting
 from regrade.settle import ledger
 from regrade.settle.plan import HOUR
-from regrade.settle.rounds import Settling, told
+from regrade.settle.rounds import Settling
+from regrade.settle.summary import told
 from regrade.training.state import RunState
 from regrade.training.store import Store
 from support import undecided

@@ -43,6 +43,13 @@ def test_what_is_possible_is_what_brute_force_finds(digits: int):
             assert list(possible.counts(text, rows)) == by_text.get(text, []), (text, rows)
 
 
+def test_numbers_of_rows_fit_when_every_value_is_possible():
+    # The last one has more digits than 64 bits hold
+    for values in (["0.54"], ["0.5441", "0.875"], ["1", "0.3"], ["1.06"], [], ["0.3333333333333333333333"]):
+        fit = [rows for rows in range(1, 1001) if all(possible.counts(value, rows) for value in values)]
+        assert possible.fitting(values, 1, 1000) == fit, values
+
+
 def test_the_nearest_possible_numbers_are_on_both_sides():
     for rows in (3, 7, 8, 19):
         for number in range(1001):
@@ -163,7 +170,9 @@ def test_a_made_up_number_is_named_with_its_neighbours(written):
 def both_fit() -> Iterator[int]:
     """The numbers of rows to which 0.5440 and 0.5441 fit, one count after the other."""
     for rows in range(500, 4000):
-        found = {text for count in range(rows + 1) for text in rounded(Fraction(count, rows), 4)}
+        # All counts but those whose shares are far from both
+        near = range(math.floor(0.543 * rows), math.ceil(0.545 * rows) + 1)
+        found = {text for count in near for text in rounded(Fraction(count, rows), 4)}
         if {"0.5440", "0.5441"} <= found:
             yield rows
 

@@ -82,7 +82,9 @@ class Project:
     def environment(self) -> dict[str, str]:
         """The environment of commands: this Python's tools, and the package of the working copy."""
         path = os.pathsep.join([str(CONSOLE), str(Path(sys.executable).parent), os.environ["PATH"]])
-        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "workflow/scripts")}
+        # As users have it: a run has dozens of jobs, which need not all compile the package
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return inherited | {"PATH": path, "PYTHONPATH": str(self.folder / "workflow/scripts")}
 
     def snakemake(self, *targets: str, options: tuple = (), overlay: dict = SMALL) -> subprocess.CompletedProcess:
         """Run Snakemake on the small version, or on params.yaml with another overlay."""

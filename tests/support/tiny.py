@@ -77,8 +77,9 @@ def tiny(folder: Path, *changes: dict) -> Project:
     return Project(folder)
 
 
-# Long enough to be interrupted in the middle, several times
-LONG = sweep(settings={"epochs": 1000}, grid={"width": [4]})
+# Long enough to be interrupted in the middle, several times: after each epoch the states are written, which takes far
+# longer than the epoch
+LONG = sweep(settings={"epochs": 400}, grid={"width": [4]})
 
 
 def running(project: Project, processes: list[subprocess.Popen], target: str = "train_all") -> None:

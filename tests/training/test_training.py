@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from regrade.cells.configuration import Configuration
+from regrade.core.errors import UserError
 from regrade.runtime import device
 from regrade.training import job, stacking
 from regrade.training.classification import ClassificationTrainer
@@ -180,6 +181,22 @@ def test_a_diverged_run_is_recorded_and_leaves_its_neighbours_alone(data: Data):
     assert states[0].diverged
     assert states[0].epoch == 2
     assert same(states[1], train(this, [1], data)[0])
+
+
+def test_a_run_that_began_on_a_gpu_is_not_continued_on_a_cpu(data: Data):
+    this, store = configuration(MLP), Store("moved", "code")
+    begun = RunState(0)
+    trainer = ClassificationTrainer(this, [begun], data)
+    trainer.advance()
+    trainer.save()
+    store.write(begun)
+    store.stay([0, 1], CPU)
+    # A CUDA generator's state has 16 bytes
+    begun.tensors["stream/dropout"] = torch.zeros(16, dtype=torch.uint8)
+    begun.processors.append({"device": "NVIDIA H100"})
+    store.write(begun)
+    with pytest.raises(UserError, match=r"epoch 1 on NVIDIA H100, whose random numbers a CPU cannot continue"):
+        store.stay([0, 1], CPU)
 
 
 def test_a_state_from_another_kind_of_processor_is_used_and_noted(data: Data, capsys):

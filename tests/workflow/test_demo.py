@@ -21,8 +21,6 @@ pytestmark = pytest.mark.skipif(
 JUDGED = {"confirmed", "contradicted", "inconclusive"}
 # Standard deviations of a guess, over the rows that both seeds are evaluated on
 CLEARLY = 4
-# With half of its inputs dropped twice, it needs more texts and steps than a demo has time for
-TOO_SLOW = {"conv_lstm"}
 
 
 def family(cell: Cell) -> tuple[str, ...]:
@@ -43,8 +41,7 @@ def margin(cell: Cell) -> float:
 
 def test_every_kind_of_network_learns_what_it_is_for():
     classifiers = [cell for cell in EVERY if registry.task(cell.data.dataset) != "language" and not cell.selection]
-    own = [cell for cell in classifiers if cell.configuration().settings.network not in TOO_SLOW]
-    best = {key: max(map(margin, cells)) for key, cells in groupby(sorted(own, key=family), family)}
+    best = {key: max(map(margin, cells)) for key, cells in groupby(sorted(classifiers, key=family), family)}
     assert len(best) >= 20
     assert not {key: value for key, value in best.items() if value < CLEARLY}
 
@@ -64,7 +61,7 @@ def test_there_are_verdicts_of_each_kind_and_all_rest_on_cells_at_full_protocol(
         assert full == {(cell.experiment, cell.name) for cell in EVERY if cell.study == study and cell.in_full}
         claims = read_json(ROOT / "reports" / study / CLAIMS)["claims"]
         verdicts.update(claim["verdict"] for claim in claims)
-        assert {claim["seeds"] for claim in claims if claim["verdict"] in JUDGED} <= {20}
+        assert {claim["seeds"] for claim in claims if claim["verdict"] in JUDGED} <= {10, 20}
     assert verdicts.keys() >= JUDGED
 
 

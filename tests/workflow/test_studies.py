@@ -39,6 +39,8 @@ SMALL = {
     "scale": "small",
     "seeds": [0, 1],
     "device": "cpu",
+    # Most of a job's time would be Python starting up
+    "cells_per_job": 12,
     "keep_models": [0],
     "scales": {
         "small": {

@@ -77,9 +77,9 @@ def imports(project: Project) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def trained(project: Project, *options: str) -> list[str]:
+def trained(project: Project, overlay: dict | None = None) -> list[str]:
     """The experiments of the cells that Snakemake trains now."""
-    answer = project.snakemake("all", options=options, overlay={})
+    answer = project.snakemake("train_all", overlay=overlay or {})
     assert answer.returncode == 0, answer.stdout
     return sorted(re.findall(r"log: logs/results/tiny/(\w+)/\S+\.log", answer.stdout))
 
@@ -107,7 +107,7 @@ def test_only_what_changes_its_meaning_retrains_it_and_only_training_imports_it(
         ("snakemake", "-n", "--forceall"),
         ("python", "-m", "regrade", "cells"),
         ("python", "-m", "regrade", "report"),
-        ("snakemake", "--cores", "1", "--forcerun", "collect", "grade", "report", "--", "all"),
+        ("snakemake", "--cores", "2", "--forcerun", "collect", "grade", "report", "--", "all"),
     ):
         answer = project.run(*command)
         assert answer.returncode == 0, answer.stdout
@@ -115,8 +115,9 @@ def test_only_what_changes_its_meaning_retrains_it_and_only_training_imports_it(
 
 
 def test_a_model_is_scored_again_by_the_code_that_params_yaml_names_only(project: Project, tmp_path: Path):
-    trained(project)
-    (folder, _) = project.find("results/tiny/mine/*")
+    one = {"grid": {"width": [2]}}
+    assert trained(project, {"studies": {STUDY: {"experiments": {"mine": one, "sweep": one}}}}) == ["mine", "sweep"]
+    (folder,) = project.find("results/tiny/mine/*")
     elsewhere = project.folder / "from-elsewhere"
     shutil.copytree(folder, elsewhere)
     for path in (folder, elsewhere):
@@ -137,7 +138,7 @@ def test_a_model_is_scored_again_by_the_code_that_params_yaml_names_only(project
 
 def test_what_only_the_job_can_tell_is_said_there_with_a_traceback_in_its_log(project: Project):
     write(project, nets=NETS.replace("self.last(self.block(x))", "self.last(x[:, :1])"))
-    answer = project.snakemake("all", options=("--keep-going",), overlay={})
+    answer = project.snakemake("train_all", options=("--keep-going",), overlay={})
     assert answer.returncode == 1
     said = ": its forward pass raises RuntimeError: mat1 and mat2 shapes cannot be multiplied"
     assert all(

@@ -1,7 +1,7 @@
 # `snakemake settle`: further seeds, in rounds. Its job runs Snakemake again for each of them, since a rule writes its
 # files only once in a run.
 from regrade.core.files import read_json
-from regrade.settle import ledger, rounds
+from regrade.settle import ledger, summary
 
 
 localrules:
@@ -27,11 +27,11 @@ rule settle:
         f"logs/{REPORTS}/settle.log",
     benchmark:
         f"logs/{REPORTS}/settle.benchmark.tsv"
+    # What a round could not do is for the user to see
+    retries: 0
     conda:
         "../envs/train.yaml"
     threads: 1
-    # What a round could not do is for the user to see
-    retries: 0
     resources:
         mem_mb=growing(4000),
         runtime=lambda w: int(60 * (PARAMS.settle.hours or 0)) + 60,
@@ -45,4 +45,4 @@ rule settle:
 def say_what_is_settled():
     """After a run of `settle`: print what came of it."""
     if any(job.rule.name == "settle" for job in workflow.dag.jobs):
-        print(rounds.told(read_json(rules.settle.output[0])), file=sys.stderr)
+        print(summary.told(read_json(rules.settle.output[0])), file=sys.stderr)

@@ -18,6 +18,8 @@ with job(snakemake):
     parameters = params.parse(snakemake.config)
     batch = expansion.find(parameters, dict.fromkeys(Path(file).parent for file in snakemake.output))
     plan.hold_cells(batch)
+    for cell in batch:
+        store.stay_on(cell, parameters.device)
     batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
     with set_aside.replacing(batch):

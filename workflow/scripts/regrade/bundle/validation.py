@@ -109,10 +109,12 @@ def _of_table(name: str, rows: pd.DataFrame, about: Manifest) -> Iterator[str]:
     if twice := rows.duplicated(DISTINCT[name]).to_numpy().nonzero()[0].tolist():
         yield f"row {twice[0] + 1}: {_place(rows.iloc[twice[0]], DISTINCT[name])} is there twice; keep one row"
     cells = {(cell.experiment, cell.name): cell for cell in about.cells}
-    for number, key in enumerate(zip(rows["experiment"], rows["cell"], strict=True)):
-        if key not in cells or not cells[key].trained:
-            what = "is not among the cells" if key not in cells else f"is {cells[key].status}, so it has no runs"
-            yield f"row {number + 1}: experiment {key[0]}, cell {key[1]} {what}, says {MANIFEST}; correct one of both"
+    # A cell's rows say the same of it: the first is enough
+    for number, experiment, cell in rows[["experiment", "cell"]].reset_index(drop=True).drop_duplicates().itertuples():
+        about_cell = cells.get((experiment, cell))
+        if not about_cell or not about_cell.trained:
+            what = f"is {about_cell.status}, so it has no runs" if about_cell else "is not among the cells"
+            yield f"row {number + 1}: experiment {experiment}, cell {cell} {what}, says {MANIFEST}; correct one of both"
     yield from _of_seeds(rows, cells)
     if name == RUNS:
         yield from _of_runs(rows, cells)
@@ -133,7 +135,7 @@ def _columns(name: str, rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _of_seeds(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:
-    for number, (experiment, cell, seed) in enumerate(rows[KEYS].itertuples(index=False)):
+    for number, experiment, cell, seed in rows[KEYS].reset_index(drop=True).drop_duplicates().itertuples():
         if int(seed) not in cells[experiment, cell].seeds:
             yield (
                 f"row {number + 1}: seed {seed} is not among the seeds of experiment {experiment}, cell {cell}, says "
@@ -227,7 +229,7 @@ def _is_json(kind: type) -> Callable[["pd.Series[object]"], bool]:
 
 # Whether the values of a column are of a kind
 _FITS: dict[str, Callable[["pd.Series[object]"], bool]] = {
-    "text": lambda values: all(isinstance(value, str) for value in values),
+    "text": lambda values: not len(values) or types.infer_dtype(values, skipna=False) == "string",
     "bytes": lambda values: all(isinstance(value, bytes) for value in values),
     "whole": types.is_integer_dtype,
     "number": types.is_numeric_dtype,

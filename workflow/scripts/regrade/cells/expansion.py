@@ -110,8 +110,8 @@ class _Expansion:
     def _check_full(self, name: str, combinations: list[dict[str, Value]]) -> None:
         """UserError where the present scale leaves cells at full protocol that the experiment does not have."""
         experiment, scale, fixed = self.study.experiments[name], self.params.scale, self._fixed(name, ())
-        for number, some in enumerate(experiment.full_at.get(scale, ())):
-            if not any(includes(fixed | varying, experiment.valued(some)) for varying in combinations):
+        for number, (some, _) in enumerate(experiment.left_in_full(scale)):
+            if not any(includes(fixed | varying, some) for varying in combinations):
                 raise UserError(
                     f"{self._where(name)}.full_at.{scale}.{number}: no cell has {label(some, ', ')}; "
                     "give settings of a cell, or remove it"

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from regrade.reporting import grade
 
     read = grade.read(options.study, options.runs, options.seed)
-    verdicts = grade.write(read.bundle, options.to)
+    (verdicts,) = grade.write([read.bundle], options.to)
     for note in read.notes:
         print(f"Note: {note}.")
     for line in grade.as_text(verdicts):

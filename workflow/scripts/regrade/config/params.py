@@ -133,13 +133,21 @@ class Params(Section):
     def seeds_of(self, study: str, name: str, settings: dict[str, Value], in_full: bool) -> list[int]:
         """The seeds of a cell with these settings, each once; `in_full`: the scale leaves it at full protocol."""
         experiment = self.studies[study].experiments[name]
+        first = self.first_seeds(study, name, settings, in_full)
         more = [
             seed
             for one in self.more_seeds
             if (one.study, one.experiment) == (study, name) and includes(settings, experiment.valued(one.cells))
             for seed in one.seeds
         ]
-        return list(dict.fromkeys([*(self.present_full_seeds if in_full else self.present_seeds), *more]))
+        return list(dict.fromkeys([*first, *more]))
+
+    def first_seeds(self, study: str, name: str, settings: dict[str, Value], in_full: bool) -> list[int]:
+        """The seeds of a cell with these settings but those of `more_seeds`."""
+        if not in_full:
+            return self.present_seeds
+        left = self.studies[study].experiments[name].left_in_full(self.scale)
+        return self.present_full_seeds[: next(most for some, most in left if includes(settings, some))]
 
     def of_experiment(self, study: str, name: str) -> "Params":
         """These parameters with the `keep_models` of an experiment at the present scale."""

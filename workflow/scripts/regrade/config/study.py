@@ -7,10 +7,19 @@ from pydantic import AfterValidator, Field, model_validator
 from regrade.config.scale import Caps
 from regrade.config.types import NUMBER, LayerTemplate, Metric, Name, Section, Seeds, Value, distinct
 
+# In `full_at`, the number of seeds beside the settings; no setting has this name
+SEEDS = "seeds"
+
 
 def includes(varying: dict[str, Value], settings: dict[str, Value]) -> bool:
     """Whether `varying` has all of these settings with these values."""
     return all(key in varying and varying[key] == value for key, value in settings.items())
+
+
+def _count(some: dict[str, Value]) -> int | None:
+    """How many seeds a mapping of `full_at` gives its cells, None for all; None, too, where it is no such number."""
+    count = some.get(SEEDS)
+    return count if type(count) is int and count > 0 else None
 
 
 class Select(Section):
@@ -76,7 +85,8 @@ class Experiment(Section):
     full_at: dict[Name, Annotated[list[dict[Name, Value]], Field(min_length=1)]] = Field({})
     """By scale, the cells that it leaves at full protocol: those that have all settings of one of these mappings. They
     have no caps, the scale's `full_seeds`, and data as in the source, which a scale with stand-ins allows for generated
-    data only. Other experiments do not take this over by `like`.
+    data only. In a mapping, `seeds` is how many of the `full_seeds` are used; all if absent. Other experiments do not
+    take this over by `like`.
     """
     keep_models: dict[Name, Seeds] = Field({})
     """By scale, seeds whose weights are kept, in place of the general `keep_models`; `[]` saves space where networks
@@ -89,7 +99,14 @@ class Experiment(Section):
 
     def in_full(self, scale: str, settings: dict[str, Value]) -> bool:
         """Whether a scale leaves the cell with these settings at full protocol."""
-        return any(includes(settings, self.valued(some)) for some in self.full_at.get(scale, ()))
+        return any(includes(settings, some) for some, _ in self.left_in_full(scale))
+
+    def left_in_full(self, scale: str) -> list[tuple[dict[str, Value], int | None]]:
+        """What a scale leaves at full protocol: settings of cells, and how many seeds these have, None for all."""
+        return [
+            (self.valued({key: value for key, value in some.items() if key != SEEDS}), _count(some))
+            for some in self.full_at.get(scale, ())
+        ]
 
     def valued(self, settings: dict[str, Value]) -> dict[str, Value]:
         """These settings with values in place of the words for them."""
@@ -97,6 +114,14 @@ class Experiment(Section):
 
     def _value(self, key: str, value: Value) -> Value:
         return self.names.get(key, {}).get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _seeds_are_counted(self) -> "Experiment":
+        for scale, every in self.full_at.items():
+            for some in every:
+                if SEEDS in some and not _count(some):
+                    raise ValueError(f"full_at.{scale}: seeds is {some[SEEDS]!r}; give how many are used, 1 or more")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_write_cells(self) -> "Experiment":

@@ -69,11 +69,12 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
     path = module if isinstance(module, Path) else _file(module)
     if path is None:
         raise ValueError(f"there is no module {module}")
-    meant, imported = tree(path), set()
-    for node in ast.walk(meant):
+    meaning, imported = _Meaning(), set()
+    meant = _without(meaning, path)
+    for node in meaning.imports:
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names if _file(alias.name)}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
+        elif node.module and node.module.split(".")[0] == PACKAGE.name:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             imported |= {name if _file(name) else node.module for name in names}
     return text(meant), imported
@@ -81,8 +82,12 @@ def _parse(module: str | Path) -> tuple[str, set[str]]:
 
 def tree(path: Path) -> ast.Module:
     """The syntax tree of a file without docstrings and blocks for type checkers. UserError for what is not Python."""
+    return _without(_Meaning(), path)
+
+
+def _without(meaning: "_Meaning", path: Path) -> ast.Module:
     try:
-        parsed: ast.Module = _Meaning().visit(ast.parse(path.read_bytes()))
+        parsed: ast.Module = meaning.visit(ast.parse(path.read_bytes()))
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}; correct it") from error
     except ValueError as error:  # null bytes
@@ -98,8 +103,9 @@ def text(part: object) -> str:
     if isinstance(part, ast.JoinedStr):  # Python 3.12 has empty pieces in some
         return f"JoinedStr({text([piece for piece in part.values if text(piece) != EMPTY])})"
     if isinstance(part, ast.AST):
-        fields = ((name, value) for name, value in ast.iter_fields(part) if value is not None and value != [])
-        return f"{type(part).__name__}({', '.join(f'{name}={text(value)}' for name, value in fields)})"
+        fields = [(name, getattr(part, name, None)) for name in part._fields]
+        given = [f"{name}={text(value)}" for name, value in fields if value is not None and value != []]
+        return f"{type(part).__name__}({', '.join(given)})"
     if isinstance(part, list):
         return f"[{', '.join(map(text, part))}]"
     return repr(part)
@@ -116,7 +122,19 @@ def _file(module: str) -> Path | None:
 
 
 class _Meaning(ast.NodeTransformer):
-    """Drops docstrings and blocks for type checkers."""
+    """Drops docstrings and blocks for type checkers, and collects the imports that are left.
+
+    Only statements are visited, as nothing of this is inside an expression, of which a module has many more.
+    """
+
+    def __init__(self) -> None:
+        self.imports: list[ast.Import | ast.ImportFrom] = []
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            statements = getattr(node, field, [])
+            statements[:] = [kept for each in statements if (kept := self.visit(each)) is not None]
+        return node
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -125,3 +143,11 @@ class _Meaning(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        self.imports.append(node)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        self.imports.append(node)
+        return node

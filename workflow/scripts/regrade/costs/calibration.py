@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import nnls
 
 from regrade.cells.configuration import Configuration
 from regrade.core import provenance, yaml_files
@@ -185,7 +185,7 @@ def _explained(timed: list[tuple[Work, float]]) -> tuple[dict[str, float], float
     kinds = list(dict.fromkeys(kind for done, _ in timed for kind in done.epoch))
     shares = np.array([[done.epoch.get(kind, 0) / seconds for kind in kinds] for done, seconds in timed])
     largest = shares.max(0)
-    solution, _ = nnls(shares / largest, np.ones(len(timed)))
+    solution, _ = scipy.optimize.nnls(shares / largest, np.ones(len(timed)))
     errors = np.abs(np.log(shares / largest @ solution))
     rates = {kind: float(rate / scale) for kind, rate, scale in zip(kinds, solution, largest, strict=True)}
     return rates, exp(float(np.quantile(errors, 2 / 3)))

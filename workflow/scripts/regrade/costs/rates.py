@@ -72,8 +72,13 @@ def known(device: str) -> tuple[Rates, ...]:
     Without any, those of the reference machines; none where they are of another kind.
     """
     on_gpu = device == "cuda" or (device == "auto" and gpus.count() > 0)
-    own, references = (
-        tuple(rates for path in sorted(folder.glob("*.json")) if (rates := read(path)).on_gpu == on_gpu)
-        for folder in (FOLDER, REFERENCES)
-    )
-    return own or references
+    return _in(FOLDER, on_gpu) or shipped(on_gpu)
+
+
+def shipped(on_gpu: bool) -> tuple[Rates, ...]:
+    """The calibrations of the reference machines: of their GPUs, or of their CPUs."""
+    return _in(REFERENCES, on_gpu)
+
+
+def _in(folder: Path, on_gpu: bool) -> tuple[Rates, ...]:
+    return tuple(rates for path in sorted(folder.glob("*.json")) if (rates := read(path)).on_gpu == on_gpu)

@@ -8,6 +8,8 @@ ASSETS = "assets"
 PAGE, TABLES, FIGURES, CELLS, HISTORIES = "index.html", "tables", "figures", "cells", "histories"
 # The page that compares two cells of a study
 COMPARE = "compare.html"
+# The findings of the reference run, in words
+FINDINGS = "findings.html"
 # The description of a run, in the folder that it is about
 CRATE = "ro-crate-metadata.json"
 # For `dvc metrics` and `dvc plots`

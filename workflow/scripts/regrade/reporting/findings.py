@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from regrade.config.looks import ERROR
 from regrade.reporting.graded import Verdicts
 from regrade.statistics.grades import ABOVE, BELOW, DIFFERS
 from regrade.statistics.verdicts import CONFIRMED, CONTRADICTED, INCONCLUSIVE
@@ -81,6 +82,21 @@ class Findings:
             for seeds, chance in claim["chances"].items():
                 expected[int(seeds)] = expected.get(int(seeds), 0.0) + chance
         return Outlook(len(undecided), dict(sorted(expected.items())))
+
+
+def why_open(claim: dict) -> str:
+    """Why an inconclusive claim has no verdict, in a few words: its interval alone may seem to decide it."""
+    seeds, doing, known = claim["seeds"], claim["doing"], claim["known"]
+    of_runs = claim["about"] == "runs"
+    if claim["look"] is None:
+        return "fewer seeds than the first look needs"
+    if of_runs and known < seeds:
+        return f"known of {known or 'none'} of {seeds} seeds, as some runs never got that far"
+    if min(claim["p_for"], claim["p_against"]) <= ERROR:
+        return f"clear by itself, but not with {seeds} seeds among {claim['among']} claims"
+    if of_runs and 0 < doing < seeds:
+        return f"it holds in {doing} of {seeds} runs"
+    return "chance in seeds and test rows may have decided it" if of_runs else "the mean may lie on either side"
 
 
 def _beyond(row: dict) -> float | None:

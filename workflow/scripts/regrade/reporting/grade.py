@@ -4,6 +4,7 @@ import re
 import shutil
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, tabular
@@ -11,7 +12,7 @@ from regrade.bundle.bundle import Bundle
 from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
-from regrade.reporting import ASSETS, PAGE, evidence
+from regrade.reporting import ASSETS, FINDINGS, PAGE, evidence
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
@@ -43,32 +44,41 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     return tabular.Read(of_bundle, [])
 
 
-def write(runs: Bundle, target: Path) -> Verdicts:
-    """Write into `target` the front page, and in a folder of the study its pages, tables, figures and verdicts.
+def write(studies: Sequence[Bundle], target: Path, findings: str = "") -> list[Verdicts]:
+    """Write into `target` the front page, and in a folder of each study its pages, tables, figures and verdicts.
 
-    The verdicts, too. All of it is written, or nothing. UserError where the study's claims or numbers do not fit the
-    runs, and where `target` has files of somebody else.
+    Return the verdicts of each study. `findings`: in words, as Markdown, for a page of their own; none if empty. All of
+    it is written, or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has
+    files of somebody else.
     """
     _check_target(target)
-    name = runs.manifest.study
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
         ready = Path(scratch)
-        runs.write(ready / name / BUNDLE)
-        of_study: Evidence = evidence.of(runs, at_hand=False)
-        try:
-            grading.write(grading.grade(runs), ready / name)
-            site.write_study(of_study, ready / name)
-        except KeyError as error:
-            raise _lacking(runs, error) from error
+        every = [_write_study(runs, ready / runs.manifest.study) for runs in studies]
         assets.write(ready / ASSETS)
-        site.write_front([of_study], ready / PAGE)
-        write_text(ready / MARK, "Written by `regrade grade`, which may replace its files in this folder.\n")
-        verdicts = read_verdicts(ready / name)
-        _move(ready / name, target / name)
-        (ready / name).rmdir()
+        if findings:
+            site.write_findings(findings, ready / FINDINGS)
+        site.write_front(every, ready / PAGE)
+        write_text(ready / MARK, "Written by `regrade`, which may replace its files in this folder.\n")
+        verdicts = [read_verdicts(ready / one.name) for one in every]
+        for one in every:
+            _move(ready / one.name, target / one.name)
+            (ready / one.name).rmdir()
         _move(ready, target)
     return verdicts
+
+
+def _write_study(runs: Bundle, folder: Path) -> Evidence:
+    """Write the bundle of a study, its verdicts and its pages into a folder."""
+    runs.write(folder / BUNDLE)
+    of_study = evidence.of(runs, at_hand=False)
+    try:
+        grading.write(grading.grade(runs), folder)
+        site.write_study(of_study, folder)
+    except KeyError as error:
+        raise _lacking(runs, error) from error
+    return of_study
 
 
 def _lacking(runs: Bundle, error: KeyError) -> Exception:
@@ -88,7 +98,7 @@ def _check_target(target: Path) -> None:
     if not place.is_dir():
         raise UserError(f"--to: {place} is a file; give a new folder")
     if place == target and any(target.iterdir()) and not (target / MARK).exists():
-        raise UserError(f"--to: {target} has files that `regrade grade` did not write; give a new or an empty folder")
+        raise UserError(f"--to: {target} has files that regrade did not write; give a new or an empty folder")
 
 
 def _move(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from regrade.config.claims import ORIGINS, Origin
 from regrade.core import integrity
 from regrade.statistics import AUDIT, CLAIMS, GRADES, REFERENCE, grades
 from regrade.statistics.estimate import LEVEL
+from regrade.statistics.grading import Grading
 from regrade.statistics.verdicts import VERDICTS
 
 
@@ -78,7 +79,15 @@ def read(study: Path) -> Verdicts:
     path, table = study / CLAIMS, study / GRADES
     content = integrity.read(path) if path.exists() else {"claims": []}
     integrity.verify_files({study / name: checksum for name, checksum in content.pop("sha256", {}).items()})
-    return Verdicts(content.pop("claims"), _rows(table) if table.exists() else [], content)
+    return Verdicts(content.pop("claims"), _rows(pd.read_parquet(table)) if table.exists() else [], content)
+
+
+def of_grading(grading: Grading) -> Verdicts:
+    """The same of what was graded just now."""
+    beside = {name: value for name, value in grading.claims.items() if name != "claims"}
+    claims = grading.claims["claims"]
+    assert isinstance(claims, list), "grading makes a list"
+    return Verdicts(claims, _rows(grading.numbers), beside)
 
 
 def audit(study: Path) -> dict:
@@ -93,9 +102,8 @@ def reference(study: Path) -> dict:
     return integrity.read(path) if path.exists() else {}
 
 
-def _rows(path: Path) -> list[dict]:
+def _rows(table: pd.DataFrame) -> list[dict]:
     """The rows of a table, each with an anchor; missing texts are empty, missing numbers NaN."""
-    table = pd.read_parquet(path)
     texts = table.select_dtypes(exclude="number").columns
     anchors = {"anchor": [f"number-{line}" for line in range(1, len(table) + 1)]}
     return table.assign(**{name: table[name].fillna("") for name in texts}, **anchors).to_dict("records")

@@ -1,6 +1,7 @@
 """Numbers as a reader sees them: few digits, a dash for what is not there."""
 
 import math
+import re
 
 
 def formatted(value: float | None, form: str) -> str:
@@ -31,6 +32,18 @@ def interval(bounds: tuple[float | None, float | None]) -> str:
 def p_value(value: float | None) -> str:
     """A p value with two digits, or a dash."""
     return "< 0.001" if value is not None and value < 0.001 else formatted(value, ".2g")
+
+
+def counted(number: int, word: str) -> str:
+    """So many things, as in 1 cell, 2 cells."""
+    return f"{number:,d} {word}{'s' if number != 1 else ''}"
+
+
+def in_unit(number: str, unit: str) -> str:
+    """A written number with its unit, which is singular after one, as in 1 epoch, 2 epochs, +1 epoch per doubling."""
+    if number.lstrip("+-") == "1":
+        unit = re.sub(r"^(\w+)s\b", r"\1", unit)
+    return f"{number} {unit}".rstrip()
 
 
 def size(count: int) -> str:

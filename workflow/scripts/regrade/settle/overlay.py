@@ -19,9 +19,9 @@ def entries(further: Mapping[Path, Iterable[int]], trained: Iterable[Trained], p
     listed = []
     for of_study in trained:
         for cell in of_study.cells.values():
-            of_all = params.present_full_seeds if cell.in_full else params.present_seeds
+            first = params.first_seeds(cell.study, cell.experiment, cell.settings, cell.in_full)
             own = of_study.seeds[cell.folder] | set(further.get(cell.folder, ()))
-            if beyond := sorted(own - set(of_all)):
+            if beyond := sorted(own - set(first)):
                 cells = {"study": cell.study, "experiment": cell.experiment, "cells": dict(cell.varying)}
                 listed.append(cells | {"seeds": beyond})
     return listed

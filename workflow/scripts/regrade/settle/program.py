@@ -10,8 +10,8 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, sparse
 
 # What more seeds cost, in whatever unit the budget has: by a cell's folder, by the number of seeds it is topped up to
 Costs = Mapping[Path, Mapping[int, float]]
@@ -67,12 +67,12 @@ def choose(stakes: Sequence[Stake], costs: Costs, budget: float, least: float) -
     rows = [({at: cost for at, cost in enumerate(price) if cost}, budget), *links]
     width = len(steps) + len(looks)
     present = np.array([not costs[cell][seeds] for cell, seeds in steps] + [False] * len(looks))
-    solution = optimize.milp(
+    solution = scipy.optimize.milp(
         np.concatenate([least / budget * np.array(price), -np.array(_gains(looks, stakes))]),
-        constraints=optimize.LinearConstraint(_matrix(rows, width), ub=[limit for _, limit in rows]),
+        constraints=scipy.optimize.LinearConstraint(_matrix(rows, width), ub=[limit for _, limit in rows]),
         # Looks are whole where the steps are
         integrality=np.arange(width) < len(steps),
-        bounds=optimize.Bounds(present.astype(float), highest),
+        bounds=scipy.optimize.Bounds(present.astype(float), highest),
         options={"mip_rel_gap": GAP},
     )
     taken = [step for step, value in zip(steps, solution.x, strict=False) if value > 0.5]
@@ -147,7 +147,7 @@ def _links(
     return rows, highest
 
 
-def _matrix(rows: Sequence[Row], width: int) -> sparse.csr_array:
+def _matrix(rows: Sequence[Row], width: int) -> scipy.sparse.csr_array:
     places = [(row, at, value) for row, (entries, _) in enumerate(rows) for at, value in entries.items()]
     row, at, value = zip(*places, strict=True) if places else ((), (), ())
-    return sparse.csr_array((value, (row, at)), shape=(len(rows), width))
+    return scipy.sparse.csr_array((value, (row, at)), shape=(len(rows), width))

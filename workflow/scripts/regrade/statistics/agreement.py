@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from regrade.bundle.manifest import FULL, BundledCell
 from regrade.config.looks import ERROR
@@ -71,7 +71,7 @@ def _p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Two-sided p of Welch's test; NaN where neither sample varies."""
     if np.ptp(first) == np.ptp(second) == 0:
         return math.nan
-    return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
+    return float(scipy.stats.ttest_ind(first, second, equal_var=False).pvalue)
 
 
 def _key(experiment: str, varying: dict[str, Value]) -> tuple[str, tuple[tuple[str, Value], ...]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import pandas as pd
+import scipy
 
 # Single evaluations are noisy: the end of a curve, or a stretch of it, is the mean over a tenth of the evaluations
 TENTH = 10
@@ -214,10 +215,7 @@ def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float)
 @_measure(_correlation, "correlation")
 def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     """Spearman's correlation of two curves over the evaluations."""
-    # Imported here: it takes half a second, and hardly any study asks for it
-    from scipy import stats
-
-    return float(stats.spearmanr(history[of], history[against]).statistic)
+    return float(scipy.stats.spearmanr(history[of], history[against]).statistic)
 
 
 def _between(history: pd.DataFrame, of: str, first: float, last: float) -> pd.Series:

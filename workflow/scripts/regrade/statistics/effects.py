@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from regrade.bundle.manifest import BundledCell
 from regrade.config.types import Value
@@ -127,7 +127,9 @@ def shares(values: NDArray[np.float64], names: Sequence[str]) -> list[Share]:
     if scale <= 0:  # all runs are equal
         return [Share(name, 0.0, 0.0) for name in sources] + [Share(SEEDS, 0.0, math.nan)]
     found = [
-        Share(name, (squares - df * residual) / scale, df * (special.fdtri(df, left, LEVEL) - 1) * residual / scale)
+        Share(
+            name, (squares - df * residual) / scale, df * (scipy.special.fdtri(df, left, LEVEL) - 1) * residual / scale
+        )
         for name, (squares, df) in sources.items()
         if df
     ]

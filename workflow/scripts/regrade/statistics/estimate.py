@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from regrade.statistics.row_error import NONE, RowError, row_error
 
@@ -36,7 +36,7 @@ class Pooled:
 
     def fits(self, variance: float, df: float) -> bool:
         """Whether a cell's own variance is no larger than chance makes it in most cells of this variance."""
-        return bool(variance <= self.variance * special.fdtri(df, self.of_cells, USUAL))
+        return bool(variance <= self.variance * scipy.special.fdtri(df, self.of_cells, USUAL))
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Estimate:
         The distances for seeds alone (Student's t) and for rows alone (`RowError`) are added in squares (Zou and Donner
         2008), less what both contain. With few seeds, one t for both, after Satterthwaite, would err more often.
         """
-        # scipy.stats has the same, but is a hundred times slower and takes half a second to import
-        of_seeds = special.stdtrit(self.seed_df, 1 - tail) ** 2 * self.seed_variance / self.seeds
+        # scipy.stats has the same, but is a hundred times slower and takes half a second to load
+        of_seeds = scipy.special.stdtrit(self.seed_df, 1 - tail) ** 2 * self.seed_variance / self.seeds
         of_rows = self.rows.distance(tail, side) ** 2
-        both = of_seeds + of_rows - special.ndtri(tail) ** 2 * self.interaction
+        both = of_seeds + of_rows - scipy.special.ndtri(tail) ** 2 * self.interaction
         return self.value + side * math.sqrt(max(both, of_seeds, of_rows))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
@@ -96,7 +96,7 @@ class Estimate:
         if self.seeds < 2:
             return math.nan, math.nan
         tail = (1 - level) / 2
-        of_seeds = special.stdtrit(self.seed_df, 1 - tail) * math.sqrt(self.seed_variance * (1 + 1 / self.seeds))
+        of_seeds = scipy.special.stdtrit(self.seed_df, 1 - tail) * math.sqrt(self.seed_variance * (1 + 1 / self.seeds))
         # Our rows and the other run's each leave as much room as one sample of rows
         below, above = (math.sqrt(2) * self.rows.distance(tail, side) if own_rows else 0.0 for side in (-1, 1))
         return self.value - math.hypot(of_seeds, below), self.value + math.hypot(of_seeds, above)
@@ -139,7 +139,7 @@ class Estimate:
         def beyond(log_tail: float) -> float:
             return side * (self.limit(math.exp(log_tail), side) - bound)
 
-        return math.exp(optimize.brentq(beyond, lowest, math.log(0.5), xtol=1e-6))
+        return math.exp(scipy.optimize.brentq(beyond, lowest, math.log(0.5), xtol=1e-6))
 
 
 def estimate(

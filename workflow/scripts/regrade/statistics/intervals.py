@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
@@ -18,5 +18,5 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float,
     mean = values.mean()
     if len(values) < 2:
         return mean, math.nan, math.nan
-    half = special.stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / math.sqrt(len(values))
+    half = scipy.special.stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / math.sqrt(len(values))
     return mean, mean - half, mean + half

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from regrade.bundle.answers import Correct
 from regrade.bundle.manifest import BundledCell
@@ -84,7 +84,7 @@ def usual(cell: BundledCell, metric: Metric) -> float:
 def spread(metric: Metric, value: float) -> float:
     """The standard deviation between seeds of a metric that has about this value."""
     if is_share(metric):
-        at = special.ndtri(min(max(value, 1e-3), 1 - 1e-3))
+        at = scipy.special.ndtri(min(max(value, 1e-3), 1 - 1e-3))
         return float(SKILL / math.hypot(1, HARDNESS) * math.exp(-(at**2) / 2) / math.sqrt(2 * math.pi))
     if is_count(metric):
         return RELATIVE_COUNT * (abs(value) or SIZE)
@@ -118,10 +118,6 @@ class World(Measurements):
     def _all_seeds(self) -> pd.DataFrame:
         return pd.DataFrame({"seed": range(self.seeds)})
 
-    def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
-        """As of real runs, drawn when it is first asked for."""
-        return self.once(("bounds", *key(cell, metric)), lambda: self._bounds(cell, metric))
-
     def correct(self, cell: BundledCell, metric: Metric) -> Correct | None:
         """As of real runs, drawn when it is first asked for."""
         if not (split := split_of_answers(cell, metric)):
@@ -139,7 +135,7 @@ class World(Measurements):
         if answers is not None:
             low = answers.matrix(list(range(self.seeds))).mean(axis=1)
         elif is_share(metric):
-            low = special.ndtr(self._skills(cell, metric) / math.hypot(1, HARDNESS))
+            low = scipy.special.ndtr(self._skills(cell, metric) / math.hypot(1, HARDNESS))
             if step := grain(cell, metric):
                 low = np.round(low / step) * step
         elif is_count(metric):
@@ -156,7 +152,7 @@ class World(Measurements):
         of_seeds = self.calm * SKILL
         # Over all rows, a run is right with the probability Φ(skill / √(1 + HARDNESS²))
         scale = math.hypot(1, HARDNESS) if self._of_runs(metric) else math.hypot(1, HARDNESS, of_seeds)
-        skill = special.ndtri(self._value(cell, metric)) * scale
+        skill = scipy.special.ndtri(self._value(cell, metric)) * scale
         return self.generator.normal(skill, of_seeds, self.seeds)
 
     def _answers(self, cell: BundledCell, metric: Metric, split: str) -> Correct:

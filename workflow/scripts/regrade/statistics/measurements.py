@@ -90,6 +90,11 @@ class Measurements:
         Both are the same unless a run did not last long enough to tell: one that has not converged needs at least its
         epochs. Of a run that diverged, what was to be measured later is not known at all.
         """
+        # Claims, numbers, tables and figures ask for the same ones again and again
+        key = "bounds", cell.experiment, cell.name, repr(metric)
+        return self.once(key, lambda: self._bounds(cell, metric))
+
+    def _bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         runs = self.of(cell)
         if not len(runs):
             return pd.DataFrame({"low": [], "high": []}, dtype=float)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
 
 from regrade.statistics.estimate import Pooled
 
@@ -25,7 +25,7 @@ def pooled(values: Sequence[NDArray[np.float64]]) -> Pooled | None:
     variances = np.array([one.var(ddof=1) for one in several])
     if len(several) < LEAST_CELLS or not (variances > 0).all():
         return None
-    if stats.bartlett(*several).pvalue < DOUBT:
+    if scipy.stats.bartlett(*several).pvalue < DOUBT:
         return None
     df = np.array([len(one) - 1 for one in several], dtype=float)
     total = float(df.sum())
@@ -34,8 +34,8 @@ def pooled(values: Sequence[NDArray[np.float64]]) -> Pooled | None:
 
 def _prior_df(variances: NDArray[np.float64], df: NDArray[np.float64]) -> float:
     """Degrees of freedom of the scaled inverse chi-squared that variances come from, by moments of their logarithms."""
-    deviations = np.log(variances) - special.digamma(df / 2) + np.log(df / 2)
-    excess = float(deviations.var(ddof=1) - special.polygamma(1, df / 2).mean())
-    if excess <= special.polygamma(1, 1e6):
+    deviations = np.log(variances) - scipy.special.digamma(df / 2) + np.log(df / 2)
+    excess = float(deviations.var(ddof=1) - scipy.special.polygamma(1, df / 2).mean())
+    if excess <= scipy.special.polygamma(1, 1e6):
         return float("inf")
-    return 2 * float(optimize.brentq(lambda half: special.polygamma(1, half) - excess, 1e-3, 1e6))
+    return 2 * float(scipy.optimize.brentq(lambda half: scipy.special.polygamma(1, half) - excess, 1e-3, 1e6))

@@ -11,6 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache, cached_property
 
+import numpy as np
+
 from regrade.cells.layout import label
 from regrade.config import reported
 from regrade.statistics.comparison import Comparison
@@ -48,11 +50,14 @@ def nearest(value: str, rows: int) -> list[int]:
 
 def fitting(values: Iterable[str], least: int, most: int) -> list[int]:
     """The numbers of rows from `least` to `most` with which all values are possible."""
-    distinct = sorted(set(values), key=len, reverse=True)  # those with the most digits leave the fewest
-    numbers = list(range(least, most + 1))
-    for value in distinct:
-        numbers = [rows for rows in numbers if counts(value, rows)]
-    return numbers
+    numbers = np.arange(least, most + 1)
+    for value in set(values):
+        low, high, parts = _rounded(value)
+        # Beyond 64 bits, numpy keeps Python's numbers, which are exact, too
+        rows = numbers.astype(object) if max(abs(low), abs(high), parts) * most >= 2**63 else numbers
+        first, last = np.maximum(-(-low * rows // parts), 0), np.minimum(high * rows // parts, rows)
+        numbers = numbers[(first <= last).astype(bool)]
+    return numbers.tolist()
 
 
 def chance(values: Iterable[str], rows: int) -> float:

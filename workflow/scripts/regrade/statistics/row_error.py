@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 # Below this skewness the normal distribution is as good
 SYMMETRIC = 1e-3
@@ -27,9 +27,9 @@ class _Moments:
         deviation = math.sqrt(self.variance)
         skewness = self.third / deviation**3
         if abs(skewness) < SYMMETRIC:
-            return self.mean - deviation * float(special.ndtri(upper))
+            return self.mean - deviation * float(scipy.special.ndtri(upper))
         shape = 4 / skewness**2
-        inverse = special.gammainccinv if skewness > 0 else special.gammaincinv
+        inverse = scipy.special.gammainccinv if skewness > 0 else scipy.special.gammaincinv
         return self.mean + math.copysign(deviation, skewness) * float(inverse(shape, upper) - shape) / math.sqrt(shape)
 
     def tail(self, distance: float) -> float:
@@ -40,10 +40,10 @@ class _Moments:
         skewness = self.third / deviation**3
         standard = (distance - self.mean) / deviation
         if abs(skewness) < SYMMETRIC:
-            return float(special.ndtr(-standard))
+            return float(scipy.special.ndtr(-standard))
         shape = 4 / skewness**2
         at = max(shape + math.copysign(1, skewness) * standard * math.sqrt(shape), 0.0)
-        return float((special.gammaincc if skewness > 0 else special.gammainc)(shape, at))
+        return float((scipy.special.gammaincc if skewness > 0 else scipy.special.gammainc)(shape, at))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from regrade.statistics.estimate import NOISE, Estimate, Pooled, estimate
 from regrade.statistics.row_error import row_error
@@ -118,4 +118,4 @@ def _p_bounded(values: NDArray[np.float64], bound: float, bounds: tuple[float, f
         return 1.0
     mean, variance = above_worst.mean() / top, above_worst.var() / top**2 / (len(above_worst) + 1)
     size = mean * (1 - mean) / variance - 1
-    return float(special.betainc(mean * size, (1 - mean) * size, max(reached / top, 0.0)))
+    return float(scipy.special.betainc(mean * size, (1 - mean) * size, max(reached / top, 0.0)))

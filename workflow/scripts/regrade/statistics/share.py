@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 MOST = 0.5
 # Of the error that a test may make, the part for the test rows: a run may seem to do it on these rows alone
@@ -37,8 +37,8 @@ class Share:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Exact limits of the share of runs that do it (Clopper and Pearson 1934); what is not known may be either."""
         tail, most = (1 - level) / 2, self.runs - self.not_doing
-        low = special.betaincinv(self.doing, self.runs - self.doing + 1, tail) if self.doing else 0.0
-        high = special.betaincinv(most + 1, self.runs - most, 1 - tail) if most < self.runs else 1.0
+        low = scipy.special.betaincinv(self.doing, self.runs - self.doing + 1, tail) if self.doing else 0.0
+        high = scipy.special.betaincinv(most + 1, self.runs - most, 1 - tail) if most < self.runs else 1.0
         return float(low), float(high)
 
 
@@ -61,4 +61,4 @@ def p_most(runs: int, successes: int, p_of_rows: Sequence[float]) -> float:
 
 def _tail(runs: int, successes: int) -> float:
     """The probability of at least so few successes, if one run in two is one."""
-    return float(special.bdtrc(successes - 1, runs, MOST)) if successes else 1.0
+    return float(scipy.special.bdtrc(successes - 1, runs, MOST)) if successes else 1.0

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 from regrade.bundle.manifest import COUNTS, BundledCell
 from regrade.config import reported
@@ -216,7 +216,7 @@ class Truths:
                     sign = -1 if side == 0 else 1
                     rows.append(np.hstack([sign * weights, np.zeros(unknowns), clear])[None])
                     bounds.append(sign * total)
-        solved = optimize.linprog(
+        solved = scipy.optimize.linprog(
             np.concatenate([np.zeros(unknowns), NEARNESS / spreads, np.full(parts, -1.0)]),
             A_ub=np.vstack(rows),
             b_ub=bounds,

@@ -8,7 +8,7 @@ import errno
 import fcntl
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,7 +22,9 @@ from regrade.cells import heartbeat, noted_seeds
 from regrade.cells.cell import Cell
 from regrade.cells.layout import STATES
 from regrade.cells.progress import configuration_of
+from regrade.core.errors import UserError
 from regrade.core.files import read_sealed, write_sealed
+from regrade.runtime.device import choose
 from regrade.training.state import RunState
 
 
@@ -88,6 +90,22 @@ class Store:
             return RunState(seed)
         return RunState(**fields, tensors=tensors)
 
+    def stay(self, seeds: Iterable[int], device: torch.device) -> None:
+        """UserError where a run was begun on a GPU and is to go on on the CPU, or the other way round.
+
+        Neither can continue the other's random numbers.
+        """
+        here = torch.Generator(device).get_state().numel()
+        for state in map(self._saved, seeds):
+            stream = state.tensors.get("stream/dropout")
+            if stream is not None and stream.numel() != here:
+                where = state.processors[-1]["device"]
+                raise UserError(
+                    f"{self.path(state.seed)}: trained up to epoch {state.epoch} on {where}, whose random numbers "
+                    f"{'a GPU' if device.type == 'cuda' else 'a CPU'} cannot continue; set device in params.yaml so "
+                    "that it goes on there, or delete this file to begin again"
+                )
+
     def is_done(self, seed: int) -> bool:
         """Whether the run with this seed is finished, by this code."""
         return self._saved(seed).finished
@@ -99,6 +117,13 @@ class Store:
         tensors = {name: tensor for name, tensor in state.tensors.items() if name.startswith(kept)}
         tensors["fields"] = torch.from_numpy(np.frombuffer(json.dumps(fields).encode(), dtype=np.uint8).copy())
         write_sealed(self.path(state.seed), save(tensors))
+
+
+def stay_on(cell: Cell, device: str) -> None:
+    """UserError where runs of the cell cannot go on on the `device` of params.yaml."""
+    if configuration := configuration_of(cell):
+        where = choose(device, configuration.settings.backend)
+        Store(configuration.hash, configuration.code).stay(cell.seeds, where)
 
 
 def with_seeds_it_had(cell: Cell) -> Cell:

@@ -27,7 +27,7 @@ def write(figure: Figure, folder: Path, stem: str) -> None:
     """Write folder/stem.svg, .png (at the style's resolution) and .pdf; none of them says when."""
     with look():
         write_bytes(folder / f"{stem}.svg", _svg(figure))
-        write_bytes(folder / f"{stem}.png", _png(figure))
+        write_bytes(folder / f"{stem}.png", png(figure))
         write_bytes(folder / f"{stem}.pdf", _pdf(figure))
 
 
@@ -39,7 +39,7 @@ def _svg(figure: Figure) -> bytes:
     return TAG.sub(lambda tag: FRACTION.sub(rb"\1", tag[0]), IDLE.sub(b"", file.getvalue()))
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """A picture in few bytes: with a palette, unless images are a part of it."""
     # Writing an SVG leaves its own resolution behind
     figure.dpi = matplotlib.rcParams["figure.dpi"]

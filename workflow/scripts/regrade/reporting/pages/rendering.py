@@ -9,6 +9,7 @@ from regrade.cells.layout import label
 from regrade.config.claims import Origin
 from regrade.reporting import CELLS, TEMPLATES, number_format
 from regrade.reporting.figures import style
+from regrade.reporting.findings import why_open
 
 # The origins of claims for a reader
 ORIGINS: dict[Origin, str] = {"stated": "stated", "table": "read off", "ours": "ours"}
@@ -19,9 +20,10 @@ def environment(*folders: Path) -> Environment:
     templates = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    templates.filters["cell_page"] = cell_page
+    templates.filters |= {"cell_page": cell_page, "why_open": why_open}
     templates.filters |= {
-        name: getattr(number_format, name) for name in ("formatted", "short", "interval", "p_value", "size")
+        name: getattr(number_format, name)
+        for name in ("formatted", "short", "interval", "p_value", "size", "counted", "in_unit")
     }
     colours = {"cells": style.COLOURS, "splits": style.SPLITS}
     templates.globals |= {"label": label, "origins": ORIGINS, "colours": colours}

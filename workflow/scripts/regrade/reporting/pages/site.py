@@ -7,9 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
 from regrade.config.claims import ORIGINS
 from regrade.core.files import write_text
-from regrade.reporting import CELLS, COMPARE, FIGURES, HISTORIES, PAGE, TABLES, downsample, graded, mattered
+from regrade.reporting import CELLS, COMPARE, FIGURES, FINDINGS, HISTORIES, PAGE, TABLES, downsample, graded, mattered
 from regrade.reporting.citation import Citation
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.figures import files
@@ -118,6 +121,12 @@ class _Card:
     reference: dict
 
 
+def write_findings(findings: str, target: Path) -> None:
+    """Write a page of findings in words, from Markdown; each study has the heading of its name."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    write_text(target, render("findings.html.j2", "", body=Markup(markdown.render(findings))))
+
+
 def write_front(studies: list[Evidence], target: Path) -> None:
     """Write the front page over all studies, whose pages are beside it: what holds, what does not, what is open."""
     cards = []
@@ -145,6 +154,7 @@ def write_front(studies: list[Evidence], target: Path) -> None:
         judged_numbers=Findings(every).judged_numbers,
         agreeing=every.by_grade["within"] + every.by_grade["same"],
         scales=scales,
+        in_words=(target.parent / FINDINGS).exists(),
         by_origin={origin: every.by(origin).by_verdict for origin in ORIGINS},
         total=sum(path.stat().st_size for path in target.parent.rglob("*") if path.is_file() and path != target),
     )

@@ -1,0 +1,31 @@
+"""Findings in words: why a claim is open although its interval seems to decide it; numbers with their units."""
+
+import pytest
+from regrade.reporting.findings import why_open
+from regrade.reporting.number_format import counted, in_unit
+
+OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "about": "runs", "among": 16, "p_for": 0.3, "p_against": 0.8}
+REASONS = {
+    "fewer seeds than the first look needs": {"look": None, "seeds": 2, "known": 2, "doing": 2},
+    "known of none of 10 seeds, as some runs never got that far": {"known": 0, "doing": 0, "p_against": 0.002},
+    "known of 3 of 10 seeds, as some runs never got that far": {"known": 3, "doing": 0},
+    "clear by itself, but not with 10 seeds among 16 claims": {"doing": 0, "p_for": 1.0, "p_against": 0.004},
+    "it holds in 6 of 10 runs": {},
+    "chance in seeds and test rows may have decided it": {"doing": 10, "p_for": 0.24},
+    "the mean may lie on either side": {"about": "mean", "doing": 5},
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_an_open_claim_says_why(reason: str):
+    assert why_open(OPEN | REASONS[reason]) == reason
+
+
+def test_one_is_singular():
+    assert [in_unit(number, "epochs") for number in ("1", "+1", "-1", "0", "11", "1.5")] == [
+        *("1 epoch", "+1 epoch", "-1 epoch", "0 epochs", "11 epochs", "1.5 epochs"),
+    ]
+    assert in_unit("-1", "epochs per doubling") == "-1 epoch per doubling"
+    assert in_unit("1", "texts of ten") == "1 text of ten"
+    assert (in_unit("1", "×"), in_unit("0.5", "")) == ("1 ×", "0.5")
+    assert [counted(number, "cell") for number in (0, 1, 2, 1000)] == ["0 cells", "1 cell", "2 cells", "1,000 cells"]
