@@ -1,26 +1,15 @@
 # `snakemake settle`: further seeds, in rounds. Its job runs Snakemake again for each of them, since a rule writes its
 # files only once in a run.
-from regrade.core.files import read_json
-from regrade.settle import ledger, summary
+from regrade.settle import ledger
 
 
 localrules:
     settle,
 
 
-def everything(_):
-    """All that there is without further seeds, so that no other job runs beside this one."""
-    if PARAMS.settle.hours is None:
-        raise WorkflowError(
-            "params.yaml: settle.hours is missing; say how many hours further seeds may train, as in "
-            "--config 'settle={hours: 2}'"
-        )
-    return rules.all.input
-
-
 rule settle:
     input:
-        everything,
+        everything_before_settling,
     output:
         f"{REPORTS}/settle.json",
     log:
@@ -40,9 +29,3 @@ rule settle:
         cells=lambda w: ledger.digest(CELLS.values()),
     script:
         "../scripts/settle.py"
-
-
-def say_what_is_settled():
-    """After a run of `settle`: print what came of it."""
-    if any(job.rule.name == "settle" for job in workflow.dag.jobs):
-        print(summary.told(read_json(rules.settle.output[0])), file=sys.stderr)
