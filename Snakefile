@@ -58,10 +58,20 @@ for study in PARAMS.studies:
             measurements(study),
 
 
+include: "workflow/rules/settle.smk"
+
+
 onstart:
-    workflow.config_settings.configfiles = [plan.keep(config, CELLS.values())]
+    workflow.config_settings.configfiles = [plan.keep(config, CELLS.values(), sys.argv[1:])]
     workflow.config_settings.config_args = ""
+    set_aside.keep(cells_to_train())
+
+
+onsuccess:
+    say_what_is_settled()
 
 
 onerror:
-    report_what_is_there()
+    # After a round of `settle`, the run that it belongs to reports
+    if PLANNED is None:
+        report_what_is_there()

@@ -3,72 +3,24 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
-from regrade.bundle import bundle
 from regrade.cells import expansion
 from regrade.commands import main
 from regrade.config import overlays, params, studies
-from support.bundles import made_up
-from support.calibrated import calibrated
-from support.tiny import STUDY, sweep, tiny
-
-LOOKS = [{"seeds": 6, "error": 0.01}, {"seeds": 12, "error": 0.03}, {"seeds": 24, "error": 0.01}]
-CHANGES = {
-    "scale": "full",
-    "seeds": list(range(6)),
-    "looks": LOOKS,
-    "scales": {"full": {"data": "real"}},
-    "datasets": {"moons": {"expected": {"train_rows": 80, "test_rows": 20}}},
-    **sweep(grid={"width": [2, 3, 4, 5]}),
-}
-# Losses of six runs, by width
-LOSSES = {2: [2.0, 2.1, 1.9, 2.0, 2.2, 1.8], 3: [1.2, 1.6, 1.0, 1.7, 0.9, 1.5], 4: [3.0, 1.1, 2.9, 1.0, 3.1, 0.9]}
-
-
-def claim(name: str, first: int, second: int) -> dict:
-    test = {"kind": "less", "experiment": "sweep", "metric": "test_loss_last_epoch"}
-    return {
-        "id": name,
-        "claim": name,
-        "origin": "stated",
-        "place": "page 1",
-        "tests": [test | {"cell": {"width": first}, "than": {"width": second}}],
-    }
-
-
-CLAIMS = [claim("near", 3, 2), claim("like-it", 3, 4), claim("hopeless", 4, 2), claim("untrained", 5, 2)]
+from support import undecided
+from support.tiny import STUDY
+from support.undecided import CLAIMS
 
 
 @pytest.fixture
 def graded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a project whose last report was of six runs of three cells."""
-    project = tiny(tmp_path, CHANGES)
-    (tmp_path / "workflow/studies" / STUDY / "claims.yaml").write_text(yaml.safe_dump({"claims": CLAIMS}))
-    calibrated(project)
+    undecided.project(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studies, "FOLDER", tmp_path / "workflow/studies")
     parameters = params.parse(overlays.merged([], []))
-    every = expansion.expand(parameters)
-    made = made_up(STUDY, parameters, every, seeds=6)
-    width = {cell.folder.as_posix(): cell.varying["width"] for cell in every}
-    runs = made.runs.assign(
-        test_loss_last_epoch=[
-            LOSSES.get(width[folder], LOSSES[2])[seed]
-            for folder, seed in zip(made.runs["folder"], made.runs["seed"], strict=True)
-        ]
-    )
-    cells = [
-        cell.model_copy(update={"status": "missing" if cell.varying["width"] == 5 else "done"})
-        for cell in made.manifest.cells
-    ]
-    trained = runs[[width[folder] != 5 for folder in runs["folder"]]]
-    curves = made.curves[np.isin(made.curves["cell"], trained["cell"])]
-    correct = {key: one for key, one in made.correct.items() if width[key[0]] != 5}
-    bundle.Bundle(made.manifest.model_copy(update={"cells": cells}), trained, curves, correct).write(
-        tmp_path / "reports" / STUDY / "bundle"
-    )
+    undecided.report(parameters, expansion.expand(parameters), {})
     return tmp_path
 
 
@@ -105,7 +57,7 @@ def test_the_plan_and_its_overlay(graded: Path, capsys: pytest.CaptureFixture[st
 def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.CaptureFixture[str]):
     assert regrade_next(capsys, "--hours", "0.1", "--cores", "2") == (
         "Error: 0.1 h settle no claim: the cheapest, near of tiny, takes 0.61 h for 12 seeds and a chance of 1.00; "
-        "give more --hours\n"
+        "give more hours\n"
     )
     assert "--hours is -1; give a number" in regrade_next(capsys, "--hours", "-1")
     assert "params.yaml has no study 'other'" in regrade_next(capsys, "--hours", "1", "--study", "other")

@@ -69,6 +69,8 @@ MISTAKES = {
     "uneven cells": (f"{OPTIMIZERS}.cells", [{"optimizer": "adam"}, {"lr": 0.1}], "do not all name the same settings"),
     "duplicate seeds": ("seeds", [0, 1, 0], "seeds: 0 is there twice"),
     "no seeds": ("seeds", [], "seeds: must not be empty"),
+    "no hours": ("settle.hours", 0, "settle.hours: 0 should be greater than 0"),
+    "look that is not planned": ("settle.looks", [20, 15], "settle.looks: 15 is none of the planned looks, [5, 10, 20"),
     "unknown dataset": (
         f"{BASELINE}.settings.dataset",
         "cifar",

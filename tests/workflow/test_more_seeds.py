@@ -148,6 +148,19 @@ def test_only_seeds_that_are_added_are_trained_and_all_are_judged(
     assert "<dd>0, 1, 6 (1 cell); 0, 1, 5, 6 (1 cell); 0, 1 (1 cell)</dd>" in page, re.findall("<dt>Seeds.*", page)
 
 
+def test_a_job_that_adds_seeds_and_does_not_end_loses_none(trained: Project, tmp_path: Path):
+    project = copied(trained, tmp_path)
+    before = {path: path.read_bytes() for path in project.find("results/tiny/sweep/*/*.*")}
+    # The job stops before it trains, and after Snakemake has deleted what it will write
+    (tensors,) = project.find("data/prepared/moons/*/tensors.safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    answer = project.snakemake("train_all", overlay=merged(BATCHED, more({"seeds": [5]})))
+    assert answer.returncode == 1 and "damaged" in answer.stdout
+    assert {path: path.read_bytes() for path in project.find("results/tiny/sweep/*/*.*")} == before
+    cells = read_json(project.folder / "reports/tiny/bundle/manifest.json")["cells"]
+    assert [(cell["status"], cell["seeds"]) for cell in cells] == [("done", [0, 1])] * 3
+
+
 def test_a_cell_that_followed_another_winner_is_trained_again(trained: Project, tmp_path: Path):
     """As when a run is stopped between the choice and the cells that follow it."""
     project = copied(trained, tmp_path)

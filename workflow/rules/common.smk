@@ -10,18 +10,18 @@ min_version("9.0")
 # A plan consists of many long-lived objects; by default, garbage collection takes an eighth of the planning time
 gc.set_threshold(100_000)
 
-from regrade.cells import batching
-from regrade.cells import expansion, layout, progress
+from regrade.cells import batching, expansion, layout, progress, set_aside
 from regrade.costs import rates, requests
 from regrade.costs.model import Model
 from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
-from regrade.core import fingerprints
+from regrade.core import files, fingerprints
 from regrade.runtime import gpus
 from regrade.config import overlays, params
 from regrade.statistics import references
 from regrade import reporting
 from regrade.reporting import study_code
+from regrade.settle import summary
 
 try:
     # Our own reader, as in `regrade`: Snakemake's reads 1e-05 as a text and silently keeps the last of two
@@ -31,6 +31,8 @@ try:
     CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
     COSTS = Model(PARAMS, rates.known(PARAMS.device))
+    if PLANNED and workflow.is_main_process:
+        plan.hold_all(CELLS.values())
     for study in PARAMS.studies:
         fingerprints.code(*(study_code.path(study, name) for name in (study_code.FIGURES, study_code.MEASURE)))
 except UserError as error:
@@ -156,3 +158,19 @@ def report_what_is_there():
         print(f"Not everything was made. The report of what is there: {page}", file=sys.stderr)
     except (UserError, OSError) as error:
         print(f"The report of what is there could not be made: {error}", file=sys.stderr)
+
+
+def everything_before_settling(_):
+    """All that there is without further seeds, so that no other job runs beside this one."""
+    if PARAMS.settle.hours is None:
+        raise WorkflowError(
+            "params.yaml: settle.hours is missing; say how many hours further seeds may train, as in "
+            "--config 'settle={hours: 2}'"
+        )
+    return rules.all.input
+
+
+def say_what_is_settled():
+    """After a run of `settle`: print what came of it."""
+    if any(job.rule.name == "settle" for job in workflow.dag.jobs):
+        print(summary.told(files.read_json(rules.settle.output[0])), file=sys.stderr)

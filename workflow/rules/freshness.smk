@@ -39,6 +39,12 @@ def complete_plan():
     include_batches(workflow.dag)
 
 
+def cells_to_train():
+    """The cells that the jobs of this run train."""
+    records = {file for job in workflow.dag.needrun_jobs() for file in job.output}
+    return [cell for folder, cell in CELLS.items() if f"{folder}/{layout.RECORD}" in records]
+
+
 def make_whole(dag):
     """Make what is missing on the way to files that exist, and retrain the cells that need it.
 

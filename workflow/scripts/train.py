@@ -5,7 +5,7 @@ from regrade.jobs.entry import job
 with job(snakemake):
     from pathlib import Path
 
-    from regrade.cells import expansion, noted_seeds, prune
+    from regrade.cells import expansion, noted_seeds, prune, set_aside
     from regrade.config import params
     from regrade.core.integrity import verify
     from regrade.datasets.prepared import CARD
@@ -22,12 +22,13 @@ with job(snakemake):
         store.stay_on(cell, parameters.device)
     batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
-    if parameters.device == "cpu" or batch[0].on_cpu:
-        train_all(batch, of_experiment)
-    else:
-        with gpus.one(parameters.jobs_per_gpu):
+    with set_aside.replacing(batch):
+        if parameters.device == "cpu" or batch[0].on_cpu:
             train_all(batch, of_experiment)
-    for cell in batch:
-        noted_seeds.write(cell, cell.seeds)
+        else:
+            with gpus.one(parameters.jobs_per_gpu):
+                train_all(batch, of_experiment)
+        for cell in batch:
+            noted_seeds.write(cell, cell.seeds)
     if not parameters.present_scale.keep_states:
         prune.forget(cell for cell in batch if not cell.in_full)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from regrade.cells import batching, expansion, noted_seeds
+from regrade.cells import batching, expansion, noted_seeds, set_aside
 from regrade.cells.cell import Cell
 from regrade.cells.layout import RESULTS, STATES
 from regrade.config.params import Params
@@ -30,11 +30,15 @@ def unnamed(params: Params) -> list[Path]:
         together = batching.batches(present, at_scale.present_cells_per_job).values()
         for batch in [*((cell,) for cell in present), *together]:
             if any(cell.status in ("missing", "failed") or cell.lacking for cell in batch):
-                needed |= {path for cell in batch for path in (cell.failure, noted_seeds.path(cell), _states(cell))}
+                needed |= {
+                    path
+                    for cell in batch
+                    for path in (cell.failure, noted_seeds.path(cell), set_aside.path(cell), _states(cell))
+                }
     needed |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
     needed |= {folder for cell in every for folder in cell.needed_data.folders}
     present_paths = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*")]
-    present_paths += [*STATES.glob("failed/*"), *STATES.glob("seeds/*")]
+    present_paths += [*STATES.glob("failed/*"), *STATES.glob("seeds/*"), *STATES.glob("aside/*")]
     return sorted(path for path in present_paths if _NAMED_BY_US.fullmatch(path.name) and path not in needed)
 
 

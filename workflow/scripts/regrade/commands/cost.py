@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from regrade.cells import expansion
-    from regrade.commands import cost_view, forecasting, status_view
+    from regrade.commands import cost_view, status_view
+    from regrade.costs import forecasting
 
     params = parameters.read(options)
     at_once = forecasting.at_once(params, options.cores)

@@ -6,15 +6,10 @@ it with the --configfile and --config that you run Snakemake with, then Snakemak
 
 import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regrade.commands import parameters
 from regrade.core.errors import UserError
-
-if TYPE_CHECKING:
-    from regrade.bundle.bundle import Bundle
 
 EXAMPLES = """\
 regrade next --hours 2 --config scale=paper
@@ -42,9 +37,10 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from regrade.cells import expansion
-    from regrade.commands import forecasting, next_view, status_view
-    from regrade.core.files import atomic_write
-    from regrade.settle import overlay, waiting
+    from regrade.commands import next_view, status_view
+    from regrade.core.files import write_text
+    from regrade.costs import forecasting
+    from regrade.settle import overlay, reports
     from regrade.settle.plan import Planner
 
     if not options.hours > 0:
@@ -54,32 +50,14 @@ def run(options: argparse.Namespace) -> int:
         parameters.require_study(study, params)
     at_once = forecasting.at_once(params, options.cores)
     every = expansion.expand(params)
-    bundles = _bundles(params.studies, options.source)
-    trained = {study: waiting.Trained(one, every) for study, one in bundles.items()}
-    chosen = [study for study in options.study or params.studies if study in bundles]
-    claims = [claim for study in chosen for claim in waiting.of_study(bundles[study], trained[study])]
+    present = reports.bundles(params.studies, options.source)
+    trained, claims = reports.claims(present, every, params, options.study or None)
     _, forecasts = forecasting.forecasts(params, every)
     plan = Planner(claims, trained, forecasts, at_once).plan(options.hours)
-    with atomic_write(options.to) as partial:
-        partial.write_text(overlay.text(plan, trained.values(), params, f"regrade next --hours {options.hours:g}"))
+    lines = overlay.comments(plan, f"regrade next --hours {options.hours:g}")
+    write_text(options.to, overlay.text(overlay.entries(plan.seeds, trained.values(), params), lines))
     # Outside a terminal nothing is cut or broken into lines
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
     console.print(next_view.view(plan, options.hours, at_once), "")
     print(f"To train them: snakemake --configfile {options.to}, with what else you give Snakemake")
     return 0
-
-
-def _bundles(studies: Iterable[str], source: Path | None) -> "dict[str, Bundle]":
-    """The bundles of the studies that have any, with runs. UserError where none has."""
-    from regrade.bundle import MANIFEST, bundle
-    from regrade.statistics import BUNDLE, REPORTS
-
-    folders = {study: source / study if source else REPORTS / study / BUNDLE for study in studies}
-    present = {study: bundle.read(folder) for study, folder in folders.items() if (folder / MANIFEST).exists()}
-    trained = {study: one for study, one in present.items() if len(one.runs)}
-    if not trained:
-        raise UserError(
-            f"No study has a bundle with runs, such as {next(iter(folders.values()))}; "
-            "train and report first, for runs tell how much runs differ"
-        )
-    return trained

@@ -50,7 +50,7 @@ class Params(Section):
     forecast: Forecast
     """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
     settle: Settle
-    """What `regrade next` chooses further seeds by."""
+    """What `regrade next` and `snakemake settle` choose further seeds by."""
     scales: dict[Name, Scale]
     """Scales by name."""
     datasets: dict[Name, AnyDataset]
@@ -78,6 +78,10 @@ class Params(Section):
         for number, more in enumerate(self.more_seeds):
             yield from self._nowhere(more, f"more_seeds.{number}")
         yield from (f"looks: {complaint}" for complaint in contradictions(self.looks))
+        planned = [look.seeds for look in self.looks]
+        for seeds in self.settle.looks or ():
+            if seeds not in planned:
+                yield f"settle.looks: {seeds} is none of the planned looks, {planned}; take one of these"
         yield from self._not_trained(self.keep_models, "keep_models")
         for name in self.studies:
             if name in NOT_STUDIES:
@@ -120,6 +124,11 @@ class Params(Section):
     def present_full_seeds(self) -> list[int]:
         """The seeds of cells that the present scale leaves at full protocol."""
         return self.present_scale.full_seeds or self.seeds
+
+    @property
+    def settle_looks(self) -> list[int]:
+        """Seeds of the planned looks that cells may be topped up to."""
+        return self.settle.looks or [look.seeds for look in self.looks]
 
     def seeds_of(self, study: str, name: str, settings: dict[str, Value], in_full: bool) -> list[int]:
         """The seeds of a cell with these settings, each once; `in_full`: the scale leaves it at full protocol."""

@@ -1,4 +1,4 @@
-"""`settle`: by what further seeds are chosen."""
+"""`settle`: by what further seeds are chosen, and how long they may train."""
 
 from typing import Annotated
 
@@ -8,9 +8,13 @@ from regrade.config.types import NUMBER, Section
 
 
 class Settle(Section):
-    """By what further seeds are chosen."""
+    """By what further seeds are chosen, and how long `snakemake settle` may train them."""
 
     least_chance: Annotated[float, Field(gt=0, lt=1), NUMBER]
     """The fewest verdicts to be expected from all the hours together. Seeds that take a share of the hours must bring
     that share of it.
     """
+    hours: Annotated[float, Field(gt=0), NUMBER] | None = None
+    """Hours that `snakemake settle` may train further seeds, on the cores that it is given; it needs them."""
+    looks: Annotated[list[int], Field(min_length=1)] | None = None
+    """Numbers of seeds that cells may be topped up to, each that of a planned look; all planned looks if absent."""

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from regrade.cells.cell import Cell
@@ -29,10 +29,10 @@ SCRIPTS = PACKAGE.parent
 APART = fingerprints.APART | {"regrade.jobs", "regrade.runtime.logs"}
 
 
-def keep(config: dict, every: Iterable[Cell]) -> Path:
+def keep(config: dict, every: Iterable[Cell], given: Sequence[str] = ()) -> Path:
     """Write the plan of a run with these parameters, which ask for `every` cell; its absolute path.
 
-    The jobs that this process starts find it from now on.
+    `given`: Snakemake's arguments. The jobs that this process starts find the plan from now on.
     """
     texts = [*map(studies.folder, config["studies"]), TEMPLATES, TEMPLATES / "assets"]
     plan = {
@@ -41,11 +41,27 @@ def keep(config: dict, every: Iterable[Cell]) -> Path:
         "code": {script.name: code(script) for script in SCRIPTS.glob("*.py")},
         "cells": sorted({cell.code for cell in every}),
         "texts": {str(folder): fingerprints.content(folder) for folder in texts},
+        "given": list(given),
     }
+    path = _write(plan)
+    os.environ[VARIABLE] = str(path)
+    return path
+
+
+def with_parameters(config: dict) -> Path:
+    """The plan of the run that this process is a job of, with other parameters, in a file of its own."""
+    return _write(_demanded() | {"config": config})
+
+
+def arguments() -> list[str]:
+    """What Snakemake was given for the run that this process is a job of."""
+    return list(_demanded()["given"])
+
+
+def _write(plan: dict) -> Path:
     path = FOLDER.resolve() / f"{files.short_hash(plan)}.json"
     # Its parameters stay in their order, by which cells are named
     files.write_text(path, json.dumps({KEY: plan}))
-    os.environ[VARIABLE] = str(path)
     return path
 
 
@@ -101,6 +117,25 @@ def hold_cells(batch: Iterable[Cell]) -> None:
     """UserError when the code that trains these cells is not as planned: the modules of layers are named by cells."""
     if (plan := _present()) and not {cell.code for cell in batch} <= set(plan["cells"]):
         raise _changed("code that trains this cell")
+
+
+def hold_all(every: Iterable[Cell]) -> None:
+    """UserError when code or texts have changed since the run was planned that this one is a round of."""
+    plan = _demanded()
+    for folder, content in plan["texts"].items():
+        if fingerprints.content(Path(folder)) != content:
+            raise _changed(f"a file in {folder}")
+    if _package() != plan["package"]:
+        for script, planned in plan["code"].items():
+            if code(SCRIPTS / script) != planned:
+                raise _changed(f"code that {script} runs")
+    hold_cells(every)
+
+
+def _demanded() -> dict:
+    if (plan := _present()) is None:
+        raise UserError("this run has no plan: leave out --no-hooks")
+    return plan
 
 
 def _present() -> dict | None:

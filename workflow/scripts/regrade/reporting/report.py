@@ -4,7 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from regrade.bundle import collect
-from regrade.cells import expansion
+from regrade.cells import expansion, set_aside
 from regrade.config.params import Params
 from regrade.reporting import ASSETS, PAGE, evidence
 from regrade.reporting.exports import crate, dvc
@@ -15,6 +15,7 @@ from regrade.statistics import BUNDLE, REPORTS, audit, grading, reference
 def write_all(params: Params) -> Path:
     """Collect, grade and report every study without training anything; the path of the front page."""
     every = expansion.expand(params)
+    set_aside.put_back(every)
     assets.write(REPORTS / ASSETS)
     studies = []
     for study in params.studies:

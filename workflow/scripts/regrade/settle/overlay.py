@@ -1,6 +1,8 @@
-"""The overlay of params.yaml that trains the further seeds of a plan."""
+"""The overlay of params.yaml that trains further seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -9,12 +11,25 @@ from regrade.settle.plan import Plan
 from regrade.settle.waiting import Trained
 
 
-def text(plan: Plan, trained: Iterable[Trained], params: Params, command: str) -> str:
-    """The overlay, with what it is for.
+def entries(further: Mapping[Path, Iterable[int]], trained: Iterable[Trained], params: Params) -> list[dict[str, Any]]:
+    """`more_seeds` with these further seeds, by a cell's folder.
 
     It has every seed of these studies' cells beyond those that all cells have, so that it takes an earlier one's place.
     """
-    lines = [
+    listed = []
+    for of_study in trained:
+        for cell in of_study.cells.values():
+            first = params.first_seeds(cell.study, cell.experiment, cell.settings, cell.in_full)
+            own = of_study.seeds[cell.folder] | set(further.get(cell.folder, ()))
+            if beyond := sorted(own - set(first)):
+                cells = {"study": cell.study, "experiment": cell.experiment, "cells": dict(cell.varying)}
+                listed.append(cells | {"seeds": beyond})
+    return listed
+
+
+def comments(plan: Plan, command: str) -> list[str]:
+    """What an overlay is for."""
+    return [
         f"Written by {command}",
         f"{plan.wall:.2g} h for {plan.verdicts:.2g} more verdicts, expected from:",
         *(
@@ -22,13 +37,9 @@ def text(plan: Plan, trained: Iterable[Trained], params: Params, command: str) -
             for line in plan.lines
         ),
     ]
-    entries = []
-    for of_study in trained:
-        for cell in of_study.cells.values():
-            first = params.first_seeds(cell.study, cell.experiment, cell.settings, cell.in_full)
-            own = of_study.seeds[cell.folder] | set(plan.seeds.get(cell.folder, ()))
-            if further := sorted(own - set(first)):
-                cells = {"study": cell.study, "experiment": cell.experiment, "cells": dict(cell.varying)}
-                entries.append(cells | {"seeds": further})
-    content = yaml.safe_dump({"more_seeds": entries}, sort_keys=False, default_flow_style=None, width=1000)
+
+
+def text(more_seeds: list[dict[str, Any]], lines: Sequence[str]) -> str:
+    """The overlay, with lines of comment."""
+    content = yaml.safe_dump({"more_seeds": more_seeds}, sort_keys=False, default_flow_style=None, width=1000)
     return "".join(f"# {line}\n" for line in lines) + content

@@ -33,12 +33,14 @@ class Line:
 class Plan:
     """Which cells get which further seeds, and what for.
 
-    `lines`: open claims that may be settled, those with the most chance per hour first. `again`: the same of claims
-    that have a verdict. `rest`: by study and claim, why other open claims stay open. `verdicts`: how many more are
-    expected, those that may be lost taken off. `hours`: of one job after another; `wall`: of all jobs side by side.
+    `to`: how many seeds they then have. `lines`: open claims that may be settled, those with the most chance per hour
+    first. `again`: the same of claims that have a verdict. `rest`: by study and claim, why other open claims stay open.
+    `verdicts`: how many more are expected, those that may be lost taken off. `hours`: of one job after another; `wall`:
+    of all jobs side by side.
     """
 
     seeds: Mapping[Path, list[int]]
+    to: Mapping[Path, int]
     lines: list[Line]
     again: list[Line]
     rest: list[tuple[Waiting, str]]
@@ -51,7 +53,7 @@ class Planner:
     """Claims of studies, and what further seeds of their cells take."""
 
     def __init__(self, claims: Sequence[Waiting], trained: Mapping[str, Trained], forecasts: Forecasts, at_once: int):
-        self.claims, self.trained, self.at_once = claims, trained, at_once
+        self.claims, self.trained, self.forecasts, self.at_once = claims, trained, forecasts, at_once
         self.least = forecasts.model.params.settle.least_chance
         self.chanced = [one for one in claims if one.chances]
         self.stakes = [
@@ -60,17 +62,29 @@ class Planner:
         ]
         self.cells = {cell.folder: cell for one in self.chanced for cell in one.cells}
         looks = {seeds for one in self.chanced for seeds in one.chances}
-        self.costs = {folder: self._costs(cell, sorted(looks), forecasts) for folder, cell in self.cells.items()}
+        self.costs = {folder: self._costs(cell, sorted(looks)) for folder, cell in self.cells.items()}
 
-    def _costs(self, cell: Cell, looks: Sequence[int], forecasts: Forecasts) -> dict[int, float]:
+    def _costs(self, cell: Cell, looks: Sequence[int]) -> dict[int, float]:
         """Hours by the number of seeds that a cell gets; none where they are not known."""
-        costs = {}
-        for seeds in looks:
-            lacking = self.trained[cell.study].lacks(cell, seeds)
-            seconds = forecasts.further(cell, lacking) if lacking else 0.0
-            if seconds is not None:
-                costs[seeds] = seconds / HOUR
-        return costs
+        costs = {seeds: self._hours(cell, self.trained[cell.study].lacks(cell, seeds)) for seeds in looks}
+        return {seeds: hours for seeds, hours in costs.items() if hours is not None}
+
+    def _hours(self, cell: Cell, lacking: Sequence[int]) -> float | None:
+        seconds = self.forecasts.further(cell, lacking) if lacking else 0.0
+        return None if seconds is None else seconds / HOUR
+
+    def first_steps(self, plan: Plan) -> dict[Path, int]:
+        """How many of its seeds each cell of a plan gets before claims are judged again."""
+
+        def rest(folder: Path, before: int, after: int) -> float:
+            cell = self.cells[folder]
+            trained = self.trained[cell.study]
+            had = set(trained.lacks(cell, before))
+            hours = self._hours(cell, [seed for seed in trained.lacks(cell, after) if seed not in had])
+            assert hours is not None, "it is known up to the same look"
+            return hours
+
+        return program.first_steps(self.stakes, self.costs, rest, plan.to)
 
     def plan(self, hours: float) -> Plan:
         """The plan that fits into `hours`. UserError where none does."""
@@ -119,7 +133,7 @@ class Planner:
         least, seeds, one = min(options, key=lambda option: option[:2])
         return (
             f"{hours:g} h settle no claim: the cheapest, {one.claim} of {one.study}, takes {least:.2g} h for {seeds} "
-            f"seeds and a chance of {one.chances[seeds]:.2f}; give more --hours"
+            f"seeds and a chance of {one.chances[seeds]:.2f}; give more hours"
         )
 
     def _told(self, chosen: Mapping[Path, int], hours: float) -> Plan:
@@ -141,6 +155,7 @@ class Planner:
                 for folder, cell in self.cells.items()
                 if folder in chosen
             },
+            to=chosen,
             lines=lines,
             again=at_risk,
             rest=[(one, self._why(one, hours)) for one in self.claims if not one.settled and id(one) not in told],

@@ -3,9 +3,10 @@
 A cell that several claims need is paid once, so that claims which are dear alone may be cheap together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,27 @@ def choose(stakes: Sequence[Stake], costs: Costs, budget: float, least: float) -
     )
     taken = [step for step, value in zip(steps, solution.x, strict=False) if value > 0.5]
     return {cell: seeds for cell, seeds in taken if costs[cell][seeds]}
+
+
+def first_steps(
+    stakes: Sequence[Stake], costs: Costs, rest: Callable[[Path, int, int], float], chosen: Mapping[Path, int]
+) -> dict[Path, int]:
+    """How many of the chosen seeds each cell gets before claims are judged again.
+
+    A cell stops at an earlier look where that is expected to cost less: what it takes up to there and, unless all
+    claims that wait for it are settled then, the rest. Seeds that are trained together may cost so much less that it
+    does not. `rest`: what a cell takes from one number of seeds to another.
+    """
+    steps = {}
+    for cell, last in chosen.items():
+        chances = [stake.chances for stake in stakes if cell in stake.cells and not stake.now]
+        expected = {last: costs[cell][last]}
+        for seeds, cost in costs[cell].items():
+            if seeds < last and cost:
+                settled = prod(of_looks.get(seeds, 0.0) for of_looks in chances if any(of_looks.values()))
+                expected[seeds] = cost + (1 - settled) * rest(cell, seeds, last)
+        steps[cell] = min(expected, key=lambda seeds: (expected[seeds], seeds))
+    return steps
 
 
 def spent(costs: Costs, chosen: Mapping[Path, int]) -> float:

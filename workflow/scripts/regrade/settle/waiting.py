@@ -1,6 +1,6 @@
 """The claims of a study, and which further seeds of which cells each waits for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 
@@ -19,17 +19,22 @@ SETTLED = (verdicts.CONFIRMED, verdicts.CONTRADICTED)
 class Waiting:
     """A claim and what further seeds may do for it.
 
-    `seeds`: those that all its cells have. `chances`: that of a verdict at each look to come by itself, by the look's
-    seeds; none where further seeds cannot settle it, which `why` explains.
+    `verdict`: the present one. `seeds`: those that all its cells have. `chances`: that of a verdict at each look to
+    come by itself, by the look's seeds; none where further seeds cannot settle it, which `why` explains.
     """
 
     study: str
     claim: str
-    settled: bool = False
+    verdict: str
     seeds: int = 0
     cells: tuple[Cell, ...] = ()
     chances: Mapping[int, float] = field(default_factory=dict)
     why: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is confirmed or contradicted."""
+        return self.verdict in SETTLED
 
 
 class Trained:
@@ -60,32 +65,36 @@ def _key(cell: Cell | BundledCell) -> tuple[str, frozenset[tuple[str, object]]]:
     return cell.experiment, frozenset(cell.varying.items())
 
 
-def of_study(bundle: Bundle, trained: Trained) -> list[Waiting]:
-    """All claims of a study that depend on seeds, judged by the bundle as grading does."""
+def of_study(bundle: Bundle, trained: Trained, allowed: Container[int]) -> list[Waiting]:
+    """All claims of a study that depend on seeds, judged by the bundle as grading does.
+
+    `allowed`: seeds of the looks that cells may be topped up to.
+    """
     study, measurements = bundle.manifest.study, measured(bundle)
     planned = bundle.manifest.looks
     compared = comparison.comparisons(study, measurements)
     judged = verdicts.judge(study, measurements, compared, planned)
-    return [_waiting(one, study, trained, looks.later(planned, one.seeds)) for one in judged if not one.exact]
+    later = {one.seeds: [look for look in looks.later(planned, one.seeds) if look.seeds in allowed] for one in judged}
+    return [_waiting(one, study, trained, later[one.seeds]) for one in judged if not one.exact]
 
 
 def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -> Waiting:
-    claim, settled = one.claim.id, one.verdict in SETTLED
-    if one.verdict == verdicts.NOT_RUN:
-        return Waiting(study, claim, why="not all of its cells are trained")
-    if not settled and one.verdict != verdicts.INCONCLUSIVE:
-        return Waiting(study, claim, why=one.verdict)
+    claim, verdict = one.claim.id, one.verdict
+    if verdict == verdicts.NOT_RUN:
+        return Waiting(study, claim, verdict, why="not all of its cells are trained")
+    if verdict not in (*SETTLED, verdicts.INCONCLUSIVE):
+        return Waiting(study, claim, verdict, why=verdict)
     bundled = {cell.folder: cell for part in one.hypotheses if not part.sample.exact for cell in part.cells}
     cells = tuple(trained.cells[folder] for folder in bundled if folder in trained.cells)
     if len(cells) < len(bundled):
-        return Waiting(study, claim, settled, why="params.yaml has not all of its cells; give the same --config")
+        return Waiting(study, claim, verdict, why="params.yaml has not all of its cells; give the same --config")
     if not later:
-        return Waiting(study, claim, settled, one.seeds, cells, why="the last planned look is over")
+        return Waiting(study, claim, verdict, one.seeds, cells, why="the last planned look is over")
     later = [look for look in later if any(trained.lacks(cell, look.seeds) for cell in cells)]
     if not later:
-        return Waiting(study, claim, settled, one.seeds, cells, why="some of its runs do not give the number")
+        return Waiting(study, claim, verdict, one.seeds, cells, why="some of its runs do not give the number")
     # Each look by itself: seeds beyond a look are not looked at there, so that a verdict given before may be lost
     simulated = [planning.chances(one.hypotheses, [look], one.among) for look in later]
     chances = {seeds: chance for of_look in simulated for seeds, chance in of_look.items()}
     few = f"fewer than {planning.LEAST_SEEDS} independent runs, too few to simulate more"
-    return Waiting(study, claim, settled, one.seeds, cells, chances, "" if chances else few)
+    return Waiting(study, claim, verdict, one.seeds, cells, chances, "" if chances else few)

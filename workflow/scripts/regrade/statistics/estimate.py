@@ -112,6 +112,18 @@ class Estimate:
         """One-sided p of the hypothesis that the true mean is at or above `bound`, see `p_above`."""
         return self._p(bound, 1)
 
+    def is_above(self, bound: float, level: float) -> bool:
+        """Whether `p_above` is at most `level`, which is less than one half. Quicker than the p itself."""
+        return self._is_beyond(bound, level, -1)
+
+    def is_below(self, bound: float, level: float) -> bool:
+        """Whether `p_below` is at most `level`, see `is_above`."""
+        return self._is_beyond(bound, level, 1)
+
+    def _is_beyond(self, bound: float, level: float, side: int) -> bool:
+        known = self.seeds > 1 and not self.lumped
+        return known and side * (bound - self.limit(level, side)) >= 0
+
     def _p(self, bound: float, side: int) -> float:
         """The tail at which the limit on this side just reaches the bound."""
         if self.seeds < 2 or self.lumped:

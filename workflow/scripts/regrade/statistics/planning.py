@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,8 @@ def chances(parts: Sequence[Hypothesis], looks: Sequence[Look], among: int) -> d
     runs = len(sampled[0].sample) if sampled else 0
     if runs < LEAST_SEEDS or not looks:
         return {}
-    generator = np.random.default_rng(0)
     settled = np.zeros((WORLDS, len(looks)), dtype=bool)
-    for of_world in settled:
-        drawn = _urn(generator, runs, looks[-1].seeds)
+    for of_world, drawn in zip(settled, _urns(runs, looks[-1].seeds), strict=True):
         for at, look in enumerate(looks):
             if _settles(sampled, drawn[: look.seeds], look.error / among):
                 of_world[at:] = True
@@ -37,33 +36,38 @@ def chances(parts: Sequence[Hypothesis], looks: Sequence[Look], among: int) -> d
     return {look.seeds: float(share) for look, share in zip(looks, settled.mean(axis=0), strict=True)}
 
 
-def _urn(generator: np.random.Generator, runs: int, total: int) -> list[int]:
-    """The positions of the runs, then new ones, each drawn from all before."""
-    drawn = list(range(runs))
-    while len(drawn) < total:
-        drawn.append(drawn[generator.integers(len(drawn))])
-    return drawn
+@cache
+def _urns(runs: int, total: int) -> list[list[int]]:
+    """For each world the positions of the runs, then new ones, each drawn from all before."""
+    generator = np.random.default_rng(0)
+    urns = []
+    for _ in range(WORLDS):
+        drawn = list(range(runs))
+        while len(drawn) < total:
+            drawn.append(drawn[generator.integers(len(drawn))])
+        urns.append(drawn)
+    return urns
 
 
 def _settles(parts: Sequence[Hypothesis], drawn: list[int], level: float) -> bool:
     """Whether these runs would give a verdict at this level, for all parts or against one."""
-    sides = [_p_values(part, drawn) for part in parts]
-    return max(p_for for p_for, _ in sides) <= level or min(p_against for _, p_against in sides) <= level / len(parts)
+    sides = [_shows(part, drawn, level, level / len(parts)) for part in parts]
+    return all(speaks_for for speaks_for, _ in sides) or any(speaks_against for _, speaks_against in sides)
 
 
-def _p_values(part: Hypothesis, drawn: list[int]) -> tuple[float, float]:
-    """The p-values for and against a part if these were its runs, with the test rows as they are."""
+def _shows(part: Hypothesis, drawn: list[int], level_for: float, level_against: float) -> tuple[bool, bool]:
+    """Whether, if these were its runs, they would show a part, or its opposite, with the test rows as they are."""
     sample = part.sample
     if part.of_runs:
         inside, outside = sample.within(part.low, part.high, part.closed)
         share = part.share
         return (
-            p_most(len(drawn), *_again(inside, share.p_of_doing, drawn)),
-            p_most(len(drawn), *_again(outside, share.p_of_not_doing, drawn)),
+            p_most(len(drawn), *_again(inside, share.p_of_doing, drawn)) <= level_for,
+            p_most(len(drawn), *_again(outside, share.p_of_not_doing, drawn)) <= level_against,
         )
     values = sample.low[drawn]
     if not np.isfinite(values).all() or (sample.high[drawn] != values).any():
-        return 1.0, 1.0
+        return False, False
     ours = sample.mean
     more = len(drawn) / len(sample)
     resampled = replace(
@@ -74,8 +78,11 @@ def _p_values(part: Hypothesis, drawn: list[int]) -> tuple[float, float]:
         seed_df=ours.seed_df + len(drawn) - len(sample),
         interaction=ours.interaction / more,
     )
-    above, below = resampled.p_above, resampled.p_below
-    return max(above(part.low), below(part.high)), min(1.0, 2 * min(below(part.low), above(part.high)))
+    is_above, is_below = resampled.is_above, resampled.is_below
+    return (
+        is_above(part.low, level_for) and is_below(part.high, level_for),
+        is_below(part.low, level_against / 2) or is_above(part.high, level_against / 2),
+    )
 
 
 def _again(which: NDArray[np.bool], p_of_rows: tuple[float, ...], drawn: list[int]) -> tuple[int, list[float]]:

@@ -1,4 +1,4 @@
-"""Forecasts on this machine, which is calibrated if it is not known yet, for the commands that need them."""
+"""Forecasts on this machine, which is calibrated if it is not known yet."""
 
 import os
 import sys

@@ -1,0 +1,30 @@
+"""Trains further seeds and grades, in rounds, until the hours are over or no claim has a chance."""
+
+from regrade.jobs.entry import job
+
+with job(snakemake):
+    from pathlib import Path
+
+    from regrade.cells import progress
+    from regrade.config import params
+    from regrade.costs import forecasting, measured, rates
+    from regrade.costs.model import Forecasts, Model
+    from regrade.jobs import again
+    from regrade.settle.rounds import Settling
+
+    parameters, given = params.parse(snakemake.config), again.arguments()
+    submitted = again.jobs_at_once(given)
+
+    def forecast(every):
+        """What training takes: here, or on the calibrated nodes of a cluster."""
+        if submitted is None:
+            return forecasting.forecasts(parameters, every)[1]
+        model = Model(parameters, rates.known(parameters.device))
+        return Forecasts(model, every, measured.of_all(progress.read(every)[0]))
+
+    def train(more_seeds, seconds, tell):
+        """A round, see `regrade.settle.rounds.Train`."""
+        return again.run(snakemake.config | {"more_seeds": more_seeds}, seconds, tell)
+
+    at_once = submitted or forecasting.at_once(parameters, again.cores(given))
+    Settling(parameters, at_once, forecast, train).run(Path(snakemake.output[0]))
