@@ -22,6 +22,7 @@ from regrade.config.params import Params
 from regrade.core.errors import UserError
 from regrade.costs import forecasting, schedule
 from regrade.costs.model import Forecasts
+from regrade.reporting.number_format import formatted
 from regrade.settle import waiting
 from regrade.settle.plan import HOUR, Planner
 from regrade.settle.waiting import Trained, Waiting
@@ -194,7 +195,7 @@ def main() -> None:
     print("| | hours | further runs | claims with a verdict |\n|---|---:|---:|---:|")
     for name, (hours, seeds) in ways.items():
         settled = sum(one.settled for one in judged[name])
-        print(f"| {name} | {hours:.2f} | {_runs(seeds) - _runs(begin)} | {settled} |")
+        print(f"| {name} | {formatted(hours, '.2f')} | {_runs(seeds) - _runs(begin)} | {settled} |")
     print(f"\n| study, claim | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
     for of_claim in zip(*judged.values(), strict=True):
         if not of_claim[-1].seeds:
