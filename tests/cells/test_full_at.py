@@ -26,7 +26,7 @@ def test_what_is_left_as_it_is_equals_the_cell_at_full_protocol():
     left = [cell.in_full for cell in demo]
     assert left == [True, False, True]
     assert [trained(one) == trained(other) for one, other in zip(paper, demo, strict=True)] == left
-    assert [cell.seeds for cell in demo if cell.in_full] == [tuple(range(20)), tuple(range(10))]
+    assert [cell.seeds for cell in demo if cell.in_full] == [tuple(range(20)), tuple(range(5))]
     assert {cell.seeds for cell in demo if not cell.in_full} == {(0, 1)}
     assert not any(cell.in_full for cell in expanded())
 
