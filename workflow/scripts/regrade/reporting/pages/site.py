@@ -122,9 +122,12 @@ class _Card:
 
 
 def write_findings(findings: str, target: Path) -> None:
-    """Write a page of findings in words, from Markdown; each study has the heading of its name."""
+    """Write a page of findings in words, from Markdown."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    write_text(target, render("findings.html.j2", "", body=Markup(markdown.render(findings))))
+    body = (
+        markdown.render(findings).replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    )
+    write_text(target, render("findings.html.j2", "", body=Markup(body)))
 
 
 def write_front(studies: list[Evidence], target: Path) -> None:
