@@ -24,7 +24,7 @@ def part(whole: Bundle, first: int, last: int) -> Bundle:
 
 
 def test_the_parts_of_a_run_are_the_run(whole: Bundle, tmp_path: Path, capsys):
-    for name, seeds in {"a": (0, 3), "b": (3, 10)}.items():
+    for name, seeds in {"a": (0, 3), "b": (3, 1000)}.items():
         part(whole, *seeds).write(tmp_path / name)
     merged = tmp_path / "both/cs324"
     assert main.main(["merge", str(tmp_path / "a"), str(tmp_path / "b"), "--to", str(merged)]) == 0
@@ -42,7 +42,7 @@ def test_the_parts_of_a_run_are_the_run(whole: Bundle, tmp_path: Path, capsys):
 
 
 def test_what_does_not_fit_together_is_refused(whole: Bundle, tmp_path: Path, capsys):
-    one, other = part(whole, 0, 5), part(whole, 4, 10)
+    one, other = part(whole, 0, 5), part(whole, 4, 1000)
     with pytest.raises(merging.UserError, match=r"p1_toy/\S+: seed 4 is in two bundles; leave one of them out"):
         merging.merged([one, other])
     cells = [cell.model_copy(update={"dataset": "other"}) for cell in other.manifest.cells]
