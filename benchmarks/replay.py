@@ -134,7 +134,7 @@ class Replay:
 
 
 class _Available(Planner):
-    """A planner to which seeds that nobody trained are not to be had."""
+    """A planner that can choose only seeds that were trained."""
 
     def __init__(self, claims, trained, forecasts, at_once, had):
         super().__init__(claims, trained, forecasts, at_once)

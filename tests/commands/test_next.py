@@ -67,7 +67,7 @@ def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.Cap
     claims = graded / "workflow/studies" / STUDY / "claims.yaml"
     claims.write_text(yaml.safe_dump({"claims": CLAIMS[2:]}))
     assert regrade_next(capsys, "--hours", "9", "--config", "settle={least_chance: 0.9}").startswith(
-        "Error: None of the 2 open claims has a chance of 0.9 of a verdict at a planned look: chance of"
+        "Error: No open claim has a chance of 0.9 of a verdict at a planned look: chance of"
     )
     claims.write_text(yaml.safe_dump({"claims": []}))
     assert "No claim is open: " in regrade_next(capsys, "--hours", "1")

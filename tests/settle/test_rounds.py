@@ -68,7 +68,7 @@ def test_rounds_go_on_until_nothing_is_left_and_are_not_repeated():
     (only,) = summary["rounds"]
     assert (only["cells"], only["runs"], only["before"], only["after"]) == (3, 42, [], ["tiny near"])
     assert summary["open"] == ["tiny like-it", "tiny hopeless", "tiny untrained"]
-    assert summary["ended"].startswith("None of the 3 open claims has a chance of 0.1 of a verdict at a planned look: ")
+    assert summary["ended"].startswith("No open claim has a chance of 0.1 of a verdict at a planned look: ")
     assert told(summary).splitlines()[2].split()[:4] == ["1", "0.17", "42", "3"]
     assert told(summary).splitlines()[2].endswith("0 → 1")
     overlay = yaml.safe_load(Path("settle.yaml").read_text())["more_seeds"]

@@ -127,7 +127,7 @@ def calibrate_apart(wanted: str, threads: int, seconds: float) -> None:
 
 
 def calibrate(wanted: str, threads: int, seconds: float) -> Rates:
-    """Time the probes on the device that params.yaml asks for, for about so many seconds.
+    """Time the probes on the device that params.yaml asks for, for about `seconds`.
 
     UserError where the device does not exist.
     """

@@ -41,7 +41,7 @@ def cores(given: Namespace) -> int:
 
 
 def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None]) -> bool:
-    """Make everything with these parameters, but stop after so many seconds; whether it came to its end.
+    """Make everything with these parameters, but stop after `seconds`; whether it came to its end.
 
     When it stops, running jobs end as by Ctrl-C, and what they have trained is kept. `tell`: is told now and then how
     many seconds have passed. UserError where something fails.

@@ -35,7 +35,7 @@ def p_value(value: float | None) -> str:
 
 
 def counted(number: int, word: str) -> str:
-    """So many things, as in 1 cell, 2 cells."""
+    """A number of things, as in 1 cell, 2 cells."""
     return f"{number:,d} {word}{'s' if number != 1 else ''}"
 
 

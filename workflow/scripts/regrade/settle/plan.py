@@ -127,8 +127,8 @@ class Planner:
         options = [(*option, one) for one in open_claims if one.chances for option in self._hopeful(one)]
         if not options:
             return (
-                f"None of the {len(open_claims)} open claims has a chance of {self.least:g} of a verdict at a planned "
-                f"look: {'; '.join(dict.fromkeys(self._why(one, hours) for one in open_claims))}"
+                f"No open claim has a chance of {self.least:g} of a verdict at a planned look: "
+                f"{'; '.join(dict.fromkeys(self._why(one, hours) for one in open_claims))}"
             )
         least, seeds, one = min(options, key=lambda option: option[:2])
         return (
