@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, tabular
@@ -44,12 +44,14 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     return tabular.Read(of_bundle, [])
 
 
-def write(studies: Sequence[Bundle], target: Path, findings: str = "") -> list[Verdicts]:
+def write(
+    studies: Sequence[Bundle], target: Path, in_words: Callable[[list[Verdicts]], str] | None = None
+) -> list[Verdicts]:
     """Write into `target` the front page, and in a folder of each study its pages, tables, figures and verdicts.
 
-    Return the verdicts of each study. `findings`: in words, as Markdown, for a page of their own; none if empty. All of
-    it is written, or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has
-    files of somebody else.
+    Return the verdicts of each study. `in_words`: makes Markdown of them, for a page of its own. All of it is written,
+    or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has files of
+    somebody else.
     """
     _check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +59,11 @@ def write(studies: Sequence[Bundle], target: Path, findings: str = "") -> list[V
         ready = Path(scratch)
         every = [_write_study(runs, ready / runs.manifest.study) for runs in studies]
         assets.write(ready / ASSETS)
-        if findings:
-            site.write_findings(findings, ready / FINDINGS)
+        verdicts = [read_verdicts(ready / one.name) for one in every]
+        if in_words:
+            site.write_findings(in_words(verdicts), ready / FINDINGS)
         site.write_front(every, ready / PAGE)
         write_text(ready / MARK, "Written by `regrade`, which may replace its files in this folder.\n")
-        verdicts = [read_verdicts(ready / one.name) for one in every]
         for one in every:
             _move(ready / one.name, target / one.name)
             (ready / one.name).rmdir()

@@ -102,62 +102,66 @@ def bundles() -> list[Bundle]:
 def write_site(target: Path, params: Params) -> None:
     """Write the pages of all its studies, and a page with its findings, into the folder `target`."""
     every = bundles()
-    grade.write(every, target, findings=text([graded(one, params) for one in every]))
+
+    def in_words(of_all: list[Verdicts]) -> str:
+        return text([shipped(runs, of_study, params) for runs, of_study in zip(every, of_all, strict=True)])
+
+    grade.write(every, target, in_words)
 
 
 def record(params: Params) -> None:
     """Write the findings and the verdicts into the project, where a change of the statistics is seen in review."""
-    shipped = [graded(one, params) for one in bundles()]
-    write_text(FINDINGS, f"<!-- {NOTE} -->\n\n{text(shipped)}")
-    write_json(VERDICTS, verdicts(shipped))
-    if figure := agreement_of_numbers(rows(shipped)):
+    every = [shipped(runs, of_grading(grading.grade(runs)), params) for runs in bundles()]
+    write_text(FINDINGS, f"<!-- {NOTE} -->\n\n{text(every)}")
+    write_json(VERDICTS, verdicts(every))
+    if figure := agreement_of_numbers(rows(every)):
         write_bytes(PICTURE, files.png(figure))
 
 
-def graded(runs: Bundle, params: Params) -> Shipped:
+def shipped(runs: Bundle, of_study: Verdicts, params: Params) -> Shipped:
     """A study of the reference run with all that its findings are made of."""
     folder = FOLDER / AGAIN / runs.manifest.study
     return Shipped(
         evidence.of(runs, at_hand=False),
-        of_grading(grading.grade(runs)),
+        of_study,
         Spent.of(runs, params),
         bundle.read(folder) if (folder / MANIFEST).exists() else None,
     )
 
 
-def verdicts(shipped: Sequence[Shipped]) -> dict[str, object]:
+def verdicts(studies: Sequence[Shipped]) -> dict[str, object]:
     """By study: the verdict on each claim, and how many reported numbers have which grade."""
     return {
         one.evidence.name: {
             "claims": {claim["id"]: claim["verdict"] for claim in one.verdicts.claims},
             "numbers": {name: count for name, count in one.verdicts.by_grade.items() if count},
         }
-        for one in shipped
+        for one in studies
     }
 
 
-def rows(shipped: Sequence[Shipped]) -> list[dict]:
+def rows(studies: Sequence[Shipped]) -> list[dict]:
     """The graded numbers of all studies."""
-    return [row for one in shipped for row in one.verdicts.grades]
+    return [row for one in studies for row in one.verdicts.grades]
 
 
-def text(shipped: Sequence[Shipped]) -> str:
+def text(studies: Sequence[Shipped]) -> str:
     """The findings as Markdown; every number in it is computed from the bundles."""
     templates = environment()
     templates.autoescape = False
     every = Verdicts(
-        [claim for one in shipped for claim in one.verdicts.claims],
-        rows(shipped),
+        [claim for one in studies for claim in one.verdicts.claims],
+        rows(studies),
         {},
     )
     filled = templates.get_template(TEMPLATE).render(
-        studies=shipped,
+        studies=studies,
         every=every,
         findings=Findings(every),
-        spent=Spent.total(one.spent for one in shipped),
-        repeated=[compared for one in shipped for compared in one.repeated],
-        again=[one for one in shipped if one.again],
-        largest=max((abs(one.ours - one.theirs) for study in shipped for one in study.repeated), default=0.0),
+        spent=Spent.total(one.spent for one in studies),
+        repeated=[compared for one in studies for compared in one.repeated],
+        again=[one for one in studies if one.again],
+        largest=max((abs(one.ours - one.theirs) for study in studies for one in study.repeated), default=0.0),
         surprises=SURPRISES,
     )
     # Loops and conditions leave blank lines
