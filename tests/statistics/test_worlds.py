@@ -74,3 +74,16 @@ def test_the_chance_of_a_verdict_is_about_what_more_seeds_give():
     assert np.mean(foretold) == pytest.approx(np.mean(settled), abs=0.2)
     surest = np.argsort(foretold)[-20:]
     assert np.mean(np.array(settled)[surest]) > 0.7
+
+
+def test_runs_that_were_all_alike_do_not_foretell_that_all_to_come_are():
+    generator = np.random.default_rng(8)
+    foretold, settled = [], []
+    while len(settled) < 200:
+        values = np.where(generator.random(10) < generator.beta(0.5, 0.5), 1.0, -1.0)
+        if len(set(values[:5])) > 1:
+            continue
+        most = statement(numbers(values[:5]), low=0, about="runs")
+        foretold.append(planning.chances([most], [Look(seeds=10, error=0.001)], among=1)[10])
+        settled.append(len(set(values)) == 1)
+    assert np.mean(foretold) == pytest.approx(np.mean(settled), abs=0.1)
