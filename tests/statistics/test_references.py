@@ -20,7 +20,7 @@ from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import comparison, grades, grading, naming, references, vacuous, verdicts
+from regrade.statistics import comparison, grades, grading, hypotheses, naming, references, vacuous, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.units import unit
@@ -161,9 +161,12 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
             rows.append(about | values)
     nothing = pd.DataFrame({"experiment": [], "cell": []})
     experiments = describe.experiments("ce4042", params.parse(CE4042))
-    measurements = Measurements(described(every), pd.DataFrame(rows), nothing, experiments=experiments)
 
-    def make(**test: object) -> list[Hypothesis]:
+    def make(devices: dict[str, str] | None = None, **test: object) -> list[Hypothesis]:
+        runs = pd.DataFrame(rows)
+        if devices:
+            runs["device"] = runs["folder"].map(devices)
+        measurements = Measurements(described(every), runs, nothing, experiments=experiments)
         claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
         (tmp_path / "ce4042").mkdir(exist_ok=True)
         shutil.copy(STATED, tmp_path / "ce4042")
@@ -173,6 +176,21 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
         return Hypotheses("ce4042", Claim.model_validate(claim), measurements, []).all()
 
     return make
+
+
+def test_times_on_different_devices_are_not_compared(parts: Callable):
+    words, characters = ({"level": level, "network": "cnn", "dropout": 0} for level in ("word", "char"))
+    about = {"experiment": "b1_b5_models", "cell": words, "than": characters}
+    ratio = about | {"kind": "ratio", "metric": "train_seconds", "at_least": 1}
+    less = about | {"kind": "less", "metric": "train_seconds"}
+    loss = about | {"kind": "less", "metric": "train_loss_last_epoch"}
+    first, second = (cell.folder.as_posix() for cell in parts(**ratio)[0].cells)
+    for test in (ratio, less):
+        (apart,) = parts(devices={first: "GPU", second: "CPU"}, **test)
+        assert not isinstance(apart, Hypothesis) and apart.why == hypotheses.OTHER_DEVICES
+        for devices in ({first: "CPU", second: "CPU"}, {first: "CPU"}):
+            assert len(parts(devices=devices, **test)[0].sample) == 5
+    assert len(parts(devices={first: "GPU", second: "CPU"}, **loss)[0].sample) == 5
 
 
 B6 = {"kind": "greater", "experiment": "b6_recurrent", "metric": "train_seconds"}

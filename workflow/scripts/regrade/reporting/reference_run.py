@@ -24,7 +24,7 @@ from regrade.statistics import agreement, grading
 from regrade.statistics.agreement import Compared
 from regrade.statistics.measurements import measured
 from regrade.statistics.reference import FOLDER
-from regrade.statistics.verdicts import INCONCLUSIVE
+from regrade.statistics.verdicts import INCONCLUSIVE, NOT_RUN
 
 # Within FOLDER: bundles of cells that were trained a second time
 AGAIN = "again"
@@ -71,6 +71,15 @@ class Shipped:
         reasons: dict[str, list[dict]] = {}
         for claim in self.findings.claims(INCONCLUSIVE):
             reasons.setdefault(why_open(claim), []).append(claim)
+        return reasons
+
+    @property
+    def refused(self) -> dict[str, list[dict]]:
+        """The claims whose trained cells are not compared, by why."""
+        reasons: dict[str, list[dict]] = {}
+        for claim in self.findings.claims(NOT_RUN):
+            if claim["why"]:
+                reasons.setdefault(claim["why"], []).append(claim)
         return reasons
 
     @property

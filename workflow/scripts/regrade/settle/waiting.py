@@ -81,7 +81,7 @@ def of_study(bundle: Bundle, trained: Trained, allowed: Container[int]) -> list[
 def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -> Waiting:
     claim, verdict = one.claim.id, one.verdict
     if verdict == verdicts.NOT_RUN:
-        return Waiting(study, claim, verdict, why="not all of its cells are trained")
+        return Waiting(study, claim, verdict, why=one.why or "not all of its cells are trained")
     if verdict not in (*SETTLED, verdicts.INCONCLUSIVE):
         return Waiting(study, claim, verdict, why=verdict)
     bundled = {cell.folder: cell for part in one.hypotheses if not part.sample.exact for cell in part.cells}

@@ -154,8 +154,9 @@ def _ratio(
 ) -> Comparison:
     """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
-    ours = _seconds(measurements, cell, row)
-    base = _seconds(measurements, _cell(study, first, 0, measurements) or cell, first)
+    base_cell = _cell(study, first, 0, measurements) or cell
+    ours, base = _seconds(measurements, cell, row), _seconds(measurements, base_cell, first)
+    ours = ours[ours.index.isin(measurements.on_one_device([cell, base_cell], ours.index))]
     note = "; ".join(filter(None, ("ratio to the first", row["note"])))
     # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
     both = (row, first) if row is not first else ()

@@ -39,6 +39,7 @@ from regrade.statistics.share import Share
 from regrade.statistics.units import unit
 from regrade.statistics.winners import Winner
 
+OTHER_DEVICES = "cells were trained on different devices, whose times cannot be compared"
 # The selectors of reported.csv that the text of a statement names
 NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
 # What a statement's number is, by the kind of its test
@@ -50,8 +51,8 @@ _QUANTITIES: dict[str, Quantity] = {"ratio": "ratio", "trend": "slope", "thresho
 class Statement:
     """A number lies between `low` and `high`: its mean over all runs, or that of most runs, as `about` says.
 
-    `closed`: or is equal to one of these. Not tested where a cell has no results, or where there is no such cell; else
-    it is a `Hypothesis`.
+    `closed`: or is equal to one of these. Not tested where a cell has no results, where there is no such cell, or for
+    the reason that `why` gives; else it is a `Hypothesis`.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Statement:
     closed: bool = field(default=False, kw_only=True)
     about: Estimand = field(default="mean", kw_only=True)
     quantity: Quantity = field(default="value", kw_only=True)
+    why: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,9 @@ class Hypotheses:
         if not isinstance(first, BundledCell) or not isinstance(second, BundledCell):
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
+        why = self._why(test, [first, second])
         text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
-        return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test))]
+        return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test), why=why)]
 
     @_parts.register
     def _(self, test: Order, each: dict[str, Value]) -> list[Statement]:
@@ -255,7 +258,14 @@ class Hypotheses:
         cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
         sample = self.measurements.sample(weights, test.metric) if trained else None
-        return _statement(test, text, _unit(test), cells, sample, low, high)
+        return _statement(test, text, _unit(test), cells, sample, low, high, self._why(test, cells))
+
+    def _why(self, test: Test, cells: list[BundledCell]) -> str:
+        """Why trained cells cannot be compared, if they cannot."""
+        if unit(test.metric) != "seconds":
+            return ""
+        seeds = set.intersection(*(set(self.measurements.bounds(cell, test.metric).index) for cell in cells))
+        return OTHER_DEVICES if seeds and not self.measurements.on_one_device(cells, seeds) else ""
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
         return Statement(f"{_name(test)}: there are no such cells{_suffix(reference)}", _unit(test), [])
@@ -331,13 +341,21 @@ def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
 
 
 def _statement(
-    test: Test, text: str, unit: str, cells: list[BundledCell], sample: Sample | None, low: float, high: float
+    test: Test,
+    text: str,
+    unit: str,
+    cells: list[BundledCell],
+    sample: Sample | None,
+    low: float,
+    high: float,
+    why: str = "",
 ) -> Statement:
     """A hypothesis if there are any runs, else a statement that cannot be tested."""
     closed = isinstance(test, Threshold | Stated | Ratio)
     quantity = _QUANTITIES.get(test.kind, "difference")
     if sample is None or not len(sample):
-        return Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity)
+        ours = Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity)
+        return replace(ours, why=why)
     # Runs of a winner are not independent, so that they cannot be counted; only for the mean is there a correction
     about: Estimand = "mean" if sample.rotated else test.about
     return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about, quantity=quantity)

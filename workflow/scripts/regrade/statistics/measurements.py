@@ -1,7 +1,7 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
@@ -154,7 +154,7 @@ class Measurements:
         seen = [self._seen(one, metric) for one, _ in weights]
         seeds = sorted(set.intersection(*(set(one.bounds.index) for one in seen)))
         if unit(metric) == "seconds":
-            seeds = _timed_apart(seen, seeds)
+            seeds = _timed_apart(seen, self.on_one_device([one for one, _ in weights], seeds))
         by = [weight for _, weight in weights]
         low, high = _combined(seen, by, seeds)
         pooled = self._pooled(seen[0].experiment, metric)
@@ -168,6 +168,17 @@ class Measurements:
             exact=metric in EXACT,
             rotated=any(isinstance(one, Winner) for one, _ in weights),
         )
+
+    def on_one_device(self, measured: Sequence[Measured], seeds: Iterable[int]) -> list[int]:
+        """The seeds that were trained on one kind of device in all these cells: other times cannot be compared.
+
+        A device that is not known counts as any.
+        """
+        if "device" not in self.runs:
+            return list(seeds)
+        cells = [cell for one in measured for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
+        devices = [self.of(cell).set_index("seed")["device"].dropna() for cell in cells]
+        return [seed for seed in seeds if len({one[seed] for one in devices if seed in one}) <= 1]
 
     def _seen(self, one: Measured, metric: Metric) -> Seen:
         if isinstance(one, BundledCell):
@@ -193,6 +204,7 @@ class Measurements:
         ours, base = self.bounds(first, metric), self.bounds(second, metric)
         seeds = sorted(set(ours.index) & set(base.index[base["low"] != 0]))
         if unit(metric) == "seconds":
+            seeds = self.on_one_device([first, second], seeds)
             seeds = _timed_apart([Seen(first.experiment, ours, None), Seen(second.experiment, base, None)], seeds)
         ours, base = ours.loc[seeds], base.loc[seeds]
         known = np.isfinite(ours["low"]) & np.isfinite(base["low"])

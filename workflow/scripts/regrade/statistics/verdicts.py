@@ -26,7 +26,7 @@ class Judged:
 
     `p_for`, `p_against`: one-sided, of the parts together. `p_holm`: of the side to which the claim leans, corrected
     for the `among` claims of the study, and scaled so that 5 % is what the look may spend. `why`: what deviates from
-    the protocol.
+    the protocol, or why trained cells are not compared.
     """
 
     claim: Claim
@@ -90,6 +90,7 @@ def judge(
     judged = decide([Judged(one.claim, one.all(), could_be_best(one)) for one in declared], planned)
     for one in judged:
         if not one.tested:
+            one.why = next((part.why for part in one.parts if part.why), "")
             continue
         if (of_claim := _standing(one)).name != FULL:
             one.verdict, one.why = of_claim.name, of_claim.why
