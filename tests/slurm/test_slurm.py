@@ -15,6 +15,7 @@ import yaml
 from cluster import Cluster
 from regrade.core.files import read_json
 from support.project import Project, copy_workflow, merged
+from support.winnable import winnable
 
 SMALL = {
     "scale": "small",
@@ -172,6 +173,17 @@ def test_where_there_is_a_gpu_must_be_said(prepared):
     assert "device: auto asks this machine for a GPU, but jobs run on others" in process.communicate(timeout=60)[0]
     assert process.returncode == 1
     assert not project.jobs()
+
+
+def test_rounds_of_settle_submit_their_jobs(cluster: Cluster, tmp_path: Path):
+    winnable(tmp_path)
+    project = Users(tmp_path)
+    project.cluster = cluster
+    assert "claims with a verdict" in finish(project.submit("settle", overlay={}))
+    (only,) = read_json(tmp_path / "reports/settle.json")["rounds"]
+    assert (only["before"], only["after"]) == ([], ["tiny true"])
+    # A batch of three cells, then the two that get seeds
+    assert len(project.jobs()) == 2
 
 
 def test_a_small_run_of_two_studies_goes_through_to_the_report(cluster: Cluster, tmp_path: Path):

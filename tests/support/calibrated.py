@@ -9,9 +9,9 @@ from regrade.costs.rates import Rates
 from support.project import Project
 
 
-def calibrated(project: Project) -> Path:
-    """A calibration of this machine, by which a batch takes 100 seconds; its file."""
+def calibrated(project: Project, batches: float = 100.0) -> Path:
+    """A calibration of this machine, by which a batch takes so many seconds; its file."""
     processor, torch = calibration.here("cpu", 1)
-    known = Rates(processor, False, torch, True, {"batches": 100.0}, begin=1.0, start=2.0, memory=3e8, spread=1.0)
+    known = Rates(processor, False, torch, True, {"batches": batches}, begin=1.0, start=2.0, memory=3e8, spread=1.0)
     write_json(project.folder / known.path, vars(known))
     return project.folder / known.path
