@@ -97,6 +97,17 @@ class Replay:
             jobs.append(seconds / HOUR)
         return schedule.wall([schedule.Job(hours) for hours in sorted(jobs, reverse=True)], self.at_once)
 
+    def equal_seeds_take(self) -> dict[int, float]:
+        """Hours in which all cells have a look's seeds, by their number, whether there are such runs or not."""
+        trained, _ = self.graded(self.first(self.params.looks[0].seeds))
+        cells = [(study, cell) for study, _, cell in _cells(trained)]
+        return {
+            look.seeds: self.wall(
+                trained, {cell.folder: trained[study].lacks(cell, look.seeds) for study, cell in cells}
+            )
+            for look in self.params.looks[1:]
+        }
+
     def equally(self, hours: float) -> tuple[float, dict[str, dict[str, set[int]]]]:
         """The last look that all cells reach within the hours by as many seeds each: hours spent, and the seeds."""
         spent, seeds = 0.0, self.first(self.params.looks[0].seeds)
@@ -196,6 +207,8 @@ def main() -> None:
     for name, (hours, seeds) in ways.items():
         settled = sum(one.settled for one in judged[name])
         print(f"| {name} | {formatted(hours, '.2f')} | {_runs(seeds) - _runs(begin)} | {settled} |")
+    take = ", ".join(f"{hours:.1f} h for {seeds}" for seeds, hours in replay.equal_seeds_take().items())
+    print(f"\nEqual seeds of all cells take {take}")
     print(f"\n| study, claim | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
     for of_claim in zip(*judged.values(), strict=True):
         if not of_claim[-1].seeds:

@@ -9,6 +9,18 @@ from support.tiny import STUDY
 from support.winnable import winnable
 
 
+def test_cells_that_are_not_trained_stay_so_if_asked(tmp_path: Path):
+    project = winnable(tmp_path)
+    listed = project.regrade("cells", overlay={}).stdout
+    first, second, other = re.findall(r"results/tiny/sweep/lr=\S+", listed)
+    assert project.snakemake(f"{first}/run.json", f"{second}/run.json", overlay={"cells_per_job": 1}).returncode == 0
+    answer = project.snakemake("settle", overlay={"settle": {"only_trained": True}})
+    assert answer.returncode == 0, answer.stdout
+    (only,) = read_json(tmp_path / "reports/settle.json")["rounds"]
+    assert (only["before"], only["after"]) == ([], ["tiny true"])
+    assert not (tmp_path / other).exists()
+
+
 def test_rounds_until_no_claim_has_a_chance(tmp_path: Path):
     project = winnable(tmp_path)
     answer = project.snakemake("settle", overlay={})

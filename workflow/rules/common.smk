@@ -161,13 +161,13 @@ def report_what_is_there():
 
 
 def everything_before_settling(_):
-    """All that there is without further seeds, so that no other job runs beside this one."""
+    """All that there is without further seeds, so that no other job runs beside this one; nothing, if that is to stay."""
     if PARAMS.settle.hours is None:
         raise WorkflowError(
             "params.yaml: settle.hours is missing; say how many hours further seeds may train, as in "
             "--config 'settle={hours: 2}'"
         )
-    return rules.all.input
+    return [] if PARAMS.settle.only_trained else rules.all.input
 
 
 def say_what_is_settled():

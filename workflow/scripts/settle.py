@@ -3,13 +3,17 @@
 from regrade.jobs.entry import job
 
 with job(snakemake):
+    import time
     from pathlib import Path
 
-    from regrade.cells import progress
+    from regrade.cells import expansion, progress
+    from regrade.cells.layout import RECORD
     from regrade.config import params
     from regrade.costs import forecasting, measured, rates
     from regrade.costs.model import Forecasts, Model
     from regrade.jobs import again
+    from regrade.reporting import report
+    from regrade.settle import overlay
     from regrade.settle.rounds import Settling
 
     parameters, given = params.parse(snakemake.config), again.arguments()
@@ -24,7 +28,17 @@ with job(snakemake):
 
     def train(more_seeds, seconds, tell):
         """A round, see `regrade.settle.rounds.Train`."""
-        return again.run(snakemake.config | {"more_seeds": more_seeds}, seconds, tell)
+        config = snakemake.config | {"more_seeds": more_seeds}
+        if not parameters.settle.only_trained:
+            return again.run(config, seconds, tell)
+        begun, topped = time.monotonic(), params.parse(config)
+        cells = overlay.cells(more_seeds, expansion.expand(topped))
+        if done := again.run(config, seconds, tell, [(cell.folder / RECORD).as_posix() for cell in cells]):
+            report.write_all(topped)
+            tell(time.monotonic() - begun)
+        return done
 
+    if parameters.settle.only_trained:
+        report.write_all(parameters)
     at_once = submitted or forecasting.at_once(parameters, again.cores(given))
     Settling(parameters, at_once, forecast, train).run(Path(snakemake.output[0]))

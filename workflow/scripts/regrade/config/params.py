@@ -108,6 +108,9 @@ class Params(Section):
     @property
     def present_cells_per_job(self) -> int:
         """How many cells a training job may have at the present scale."""
+        # A job of several would train those that are not trained, too
+        if self.settle.only_trained:
+            return 1
         return self.present_scale.cells_per_job or self.cells_per_job
 
     @property

@@ -18,3 +18,5 @@ class Settle(Section):
     """Hours that `snakemake settle` may train further seeds, on the cores that it is given; it needs them."""
     looks: Annotated[list[int], Field(min_length=1)] | None = None
     """Numbers of seeds that cells may be topped up to, each that of a planned look; all planned looks if absent."""
+    only_trained: bool = False
+    """Whether `snakemake settle` leaves cells alone that are not trained yet, instead of training everything first."""

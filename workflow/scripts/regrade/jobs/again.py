@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ def cores(given: Namespace) -> int:
     return int(given.cores or given.jobs)
 
 
-def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None]) -> bool:
-    """Make everything with these parameters, but stop after `seconds`; whether it came to its end.
+def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None], targets: Sequence[str] = ()) -> bool:
+    """Make these files, or everything, with these parameters, but stop after `seconds`; whether it came to its end.
 
     When it stops, running jobs end as by Ctrl-C, and what they have trained is kept. `tell`: is told now and then how
     many seconds have passed. UserError where something fails.
@@ -49,7 +49,7 @@ def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None]) -
     planned = plan.with_parameters(config)
     sys.stdout.flush()
     begun = time.monotonic()
-    command = [sys.executable, "-m", __name__, str(planned), str(os.getpid())]
+    command = [sys.executable, "-m", __name__, str(planned), str(os.getpid()), *targets]
     # What is printed goes to this job's log, which has stdout's place
     process = subprocess.Popen(
         command,
@@ -78,14 +78,14 @@ def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None]) -
             process.wait()
 
 
-def main(planned: str, parent: int) -> None:
-    """Run Snakemake as planned in this file, for the job of this process."""
+def main(planned: str, parent: int, targets: Sequence[str]) -> None:
+    """Run Snakemake as planned in this file, for the job of this process; everything without targets."""
     # Whoever starts processes in the background may have them ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ[plan.VARIABLE] = planned
     parser, given = cli.parse_args(plan.arguments())
-    given.targets, given.force, given.forceall = [], False, False
+    given.targets, given.force, given.forceall = set(targets), False, False
     given.forcerun, given.until, given.omit_from, given.prioritize = set(), set(), set(), set()
     given.configfile, given.config, given.nolock = [Path(planned)], None, True
     sys.exit(0 if cli.args_to_api(given, parser) else 1)
@@ -99,4 +99,4 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

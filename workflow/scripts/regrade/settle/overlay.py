@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from regrade.cells.cell import Cell
 from regrade.config.params import Params
 from regrade.settle.plan import Plan
 from regrade.settle.waiting import Trained
@@ -25,6 +26,12 @@ def entries(further: Mapping[Path, Iterable[int]], trained: Iterable[Trained], p
                 cells = {"study": cell.study, "experiment": cell.experiment, "cells": dict(cell.varying)}
                 listed.append(cells | {"seeds": beyond})
     return listed
+
+
+def cells(more_seeds: Iterable[Mapping[str, Any]], every: Iterable[Cell]) -> list[Cell]:
+    """The cells that `entries` lists."""
+    listed = [(one["study"], one["experiment"], one["cells"]) for one in more_seeds]
+    return [cell for cell in every if (cell.study, cell.experiment, dict(cell.varying)) in listed]
 
 
 def comments(plan: Plan, command: str) -> list[str]:
