@@ -62,6 +62,11 @@ def rows(project: Project, cell: Cell, seeds: set[int]) -> list[pd.DataFrame]:
     return [table[table["seed"].isin(seeds)].reset_index(drop=True) for table in tables]
 
 
+def runs_of(project: Project, cell: Cell) -> list[dict]:
+    """What the cell's record says of its runs."""
+    return read_json(project.folder / cell.folder / "run.json")["runs"]
+
+
 def states(project: Project, cell: Cell) -> dict[str, int]:
     """When the state of each run was written."""
     folder = project.folder / "results/.state" / cell.configuration().hash
@@ -146,6 +151,25 @@ def test_only_seeds_that_are_added_are_trained_and_all_are_judged(
     regrade("report", everywhere)
     page = (project.folder / "reports/tiny/index.html").read_text()
     assert "<dd>0, 1, 6 (1 cell); 0, 1, 5, 6 (1 cell); 0, 1 (1 cell)</dd>" in page, re.findall("<dt>Seeds.*", page)
+
+
+def test_added_seeds_are_all_that_is_trained_where_the_states_are_gone(trained: Project, tmp_path: Path):
+    """As after `dvc pull`."""
+    project = copied(trained, tmp_path)
+    shutil.rmtree(project.folder / "results/.state")
+    weights = [path.stat().st_size for path in project.find("results/tiny/sweep/*/model.safetensors")]
+    before = [(cell, rows(project, cell, {0, 1}), runs_of(project, cell)) for cell in cells()]
+    run(project, BATCHED, more({"seeds": [5]}), target="train_all")
+    for cell, tables, runs in before:
+        for table, now in zip(tables, rows(project, cell, {0, 1}), strict=True):
+            pd.testing.assert_frame_equal(table, now, check_exact=True)
+        *same, added = runs_of(project, cell)
+        assert same == runs and added["seed"] == 5
+    assert [path.stat().st_size for path in project.find("results/tiny/sweep/*/model.safetensors")] == weights
+    # Those that nobody asks for any more stay
+    shutil.rmtree(project.folder / "results/.state")
+    run(project, BATCHED, more({"seeds": [6]}), target="train_all")
+    assert [[one["seed"] for one in runs_of(project, cell)] for cell in cells()] == [[0, 1, 5, 6]] * 2
 
 
 def test_a_job_that_adds_seeds_and_does_not_end_loses_none(trained: Project, tmp_path: Path):

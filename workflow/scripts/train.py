@@ -11,7 +11,7 @@ with job(snakemake):
     from regrade.datasets.prepared import CARD
     from regrade.jobs import plan
     from regrade.runtime import gpus
-    from regrade.training import store
+    from regrade.training import restoring, store
     from regrade.training.job import train_all
 
     verify(map(Path, snakemake.input.data), CARD)
@@ -20,6 +20,8 @@ with job(snakemake):
     plan.hold_cells(batch)
     for cell in batch:
         store.stay_on(cell, parameters.device)
+    for cell in batch:
+        restoring.restore(cell, parameters.keep_models)
     batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
     with set_aside.replacing(batch):

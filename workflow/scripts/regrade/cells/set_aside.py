@@ -28,7 +28,7 @@ def path(cell: Cell) -> Path:
 def keep(cells: Iterable[Cell]) -> None:
     """Set the finished ones of these cells aside, if they are undamaged and of the present code."""
     for cell in cells:
-        if cell.is_finished and _is_good(cell.folder, cell):
+        if cell.is_finished and is_good(cell.folder, cell):
             with atomic_folder(path(cell)) as links:
                 for name in FILES:
                     _link(cell.folder / name, links / name)
@@ -56,7 +56,7 @@ def put_back(cells: Iterable[Cell]) -> None:
         with ExitStack() as locks:
             if not _locked(cell, fcntl.LOCK_EX, locks):
                 continue
-            if integrity.damaged(cell.folder, RECORD) and _is_good(path(cell), cell):
+            if integrity.damaged(cell.folder, RECORD) and is_good(path(cell), cell):
                 cell.folder.mkdir(parents=True, exist_ok=True)
                 # The record comes last, as when a cell is written
                 for name in FILES:
@@ -73,7 +73,7 @@ def _locked(cell: Cell, how: int, until: ExitStack) -> bool:
     return False
 
 
-def _is_good(folder: Path, cell: Cell) -> bool:
+def is_good(folder: Path, cell: Cell) -> bool:
     """Whether a folder's files are undamaged results of the present code. False where they are gone meanwhile."""
     with suppress(FileNotFoundError):
         return not integrity.damaged(folder, RECORD) and read_json(folder / RECORD).get("code") == cell.code

@@ -166,7 +166,7 @@ class Hypotheses:
         if not isinstance(first, BundledCell) or not isinstance(second, BundledCell):
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
-        why = self._why(test, [first, second])
+        why = self._why(test, [first, second], ratio)
         text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
         return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test), why=why)]
 
@@ -258,11 +258,11 @@ class Hypotheses:
         cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
         sample = self.measurements.sample(weights, test.metric) if trained else None
-        return _statement(test, text, _unit(test), cells, sample, low, high, self._why(test, cells))
+        return _statement(test, text, _unit(test), cells, sample, low, high, self._why(test, cells, sample))
 
-    def _why(self, test: Test, cells: list[BundledCell]) -> str:
+    def _why(self, test: Test, cells: list[BundledCell], sample: Sample | None) -> str:
         """Why trained cells cannot be compared, if they cannot."""
-        if unit(test.metric) != "seconds":
+        if sample is None or len(sample) or unit(test.metric) != "seconds":
             return ""
         seeds = set.intersection(*(set(self.measurements.bounds(cell, test.metric).index) for cell in cells))
         return OTHER_DEVICES if seeds and not self.measurements.on_one_device(cells, seeds) else ""
