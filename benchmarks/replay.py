@@ -1,15 +1,15 @@
 """python -m benchmarks.replay FOLDER --hours 2: equal seeds against `snakemake settle`, on runs that there are.
 
-FOLDER has a bundle per study (as `reference/` and `reports/*/bundle` do) whose cells have many seeds. Each way to spend
-the hours begins with the first look's seeds of every cell, and is then given those that it asks for. A run does not
-depend on who asked for it, so both see what they would have trained; but nothing is trained here: hours are forecasts
-for this machine, the same for both. Cells that lack a planned look's seeds are not topped up to it. Give
-what you gave Snakemake: --config scale=paper. --results, run where the runs were trained, forecasts by how long they
-took. Prints a table of all claims and one of sums, in Markdown.
+FOLDER has a bundle per study (as `reference/` and `reports/*/bundle` do) whose cells have many seeds. Each way begins
+with the first look's seeds of every trained cell, and is then given those that it asks for. A run does not depend on who
+asked for it, so both see what they would have trained; but nothing is trained here: hours are forecasts for this
+machine, the same for both. Equal seeds take the hours of all trained cells, also of those that lack the runs; what
+these would settle is not known. `settle` tops up cells as far as they have runs. Give what you gave Snakemake: --config
+scale=paper. Prints a table of sums and one of all claims, in Markdown.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,12 @@ def only(whole: Bundle, seeds: Seeds) -> Bundle:
     return Bundle(manifest, runs[of_run].reset_index(drop=True), curves[of_curve].reset_index(drop=True), correct)
 
 
+def _of_experiments(whole: Bundle, names: Container[str]) -> Bundle:
+    """The bundle without the runs of other experiments."""
+    others = [cell for cell in whole.manifest.cells if cell.experiment not in names]
+    return only(whole, {cell.folder.as_posix(): set() for cell in others})
+
+
 @dataclass
 class Replay:
     """What there is to replay: runs of studies, and what they take. `had`: by study, the seeds that cells have, in order."""
@@ -97,32 +103,15 @@ class Replay:
             jobs.append(seconds / HOUR)
         return schedule.wall([schedule.Job(hours) for hours in sorted(jobs, reverse=True)], self.at_once)
 
-    def equal_seeds_take(self) -> dict[int, float]:
-        """Hours in which all cells have a look's seeds, by their number, whether there are such runs or not."""
+    def equally(self, seeds: int) -> tuple[float, dict[str, dict[str, set[int]]]]:
+        """As many seeds for all cells that were trained: hours, and those of the seeds that there are."""
         trained, _ = self.graded(self.first(self.params.looks[0].seeds))
-        cells = [(study, cell) for study, _, cell in _cells(trained)]
-        return {
-            look.seeds: self.wall(
-                trained, {cell.folder: trained[study].lacks(cell, look.seeds) for study, cell in cells}
-            )
-            for look in self.params.looks[1:]
+        further = {
+            cell.folder: trained[study].lacks(cell, seeds)
+            for study, folder, cell in _cells(trained)
+            if folder in self.had[study]
         }
-
-    def equally(self, hours: float) -> tuple[float, dict[str, dict[str, set[int]]]]:
-        """The last look that all cells reach within the hours by as many seeds each: hours spent, and the seeds."""
-        spent, seeds = 0.0, self.first(self.params.looks[0].seeds)
-        trained, _ = self.graded(seeds)
-        for look in self.params.looks[1:]:
-            more = self.first(look.seeds)
-            further = {
-                cell.folder: sorted(more[study][folder] - seeds[study][folder])
-                for study, folder, cell in _cells(trained)
-                if folder in more[study]
-            }
-            if (takes := self.wall(trained, further)) > hours:
-                break
-            spent, latest = takes, more
-        return (spent, latest) if spent else (0.0, seeds)
+        return self.wall(trained, further), self.first(seeds)
 
     def settle(self, hours: float) -> tuple[float, dict[str, dict[str, set[int]]]]:
         """What the rounds of `snakemake settle` train within the hours: hours spent, and the seeds."""
@@ -179,6 +168,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hours", type=float, required=True)
     parser.add_argument("--study", nargs="+", default=[])
+    parser.add_argument("--experiment", nargs="+", help="the only ones that count as trained; all if absent")
     parameters.add_cores(parser)
     parameters.add(parser)
     options = parser.parse_args()
@@ -192,23 +182,23 @@ def main() -> None:
         for study, place in present.items()
         if place
     }
+    if options.experiment:
+        whole = {study: _of_experiments(one, options.experiment) for study, one in whole.items()}
     _, forecasts = forecasting.forecasts(params, every)
     replay = Replay(params, every, whole, forecasts, forecasting.at_once(params, options.cores))
     begin = replay.first(params.looks[0].seeds)
+    first, *later = params.looks
     ways = {
-        f"{params.looks[0].seeds} seeds": (0.0, begin),
-        "equal seeds": replay.equally(options.hours),
-        "settle": replay.settle(options.hours),
-        "all seeds": (float("nan"), replay.first(10**6)),
+        f"{first.seeds} seeds": (0.0, begin),
+        f"settle, {options.hours:g} h given": replay.settle(options.hours),
+        **{f"{look.seeds} seeds for all": replay.equally(look.seeds) for look in later},
     }
     judged = {name: replay.graded(seeds)[1] for name, (_, seeds) in ways.items()}
-    print(f"A replay: {options.hours:g} h with {replay.at_once} jobs at once, as forecast for this machine\n")
+    print(f"A replay: hours with {replay.at_once} jobs at once, as forecast for this machine\n")
     print("| | hours | further runs | claims with a verdict |\n|---|---:|---:|---:|")
     for name, (hours, seeds) in ways.items():
         settled = sum(one.settled for one in judged[name])
         print(f"| {name} | {formatted(hours, '.2f')} | {_runs(seeds) - _runs(begin)} | {settled} |")
-    take = ", ".join(f"{hours:.1f} h for {seeds}" for seeds, hours in replay.equal_seeds_take().items())
-    print(f"\nEqual seeds of all cells take {take}")
     print(f"\n| study, claim | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
     for of_claim in zip(*judged.values(), strict=True):
         if not of_claim[-1].seeds:
