@@ -56,6 +56,7 @@ def claim(number: int, verdict: str, folders: list[str]) -> dict:
         "place": f"section {number}",
         "quote": f"Quote {HOSTILE}",
         "note": "",
+        "why": f"Because {HOSTILE}" if verdict in ("not run", "other protocol") else "",
         "p_holm": 0.0001,
     }
     about |= {"figures": ["figure-06", "figure-none"], "look": None, "chances": {}, "analyses": [], "best": []}
