@@ -162,8 +162,12 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
     nothing = pd.DataFrame({"experiment": [], "cell": []})
     experiments = describe.experiments("ce4042", params.parse(CE4042))
 
-    def make(devices: dict[str, str] | None = None, **test: object) -> list[Hypothesis]:
+    def make(
+        devices: dict[str, str] | None = None, seconds: list[float] | None = None, **test: object
+    ) -> list[Hypothesis]:
         runs = pd.DataFrame(rows)
+        if seconds:
+            runs["train_seconds"] = [seconds[seed] for seed in runs["seed"]]
         if devices:
             runs["device"] = runs["folder"].map(devices)
         measurements = Measurements(described(every), runs, nothing, experiments=experiments)
@@ -176,6 +180,16 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
         return Hypotheses("ce4042", Claim.model_validate(claim), measurements, []).all()
 
     return make
+
+
+@pytest.mark.parametrize("kind", ["ratio", "less"])
+def test_seeds_that_were_trained_together_are_one_measurement_of_time(parts: Callable, kind: str):
+    words, characters = ({"level": level, "network": "cnn", "dropout": 0} for level in ("word", "char"))
+    about = {"experiment": "b1_b5_models", "metric": "train_seconds", "cell": words, "than": characters}
+    bounds = {"at_least": 2} if kind == "ratio" else {}
+    # Three of them, then two that were added
+    (part,) = parts(seconds=[5.0, 5.0, 5.0, 7.0, 7.0], kind=kind, **about, **bounds)
+    assert part.sample.seeds == (0, 3)
 
 
 def test_times_on_different_devices_are_not_compared(parts: Callable):

@@ -10,7 +10,7 @@ from support.project import Project
 
 
 def calibrated(project: Project, batches: float = 100.0) -> Path:
-    """A calibration of this machine, by which a batch takes so many seconds; its file."""
+    """A calibration of this machine; its file. `batches`: the seconds that a batch takes by it."""
     processor, torch = calibration.here("cpu", 1)
     known = Rates(processor, False, torch, True, {"batches": batches}, begin=1.0, start=2.0, memory=3e8, spread=1.0)
     write_json(project.folder / known.path, vars(known))

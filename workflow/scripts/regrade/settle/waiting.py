@@ -10,6 +10,7 @@ from regrade.cells.cell import Cell
 from regrade.config.looks import Look
 from regrade.statistics import comparison, looks, planning, verdicts
 from regrade.statistics.measurements import measured
+from regrade.statistics.units import unit
 from regrade.statistics.verdicts import Judged
 
 SETTLED = (verdicts.CONFIRMED, verdicts.CONTRADICTED)
@@ -84,6 +85,8 @@ def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -
         return Waiting(study, claim, verdict, why=one.why or "not all of its cells are trained")
     if verdict not in (*SETTLED, verdicts.INCONCLUSIVE):
         return Waiting(study, claim, verdict, why=verdict)
+    if any(unit(test.metric) == "seconds" for test in one.claim.tests):
+        return Waiting(study, claim, verdict, one.seeds, why="seeds that are trained together give one time")
     bundled = {cell.folder: cell for part in one.hypotheses if not part.sample.exact for cell in part.cells}
     cells = tuple(trained.cells[folder] for folder in bundled if folder in trained.cells)
     if len(cells) < len(bundled):

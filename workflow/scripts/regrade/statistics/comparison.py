@@ -156,6 +156,8 @@ def _ratio(
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     base_cell = _cell(study, first, 0, measurements) or cell
     ours, base = _seconds(measurements, cell, row), _seconds(measurements, base_cell, first)
+    # Seeds that were trained together share one measurement of time, which says nothing of its spread
+    ours, base = ours.drop_duplicates(), base.drop_duplicates()
     ours = ours[ours.index.isin(measurements.on_one_device([cell, base_cell], ours.index))]
     note = "; ".join(filter(None, ("ratio to the first", row["note"])))
     # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
@@ -163,7 +165,7 @@ def _ratio(
     inexact = sum(float(reported.half_unit(line["value"])) / reported.number_of(line) for line in both)
     row = {**row, "metric": f"{row['metric']}_ratio"}
     ratios = (ours / base).dropna().to_numpy()
-    # Seeds that were trained together share one measurement of time, which says nothing of its spread
+    # A number divided by itself is the same for all seeds
     ratio = _sample(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
     stated_ratio = stated / reported.number_of(first)
     return Comparison(row, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)

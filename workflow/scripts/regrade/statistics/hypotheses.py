@@ -354,8 +354,9 @@ def _statement(
     closed = isinstance(test, Threshold | Stated | Ratio)
     quantity = _QUANTITIES.get(test.kind, "difference")
     if sample is None or not len(sample):
-        ours = Statement(text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity)
-        return replace(ours, why=why)
+        return Statement(
+            text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity, why=why
+        )
     # Runs of a winner are not independent, so that they cannot be counted; only for the mean is there a correction
     about: Estimand = "mean" if sample.rotated else test.about
     return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about, quantity=quantity)

@@ -214,9 +214,12 @@ class Measurements:
 
 
 def _timed_apart(seen: list[Seen], seeds: list[int]) -> list[int]:
-    """The seeds; of seeds that were trained together, and so have one time for all, only the first."""
-    together = all(one.bounds["low"].loc[seeds].nunique() <= 1 for one in seen)
-    return seeds[:1] if together else seeds
+    """The seeds; of those that any cell trained together, and so have one time for all, only the first.
+
+    A cell that got seeds at several times has as many groups of them.
+    """
+    again = [one.bounds["low"].loc[seeds].duplicated() for one in seen]
+    return [seed for seed in seeds if not any(of_cell[seed] for of_cell in again)]
 
 
 def _combined(
