@@ -85,7 +85,7 @@ REPEATED = [
 def claim(name: str, verdict: str = "confirmed", **changes) -> dict:
     """What the forest plot needs of a claim, as in claims.json."""
     numbers = {"effect": 0.03, "low": 0.01, "high": 0.05, "claimed": [0.0, None]}
-    about = {"about": "mean", "doing": 5, "known": 5, "seeds": 5, "quantity": "difference", "unit": "share"}
+    about = {"about": "mean", "doing": 5, "known": 5, "at": None, "seeds": 5, "quantity": "difference", "unit": "share"}
     return {"id": name, "verdict": verdict} | numbers | about | changes
 
 
@@ -245,6 +245,12 @@ def test_a_claim_shows_its_range_and_its_interval_as_far_as_it_has_any():
     assert ends == [[axes.get_xlim()[0], 0.04], [0.04, 0.04], [0.01, 0.05]]  # band, bound, interval
     (axes,) = forest.forest([CLAIMS[4]]).axes
     assert [len(lines.get_segments()) for lines in axes.collections] == [1, 2]  # no interval
+    # Of a mean that is only known to be beyond a value, one end of the interval is known
+    (axes,) = forest.forest([claim("at-least", at="least", high=None), claim("at-most", at="most", low=None)]).axes
+    left, right = axes.get_xlim()
+    intervals = [segment[:, 0].tolist() for segment in axes.collections[-1].get_segments()]
+    assert intervals == [[0.01, right], [left, 0.05]]
+    assert [line.get_marker() for line in axes.lines if line.get_marker() in "<>"] == ["<", ">"]
 
 
 def test_outliers_are_pointed_at_and_do_not_squash_the_others(tmp_path: Path):
@@ -253,7 +259,7 @@ def test_outliers_are_pointed_at_and_do_not_squash_the_others(tmp_path: Path):
     low, high = figure.axes[0].get_xlim()
     assert -0.2 < low < 0 and 0.05 < high < 0.3
     assert [line.get_marker() for line in figure.axes[0].lines if line.get_marker() in "<>"] == ["<", ">"]
-    assert "1e+06 →" in texts_of(figure, tmp_path)
+    assert "1,000,000 →" in texts_of(figure, tmp_path)
 
 
 @pytest.mark.parametrize(

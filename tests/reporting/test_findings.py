@@ -2,7 +2,7 @@
 
 import pytest
 from regrade.reporting.findings import why_open
-from regrade.reporting.number_format import counted, in_unit
+from regrade.reporting.number_format import counted, in_unit, rounded
 
 OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "about": "runs", "among": 16, "p_for": 0.3, "p_against": 0.8}
 REASONS = {
@@ -29,3 +29,26 @@ def test_one_is_singular():
     assert in_unit("1", "texts of ten") == "1 text of ten"
     assert (in_unit("1", "×"), in_unit("0.5", "")) == ("1 ×", "0.5")
     assert [counted(number, "cell") for number in (0, 1, 2, 1000)] == ["0 cells", "1 cell", "2 cells", "1,000 cells"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "written"),
+    [
+        (0.34449, 3, "0.344"),
+        (18.02, 3, "18"),
+        (-37.64, 3, "-37.6"),
+        (120.3, 2, "120"),
+        (999.9, 3, "1,000"),
+        (3052.0, 3, "3,050"),
+        (7000, 5, "7,000"),
+        (-12345.6, 3, "-12,300"),
+        (1e20, 3, "1e+20"),
+        (float("inf"), 3, "inf"),
+        (float("nan"), 3, "–"),
+        (None, 3, "–"),
+    ],
+)
+def test_a_rounded_number_has_no_exponent_unless_it_is_huge(value: float | None, digits: int, written: str):
+    assert rounded(value, digits) == written
+    if value == 3052.0:
+        assert rounded(value, digits, "+") == "+" + written

@@ -43,12 +43,12 @@ IMPOSSIBLE = {
 
 
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
-    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "seeds": 2, "known": 2, "constant": False}
+    numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "seeds": 2, "known": 2, "at": None, "constant": False}
     numbers |= {"unit": "epochs", "quantity": "difference", "claimed": [0.0, None], "about": "mean", "doing": 1}
     if number == 1:
-        numbers |= {"about": "runs", "quantity": "value", "known": 0}
+        numbers |= {"about": "runs", "quantity": "value", "known": 0, "at": "least", "high": None}
     if verdict == "not run":
-        numbers |= {"effect": None, "low": None, "high": None, "seeds": 0, "about": None, "doing": None, "known": None}
+        numbers |= dict.fromkeys(("effect", "low", "high", "about", "doing", "known", "at")) | {"seeds": 0}
     part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, "p": 0.01, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
     about |= {
@@ -262,7 +262,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
 
     effect = "td[data-name=Effect]"
     assert [one.split() for one in text(0, effect)] == [["+1.5", "epochs+0.5", "to", "+2.5", "compare"]]
-    assert text(1, effect)[0].startswith("1.5 epochs0.5 to 2.5holds in 1 of 2 runs, known in none")
+    assert text(1, effect)[0].startswith("≥ 1.5 epochs≥ 0.5holds in 1 of 2 runs, known in none")
     assert text(0, "td[data-name=Seeds]") == ["2"]
     assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
     assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]

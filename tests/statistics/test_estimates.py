@@ -73,6 +73,19 @@ def test_what_is_not_known_speaks_neither_way():
     assert never.known == 0
 
 
+def test_a_mean_may_lie_where_what_is_not_known_of_some_runs_puts_it():
+    def mean(low: list[float], high: list[float]) -> tuple[float, tuple[bool, bool]]:
+        sample = numbers(np.array(low), np.array(high))
+        return sample.mean.value, sample.may_be
+
+    assert mean([10, 30, 20], [10, 30, 20]) == (20, (False, False))
+    assert mean([10, 30, 50], [10, 30, math.inf]) == (30, (False, True))
+    assert mean([-math.inf, 30, 50], [10, 30, 50]) == (30, (True, False))
+    assert mean([-math.inf, 30, 50], [10, 30, math.inf]) == (30, (True, True))
+    # Of the last run nothing is known, so it does not count
+    assert mean([10, 30, -math.inf], [10, 30, math.inf]) == (20, (True, True))
+
+
 def test_variances_are_pooled_only_where_they_are_alike():
     alike = [GENERATOR.normal(0, 1, 5) for _ in range(20)]
     ours = pooling.pooled(alike)

@@ -3,10 +3,17 @@
 import math
 import re
 
+from regrade.core.digits import significant
+
 
 def formatted(value: float | None, form: str) -> str:
     """The value in this form of Python's, or a dash."""
     return "–" if value is None or math.isnan(value) else format(value, form)
+
+
+def rounded(value: float | None, digits: int, sign: str = "") -> str:
+    """The value to this many significant digits (`regrade.core.digits.significant`), or a dash."""
+    return "–" if value is None or math.isnan(value) else significant(value, digits, sign)
 
 
 def four(value: float | None) -> str:

@@ -8,6 +8,7 @@ import yaml
 
 from regrade.cells.cell import Cell
 from regrade.config.params import Params
+from regrade.core.digits import significant
 from regrade.settle.plan import Plan
 from regrade.settle.waiting import Trained
 
@@ -38,7 +39,7 @@ def comments(plan: Plan, command: str) -> list[str]:
     """What an overlay is for."""
     return [
         f"Written by {command}",
-        f"{plan.wall:.2g} h for {plan.verdicts:.2g} more verdicts, expected from:",
+        f"{significant(plan.wall, 2)} h for {significant(plan.verdicts, 2)} more verdicts, expected from:",
         *(
             f"  {line.waiting.study} {line.waiting.claim}: {line.to} seeds, chance {line.chance:.2f}"
             for line in plan.lines

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regrade.cells.cell import Cell
+from regrade.core.digits import significant
 from regrade.core.errors import UserError
 from regrade.costs import schedule
 from regrade.costs.model import Forecasts
@@ -132,8 +133,8 @@ class Planner:
             )
         least, seeds, one = min(options, key=lambda option: option[:2])
         return (
-            f"{hours:g} h settle no claim: the cheapest, {one.claim} of {one.study}, takes {least:.2g} h for {seeds} "
-            f"seeds and a chance of {one.chances[seeds]:.2f}; give more hours"
+            f"{hours:g} h settle no claim: the cheapest, {one.claim} of {one.study}, takes {significant(least, 2)} h "
+            f"for {seeds} seeds and a chance of {one.chances[seeds]:.2f}; give more hours"
         )
 
     def _told(self, chosen: Mapping[Path, int], hours: float) -> Plan:
@@ -189,5 +190,5 @@ class Planner:
         least, seeds = min(options, key=lambda option: (option[0], -one.chances[option[1]]))
         chance = one.chances[seeds]
         if least > hours:
-            return f"takes {least:.2g} h for {seeds} seeds and a chance of {chance:.2f}"
-        return f"others settle more per hour: {least:.2g} h for {seeds} seeds and a chance of {chance:.2f}"
+            return f"takes {significant(least, 2)} h for {seeds} seeds and a chance of {chance:.2f}"
+        return f"others settle more per hour: {significant(least, 2)} h for {seeds} seeds and a chance of {chance:.2f}"

@@ -9,6 +9,7 @@ from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.cells.progress import configuration_of
 from regrade.config.params import Params
+from regrade.core.digits import significant
 from regrade.core.errors import UserError
 from regrade.core.files import write_json, write_text
 from regrade.costs.model import Forecasts
@@ -71,7 +72,8 @@ class Settling:
         lacking = {folder: self._lacks(planner, folder, seeds) for folder, seeds in to.items()}
         runs = sum(map(len, lacking.values()))
         spent.rounds.append(Round(0, plan.verdicts, len(to), runs, _with_verdict(planner.claims)))
-        print(f"{left / HOUR:.2g} h left: {runs} runs of {len(to)} cells, towards {len(plan.lines)} claims", flush=True)
+        hours = significant(left / HOUR, 2)
+        print(f"{hours} h left: {runs} runs of {len(to)} cells, towards {len(plan.lines)} claims", flush=True)
 
         def passed(seconds: float) -> None:
             spent.rounds[-1].hours = seconds / HOUR

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from regrade.core.digits import significant
+
 
 def told(summary: Mapping[str, Any]) -> str:
     """The summary as lines of text."""
@@ -14,7 +16,8 @@ def told(summary: Mapping[str, Any]) -> str:
     table = [head, *(tuple(map(str, row)) for row in rows)] if rows else []
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in table]
-    said = f"settle: {summary['hours']:.2g} of {summary['of']:g} h spent on further seeds. Ended: {summary['ended']}"
+    hours = f"{significant(summary['hours'], 2)} of {summary['of']:g} h"
+    said = f"settle: {hours} spent on further seeds. Ended: {summary['ended']}"
     return "\n".join([said, *lines, f"Open claims: {len(summary['open'])}"])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from regrade.bundle.manifest import NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL, BundledCell, Standing
 from regrade.cells.layout import label
-from regrade.statistics import possible
+from regrade.statistics import possible, units
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
 
@@ -101,8 +101,7 @@ def _prediction(one: Comparison, cell: BundledCell, estimate: Estimate) -> tuple
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:
-    """The part of an interval that is possible: with few seeds, Student's t reaches beyond 0 and 1."""
-    low, high = interval
-    if "accuracy" in one.row["metric"]:
-        return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
+    """The part of an interval that is possible: with few seeds, Student's t reaches below 0 and beyond 1."""
+    least, most = units.possible(one.row["metric"])
+    low, high = (min(max(bound, least), most) for bound in interval)
     return low, high

@@ -131,15 +131,24 @@ def _range(part: Statement | None) -> dict[str, object]:
 
 
 def _numbers(part: Hypothesis | None) -> dict[str, object]:
-    """What was seen of a part, as JSON: mean and 95 % interval; what it is about; of how many runs it is true."""
+    """What was seen of a part, as JSON: mean and 95 % interval; what it is about; of how many runs it is true.
+
+    `at`: "least" or "most" where the mean is at least or at most the effect, as some runs are only known to be beyond a
+    value.
+    """
     if part is None:
-        return _mean(None) | {"about": None, "doing": None, "known": None, "constant": False}
+        return _mean(None) | {"about": None, "doing": None, "known": None, "at": None, "constant": False}
     share, sample = part.share, part.sample
-    return _mean(sample.mean) | {
+    below, above = sample.may_be
+    mean = _mean(sample.mean)
+    # Of a mean that is only known to be beyond a value, one limit is known
+    mean |= {end: None for end, unknown in (("low", below), ("high", above)) if unknown}
+    return mean | {
         "about": part.about,
         "doing": share.doing,
         "seeds": len(sample),
         "known": sample.known,
+        "at": "least" if above and not below else "most" if below and not above else None,
         "constant": sample.mean.constant and not sample.exact,
     }
 

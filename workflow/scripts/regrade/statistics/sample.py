@@ -59,6 +59,13 @@ class Sample:
         value = np.where(np.isfinite(self.low), self.low, self.high)
         return self._estimate(value[np.isfinite(value)])
 
+    @property
+    def may_be(self) -> tuple[bool, bool]:
+        """Whether the mean over these runs may be below, and above, `mean`, for what is not known of some of them."""
+        unknown = np.isinf(self.low) & np.isinf(self.high)
+        counted = np.where(np.isfinite(self.low), self.low, self.high)
+        return bool(np.any(unknown | (self.low < counted))), bool(np.any(unknown | (self.high > counted)))
+
     def p_mean(self, bound: float, side: int) -> float:
         """One-sided p of the hypothesis that the mean over all runs is not above (side 1) or below (−1) `bound`.
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from regrade.core.digits import significant
 from regrade.reporting.figures import style
 from regrade.reporting.figures.limits import limits
 
@@ -103,7 +104,13 @@ def _claimed(axes: Axes, claimed: list[tuple[float | None, float | None]]) -> No
 def _effects(axes: Axes, rows: list[tuple[int, Claim]], look: dict[str, Any]) -> None:
     """Effects with their intervals; what is off the axis is an arrow at its edge, an effect with its value."""
     left, right = axes.get_xlim()
-    ranges = [(row, claim["low"], claim["high"]) for row, claim in rows if claim["low"] is not None]
+    # An interval with one end known goes on beyond the axis
+    ends = [(row, *(claim[end] for end in ("low", "high"))) for row, claim in rows]
+    ranges = [
+        (row, -np.inf if low is None else low, np.inf if high is None else high)
+        for row, low, high in ends
+        if (low, high) != (None, None)
+    ]
     if ranges:
         at, lows, highs = np.transpose(ranges)
         axes.hlines(at, np.clip(lows, left, right), np.clip(highs, left, right), color=look["color"], linewidth=1.6)
@@ -115,9 +122,9 @@ def _effects(axes: Axes, rows: list[tuple[int, Claim]], look: dict[str, Any]) ->
         axes.plot(*np.transpose(points), **POINT | look, zorder=3)
     for row, claim in rows:
         if claim["effect"] < left:
-            axes.text(left, row, f"← {claim['effect']:.3g}", ha="left", va="center")
+            axes.text(left, row, f"← {significant(claim['effect'], 3)}", ha="left", va="center")
         elif claim["effect"] > right:
-            axes.text(right, row, f"{claim['effect']:.3g} →", ha="right", va="center")
+            axes.text(right, row, f"{significant(claim['effect'], 3)} →", ha="right", va="center")
 
 
 def _count(claim: Claim) -> str:

@@ -23,7 +23,7 @@ def environment(*folders: Path) -> Environment:
     templates.filters |= {"cell_page": cell_page, "why_open": why_open}
     templates.filters |= {
         name: getattr(number_format, name)
-        for name in ("formatted", "short", "interval", "p_value", "size", "counted", "in_unit")
+        for name in ("formatted", "rounded", "short", "interval", "p_value", "size", "counted", "in_unit")
     }
     colours = {"cells": style.COLOURS, "splits": style.SPLITS}
     templates.globals |= {"label": label, "origins": ORIGINS, "colours": colours}
