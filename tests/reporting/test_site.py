@@ -276,7 +276,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     assert text(3, "p.note")[1:] == ["Chance of a verdict: 25 % by 5 seeds, 100 % by 10."]
     (part,) = text(1, ".parts li")
     assert part.startswith(
-        f"confirmed more {HOSTILE}: claimed ≥ 0; mean 1.5 epochs (95 % interval 0.5 to 2.5); holds in 1"
+        f"confirmed more {HOSTILE}: claimed ≥ 0; mean ≥ 1.5 epochs (95 % interval ≥ 0.5); holds in 1"
     )
     figure = browser.find_element(By.ID, "figure-claims")
     assert figure.text.count("1 claim without a number yet is left out.") == 1
