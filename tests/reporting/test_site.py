@@ -262,7 +262,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
 
     effect = "td[data-name=Effect]"
     assert [one.split() for one in text(0, effect)] == [["+1.5", "epochs+0.5", "to", "+2.5", "compare"]]
-    assert text(1, effect)[0].startswith("≥ 1.5 epochs≥ 0.5holds in 1 of 2 runs, known in none")
+    assert text(1, effect)[0].startswith("≥ 1.5 epochs≥ 0.5holds in 1 of 2 runs; its value is known in none")
     assert text(0, "td[data-name=Seeds]") == ["2"]
     assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
     assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]
