@@ -59,6 +59,19 @@ def test_equal_runs_are_the_same_and_constant_ones_say_nothing(whole: Bundle):
     assert all(one.p is None and one.ours == one.theirs for one in agreement.compare(ours, ours))
     constant = [replace(whole, runs=whole.runs.assign(**{METRIC: value})) for value in (0.8, 0.9)]
     assert agreement.compare(*map(measured, constant)) == []
+    # The same in all runs of both, though with other seeds
+    later = replace(constant[0], runs=constant[0].runs.assign(seed=constant[0].runs["seed"] + 100))
+    compared = agreement.compare(measured(constant[0]), measured(later))
+    assert len(compared) == len(whole.manifest.cells) and all(one.p is None for one in compared)
+
+
+def test_cells_that_share_their_runs_are_compared_once(whole: Bundle):
+    first, *others = whole.manifest.cells
+    twins = [cell.model_copy(update={"same_as": "one"}) for cell in (first, others[0])]
+    cells = [*twins, *others[1:]]
+    ours = replace(whole, manifest=whole.manifest.model_copy(update={"cells": cells}))
+    compared = agreement.compare(measured(ours), measured(whole))
+    assert [one.cell.folder for one in compared] == [cell.folder for cell in (first, *others[1:])]
 
 
 def test_cells_that_were_not_run_as_in_the_source_are_not_compared(whole: Bundle):
