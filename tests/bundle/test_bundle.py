@@ -144,6 +144,13 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change(folder, lambda content: content.update(sha256={RUNS: "0" * 64})),
         "is not the table that manifest.json was written for",
     ),
+    "a table that is lost": (
+        lambda folder: (
+            (folder / CURVES).unlink(),
+            change(folder, lambda content: content.update(sha256={CURVES: "0" * 64})),
+        ),
+        "has no curves.parquet, of which its manifest.json has the checksum; copy the bundle again",
+    ),
     "a missing seed": (
         lambda folder: rows(folder, RUNS, without_last_seed),
         "has no row of seed 2; add it, or correct its seeds",

@@ -56,11 +56,19 @@ def _refuse(constant: str) -> None:
 
 
 def table(folder: Path, name: str, about: Manifest) -> pd.DataFrame:
-    """A table of the bundle in `folder`; curves and answers may be missing. UserError for what is wrong with it."""
+    """A table of the bundle in `folder`; curves and answers may be missing unless the manifest has their checksum.
+
+    UserError for what is wrong with it.
+    """
     path = folder / name
+    if not path.exists() and name in about.sha256:
+        raise UserError(
+            f"{folder} has no {name}, of which its {MANIFEST} has the checksum; copy the bundle again, or remove the "
+            "checksum to grade without the table"
+        )
     if not path.exists() and name != RUNS:
         return pd.DataFrame({column: [] for column in REQUIRED[name]})
-    if name in about.sha256 and path.exists() and sha256(path) != about.sha256[name]:
+    if name in about.sha256 and sha256(path) != about.sha256[name]:
         raise UserError(
             f"{path} is not the table that {MANIFEST} was written for (its checksum differs); copy both again"
         )

@@ -12,6 +12,7 @@ regrade grade my_report runs.csv                     # writes graded/index.html
 regrade grade my_report runs.csv history.parquet --seed random_state --to pages
 regrade grade workflow/studies/vudl reports/vudl/bundle
 """
+INTERRUPTED = "Interrupted; nothing was written"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import signal
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, tabular
@@ -12,6 +14,7 @@ from regrade.bundle.bundle import Bundle
 from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
+from regrade.core.targets import can_be_written
 from regrade.reporting import ASSETS, FINDINGS, PAGE, evidence
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
@@ -53,10 +56,7 @@ def write(
     or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has files of
     somebody else.
     """
-    _check_target(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        ready = Path(scratch)
+    with _beside(target) as ready:
         every = [_write_study(runs, ready / runs.manifest.study) for runs in studies]
         assets.write(ready / ASSETS)
         verdicts = [read_verdicts(ready / one.name) for one in every]
@@ -64,11 +64,37 @@ def write(
             site.write_findings(in_words(verdicts), ready / FINDINGS)
         site.write_front(every, ready / PAGE)
         write_text(ready / MARK, "Written by `regrade`, which may replace its files in this folder.\n")
-        for one in every:
-            _move(ready / one.name, target / one.name)
-            (ready / one.name).rmdir()
-        _move(ready, target)
+        with can_be_written(target), _uninterrupted():
+            target.mkdir(parents=True, exist_ok=True)
+            # First, so that whatever a killed process has left half-moved is known as ours
+            (ready / MARK).replace(target / MARK)
+            for one in every:
+                _move(ready / one.name, target / one.name)
+                (ready / one.name).rmdir()
+            _move(ready, target)
     return verdicts
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `target`, which need not exist yet; deleted in the end."""
+    with can_be_written(target):
+        _check_target(target)
+        # No parent of the target is made before all is ready: none is left where it fails
+        place = next(place for place in target.absolute().parents if place.exists())
+        scratch = tempfile.TemporaryDirectory(prefix=".regrade.", dir=place)
+    with scratch as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for the moment that moving takes: either all of it is written, or nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _write_study(runs: Bundle, folder: Path) -> Evidence:
