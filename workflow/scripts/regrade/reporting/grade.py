@@ -20,10 +20,12 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
 from regrade.reporting.pages import assets, site
-from regrade.statistics import BUNDLE, grading
+from regrade.statistics import BUNDLE, grading, reference
 from regrade.statistics.grades import GRADES
 from regrade.statistics.verdicts import VERDICTS
 
+# Where a project has its studies
+IN_PROJECT = Path("workflow/studies")
 # In a folder that has been written here
 MARK = ".graded"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -47,17 +49,30 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     return tabular.Read(of_bundle, [])
 
 
+def has_reference(study: Path, runs: list[Path]) -> bool:
+    """Whether a study is one of the project at hand, whose reference run these runs can be compared with."""
+    name = study.resolve().name
+    return (
+        study.resolve() == (IN_PROJECT / name).resolve()
+        and (reference.FOLDER / name / MANIFEST).exists()
+        and runs[0].resolve() != (reference.FOLDER / name).resolve()
+    )
+
+
 def write(
-    studies: Sequence[Bundle], target: Path, in_words: Callable[[list[Verdicts]], str] | None = None
+    studies: Sequence[Bundle],
+    target: Path,
+    in_words: Callable[[list[Verdicts]], str] | None = None,
+    beside_reference: bool = False,
 ) -> list[Verdicts]:
     """Write into `target` the front page, and in a folder of each study its pages, tables, figures and verdicts.
 
-    Return the verdicts of each study. `in_words`: makes Markdown of them, for a page of its own. All of it is written,
-    or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has files of
-    somebody else.
+    Return the verdicts of each study. `in_words`: makes Markdown of them, for a page of its own. `beside_reference`:
+    show what the project's reference run says of each study. All of it is written, or nothing. UserError where a
+    study's claims or numbers do not fit the runs, and where `target` has files of somebody else.
     """
     with _beside(target) as ready:
-        every = [_write_study(runs, ready / runs.manifest.study) for runs in studies]
+        every = [_write_study(runs, ready / runs.manifest.study, beside_reference) for runs in studies]
         assets.write(ready / ASSETS)
         verdicts = [read_verdicts(ready / one.name) for one in every]
         if in_words:
@@ -97,12 +112,15 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write_study(runs: Bundle, folder: Path) -> Evidence:
+def _write_study(runs: Bundle, folder: Path, beside_reference: bool) -> Evidence:
     """Write the bundle of a study, its verdicts and its pages into a folder."""
     runs.write(folder / BUNDLE)
     of_study = evidence.of(runs, at_hand=False)
     try:
-        grading.write(grading.grade(runs), folder)
+        graded = grading.grade(runs)
+        grading.write(graded, folder)
+        if beside_reference:
+            reference.write(runs, graded, folder)
         site.write_study(of_study, folder)
     except KeyError as error:
         raise _lacking(runs, error) from error
