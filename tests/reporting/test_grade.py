@@ -138,11 +138,11 @@ def test_a_column_that_a_bundle_lacks(tmp_path: Path):
     study = graded.study(tmp_path, reported=graded.REPORTED.splitlines()[0])
     (tmp_path / "history.csv").write_text(HISTORY)
     assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
-    line = "table 7,levels,level=word;lr=0.01,layer_sizes,2-30-2,"
+    line = "table 7,levels,level=word;lr=0.01,trainable_parameters,30,"
     (study / "reported.csv").write_text(f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
     answer = graded_apart(study.name, "first/levels_of_text/bundle", at=tmp_path)
     assert answer.returncode == 1 and answer.stderr.startswith("Error: ") and answer.stderr.count("\n") == 1
-    assert "the bundle has no 'parameters_by_layer'" in answer.stderr
+    assert "the bundle has no 'parameters'" in answer.stderr
     assert not (tmp_path / "graded").exists()
 
 
@@ -219,7 +219,7 @@ def test_a_mistake_in_a_template_leaves_what_was_there(tmp_path: Path):
 
 def test_a_sources_dollars_are_no_formula(tmp_path: Path):
     lines = graded.REPORTED.splitlines()
-    odd = [line.replace("table 6", r"$\frac$ {") for line in (*lines[1:], *lines[1:])]
+    odd = [line.replace("table 6", r"$\frac$ {") + note for note in ("one", "two") for line in lines[1:]]
     study = graded.study(tmp_path, reported="\n".join([lines[0], *odd]))
     (tmp_path / "runs.csv").write_text(graded.RUNS)
     answer = graded_apart(study.name, "runs.csv", at=tmp_path)

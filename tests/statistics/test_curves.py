@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from regrade.bundle.units import by_name
 from regrade.config import reported
-from regrade.statistics import references
+from regrade.statistics import asked
 from regrade.statistics.curves import MEASURES
 from regrade.statistics.units import possible, unit
 from support.expanded import expanded
@@ -141,9 +141,9 @@ def test_units(metric: str | dict, expected: str):
 def test_every_metric_and_every_measure_has_a_unit():
     every = expanded(scale="demo")
     splits = ("test", "validation")
-    histories = {name for cell in every for split in splits for name in references._history(cell, split)}
-    metrics = {name for cell in every for split in splits for name in references._metrics(cell, split)}
-    named = histories | metrics | references.OF_RUNS | set(reported.SPECIAL)
+    histories = {name for cell in every for split in splits for name in asked.history(cell, split)}
+    metrics = {name for cell in every for split in splits for name in asked.summary(asked.history(cell, split), split)}
+    named = histories | metrics | asked.OF_RUNS | set(reported.SPECIAL)
     assert {"gradient_norm", "valid_long", "test_activation_std_convolution2", "peeking"} <= named
     for name in named:
         assert by_name(name) is not None, name

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from regrade.bundle import MANIFEST, bundle, tabular
+from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
 from regrade.config import studies
 from regrade.core.errors import UserError
@@ -20,7 +20,7 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
 from regrade.reporting.pages import assets, site
-from regrade.statistics import BUNDLE, grading, reference
+from regrade.statistics import BUNDLE, grading, reference, references
 from regrade.statistics.grades import GRADES
 from regrade.statistics.verdicts import VERDICTS
 
@@ -38,12 +38,18 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     """
     _find(study)
     name = study.resolve().name
-    if len(runs) > 1 or not runs[0].is_dir():
-        return tabular.read(runs, name, seed)
-    of_bundle = bundle.read(runs[0])
+    if not named.experiments(name):
+        raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
+    given = tabular.read(runs, name, seed) if len(runs) > 1 or not runs[0].is_dir() else _of_bundle(runs[0], name)
+    return tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+
+
+def _of_bundle(folder: Path, name: str) -> tabular.Read:
+    """The bundle in a folder, if it is of the study of this name."""
+    of_bundle = bundle.read(folder)
     if of_bundle.manifest.study != name:
         raise UserError(
-            f"{runs[0] / MANIFEST}: the runs are of {of_bundle.manifest.study!r}, but the study is {name!r}; give the "
+            f"{folder / MANIFEST}: the runs are of {of_bundle.manifest.study!r}, but the study is {name!r}; give the "
             "folder of that study, or name it so"
         )
     return tabular.Read(of_bundle, [])
