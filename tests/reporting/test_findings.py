@@ -7,9 +7,13 @@ from regrade.reporting.number_format import counted, in_unit, rounded
 OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "about": "runs", "among": 16, "p_for": 0.3, "p_against": 0.8}
 REASONS = {
     "fewer seeds than the first look needs": {"look": None, "seeds": 2, "known": 2, "doing": 2},
-    "known of none of 10 seeds, as some runs never got that far": {"known": 0, "doing": 0, "p_against": 0.002},
-    "known of 3 of 10 seeds, as some runs never got that far": {"known": 3, "doing": 0},
-    "clear by itself, but not with 10 seeds among 16 claims": {"doing": 0, "p_for": 1.0, "p_against": 0.004},
+    "none of 10 runs got far enough to tell": {"known": 0, "doing": 0, "p_against": 0.002},
+    "only 3 of 10 runs got far enough to tell": {"known": 3, "doing": 0},
+    "contradicted if judged alone, but not with 10 seeds among 16 claims": {
+        "doing": 0,
+        "p_for": 1.0,
+        "p_against": 0.004,
+    },
     "it holds in 6 of 10 runs": {},
     "chance in seeds and test rows may have decided it": {"doing": 10, "p_for": 0.24},
     "the mean may lie on either side": {"about": "mean", "doing": 5},

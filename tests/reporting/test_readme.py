@@ -18,7 +18,7 @@ FOUND = {
         "p1_toy",
         "dataset=moons+backend=numpy",
         "test_accuracy_best_epoch",
-    ): "test accuracy of numpy's MLP on moons",
+    ): "test accuracy of numpy's MLP on moons, from the course template's start",
     ("cs324", "p3_palindromes", "sequence_length=10", "test_accuracy_last_step"): "test accuracy on palindromes of 10",
 }
 

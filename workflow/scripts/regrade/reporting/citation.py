@@ -10,6 +10,7 @@ from regrade.bundle.manifest import FULL, BundledCell
 from regrade.cells.layout import RECORD
 from regrade.reporting import escape
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.number_format import ranges
 
 AUTHOR = "The Regrade developers"
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -109,17 +110,6 @@ class Citation:
         folders = [folder for cell in self.evidence.cells if (folder := self.evidence.files(cell))]
         times = [(folder / RECORD).stat().st_mtime for folder in folders]
         return datetime.fromtimestamp(max(times), UTC) if times else None
-
-
-def ranges(numbers: set[int]) -> str:
-    """Whole numbers as text: 0 to 4, 7."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 2 else ", ".join(map(str, part)) for part in parts)
 
 
 def _protocol(cells: Sequence[BundledCell]) -> str:

@@ -1,5 +1,6 @@
 """All that a study's report is made of: what the source stated, what was run, what came out."""
 
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from regrade.config import reported
 from regrade.config.reported import ReportedNumber
 from regrade.config.study import includes
 from regrade.config.types import Value
+from regrade.reporting.number_format import counted, ranges
 from regrade.statistics import BUNDLE, REPORTS, naming
 from regrade.statistics.intervals import mean_interval
 from regrade.statistics.measurements import Measurements
@@ -166,6 +168,7 @@ class Evidence(Measurements):
             "seeds": self._seeds(),
             "commits": [commit[:10] for commit in self.study.commits],
             "dirty": bool(dirty.any()),
+            "versions": sorted(set(finished.get("versions", pd.Series(dtype=str)).dropna().map(_pytorch)) - {""}),
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
             "cells": len(self.cells),
             "full": sum(cell.standing.name == FULL for cell in self.cells),
@@ -176,12 +179,12 @@ class Evidence(Measurements):
         }
 
     def _seeds(self) -> list[str]:
-        """The seeds, each once; with how many cells, where not all have the same."""
-        sets = Counter(tuple(cell.seeds) for cell in self.cells)
-        lists = {seeds: ", ".join(map(str, seeds)) for seeds in sets}
+        """The seeds of trained cells, or of all before any is; with how many cells, where not all have the same."""
+        trained = [cell for cell in self.cells if cell.trained]
+        sets = Counter(tuple(cell.seeds) for cell in trained or self.cells)
         if len(sets) < 2:
-            return list(lists.values())
-        return [f"{lists[seeds]} ({count} cell{'s' if count > 1 else ''})" for seeds, count in sets.items()]
+            return [ranges(seeds) for seeds in sets]
+        return [f"{ranges(seeds)} ({counted(count, 'cell')})" for seeds, count in sets.most_common()]
 
     def _other_protocol(self) -> dict[str, tuple[int, str]]:
         """By experiment, how many cells have other settings than the source's, and what deviates in the first."""
@@ -190,6 +193,12 @@ class Evidence(Measurements):
             if cell.standing.name == OTHER_PROTOCOL:
                 whys.setdefault(cell.experiment, []).append(cell.standing.why)
         return {experiment: (len(every), every[0]) for experiment, every in whys.items()}
+
+
+def _pytorch(versions: str) -> str:
+    """PyTorch and its version, of the versions of a run; empty where they do not say."""
+    version = json.loads(versions).get("torch")
+    return f"PyTorch {version}" if version else ""
 
 
 def accuracy_metrics(cell: BundledCell) -> list[str]:

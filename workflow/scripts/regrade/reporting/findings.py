@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from regrade.config.claims import Origin
 from regrade.config.looks import ERROR
 from regrade.reporting.graded import Verdicts
-from regrade.statistics.grades import ABOVE, BELOW, DIFFERS
+from regrade.statistics import units
+from regrade.statistics.grades import ABOVE, BELOW, DIFFERS, SAME, WITHIN
 from regrade.statistics.verdicts import CONFIRMED, CONTRADICTED, INCONCLUSIVE
 
+# The origin of hypotheses that the source does not state
+OURS: Origin = "ours"
 # Grades of numbers that one more run would not have given
 OUTSIDE = (ABOVE, BELOW, DIFFERS)
 
@@ -57,8 +61,23 @@ class Findings:
 
     @cached_property
     def contradicted(self) -> dict | None:
-        """The claim that the runs contradict most clearly; None where they contradict none."""
-        return next(iter(self.claims(CONTRADICTED)), None)
+        """The claim of the source that the runs contradict most clearly; None where they contradict none."""
+        return next(iter(self._contradicted), None)
+
+    @property
+    def _contradicted(self) -> list[dict]:
+        """Without hypotheses of ours, of which the source says nothing."""
+        return [claim for claim in self.claims(CONTRADICTED) if claim["origin"] != OURS]
+
+    @property
+    def equal(self) -> int:
+        """How many numbers are texts or counts that are equal in both."""
+        return self.verdicts.by_grade[SAME]
+
+    @property
+    def surely_within(self) -> int:
+        """How many numbers agree only because one more run may give any value at all."""
+        return sum(row["grade"] == WITHIN and _covers_all(row) for row in self.verdicts.grades)
 
     @cached_property
     def farthest(self) -> dict | None:
@@ -68,7 +87,7 @@ class Findings:
 
     def disagreements(self, most: int) -> list[Disagreement]:
         """The largest disagreements, the largest first, at most `most`."""
-        claims = [Disagreement(_off(claim), claim=claim) for claim in self.claims(CONTRADICTED)]
+        claims = [Disagreement(_off(claim), claim=claim) for claim in self._contradicted]
         outside = [row for row in self.verdicts.grades if row["grade"] in OUTSIDE]
         numbers = [Disagreement(_distance(row), number=row) for row in outside]
         return sorted([*claims, *numbers], key=lambda one: -one.distance)[:most]
@@ -91,12 +110,19 @@ def why_open(claim: dict) -> str:
     if claim["look"] is None:
         return "fewer seeds than the first look needs"
     if of_runs and known < seeds:
-        return f"known of {known or 'none'} of {seeds} seeds, as some runs never got that far"
+        return f"{f'only {known}' if known else 'none'} of {seeds} runs got far enough to tell"
     if min(claim["p_for"], claim["p_against"]) <= ERROR:
-        return f"clear by itself, but not with {seeds} seeds among {claim['among']} claims"
+        alone = CONFIRMED if claim["p_for"] < claim["p_against"] else CONTRADICTED
+        return f"{alone} if judged alone, but not with {seeds} seeds among {claim['among']} claims"
     if of_runs and 0 < doing < seeds:
         return f"it holds in {doing} of {seeds} runs"
     return "chance in seeds and test rows may have decided it" if of_runs else "the mean may lie on either side"
+
+
+def _covers_all(row: dict) -> bool:
+    """Whether the range of one more run is all that the metric can be, so that no number lies outside."""
+    least, most = units.possible(row["metric"])
+    return row["predicted_low"] <= least and row["predicted_high"] >= most
 
 
 def _beyond(row: dict) -> float | None:

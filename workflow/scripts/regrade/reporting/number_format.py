@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 from regrade.core.digits import significant
 
@@ -56,3 +57,14 @@ def in_unit(number: str, unit: str) -> str:
 def size(count: int) -> str:
     """Bytes as megabytes, or kilobytes."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers as text: 0 to 4, 7."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 2 else ", ".join(map(str, part)) for part in parts)

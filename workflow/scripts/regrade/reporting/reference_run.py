@@ -113,7 +113,8 @@ def write_site(target: Path, params: Params) -> None:
     every = bundles()
 
     def in_words(of_all: list[Verdicts]) -> str:
-        return text([shipped(runs, of_study, params) for runs, of_study in zip(every, of_all, strict=True)])
+        studies = [shipped(runs, of_study, params) for runs, of_study in zip(every, of_all, strict=True)]
+        return text(studies, linked=True)
 
     grade.write(every, target, in_words)
 
@@ -123,7 +124,8 @@ def record(params: Params) -> None:
     every = [shipped(runs, of_grading(grading.grade(runs)), params) for runs in bundles()]
     write_text(FINDINGS, f"<!-- {NOTE} -->\n\n{text(every)}")
     write_json(VERDICTS, verdicts(every))
-    if figure := agreement_of_numbers(rows(every)):
+    of_study = [row | {"source": f"{one.evidence.name}, {row['source']}"} for one in every for row in rows([one])]
+    if figure := agreement_of_numbers(of_study):
         write_bytes(PICTURE, files.png(figure))
 
 
@@ -154,8 +156,11 @@ def rows(studies: Sequence[Shipped]) -> list[dict]:
     return [row for one in studies for row in one.verdicts.grades]
 
 
-def text(studies: Sequence[Shipped]) -> str:
-    """The findings as Markdown; every number in it is computed from the bundles."""
+def text(studies: Sequence[Shipped], linked: bool = False) -> str:
+    """The findings as Markdown; every number in it is computed from the bundles.
+
+    `linked`: with links to the pages of the studies, for a page beside them.
+    """
     templates = environment()
     templates.autoescape = False
     every = Verdicts(
@@ -165,6 +170,7 @@ def text(studies: Sequence[Shipped]) -> str:
     )
     filled = templates.get_template(TEMPLATE).render(
         studies=studies,
+        linked=linked,
         every=every,
         findings=Findings(every),
         spent=Spent.total(one.spent for one in studies),

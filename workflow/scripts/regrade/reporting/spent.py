@@ -1,6 +1,6 @@
 """What the runs of a bundle cost, and what they were forecast to cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -21,7 +21,8 @@ class Spent:
     """Hours of training. `cpu`: of one core; `gpu`: of a GPU, which several jobs may have shared.
 
     `forecasts`: by cell trained on a CPU, the hours that its operations let expect on the machine whose calibration
-    comes with the project, and those that it took. `runs`: how many. `trained`: cells that have any, of all `cells`.
+    comes with the project, and those that it took. `runs`: how many, those that several cells share once. `trained`:
+    cells that have any, of all `cells`.
     """
 
     cpu: float
@@ -34,14 +35,18 @@ class Spent:
     @classmethod
     def of(cls, runs: Bundle, params: Params) -> "Spent":
         """What the runs of a bundle cost."""
+        same_as = {cell.folder.as_posix(): cell.same_as or cell.name for cell in runs.manifest.cells}
         table = runs.runs[runs.runs["status"].isin(FINISHED)]
+        table = table.assign(configuration=table["folder"].map(same_as))
+        table = table.drop_duplicates(["configuration", "seed"])
         seconds = table.get("train_seconds", pd.Series(dtype=float))
         on_cpu = table.get("device", pd.Series("", index=table.index)).fillna("").str.startswith(CPU)
-        hours = (seconds[on_cpu] / HOUR).groupby([table["experiment"], table["cell"]]).sum()
+        by_cell = table[on_cpu].groupby(["experiment", "cell"])
+        taken = {key: (float(of["train_seconds"].sum()) / HOUR, tuple(of["seed"])) for key, of in by_cell}
         return cls(
             cpu=float(seconds[on_cpu].sum()) / HOUR,
             gpu=float(seconds[~on_cpu].sum()) / HOUR,
-            forecasts=_forecasts(runs, {key: float(value) for key, value in hours.items() if value}, params),
+            forecasts=_forecasts(runs, taken, params),
             runs=len(table),
             trained=sum(cell.trained for cell in runs.manifest.cells),
             cells=len(runs.manifest.cells),
@@ -71,8 +76,13 @@ class Spent:
         return sorted(taken / forecast for forecast, taken in self.forecasts)
 
 
-def _forecasts(runs: Bundle, hours: dict, params: Params) -> list[tuple[float, float]]:
-    """For cells that params.yaml has, too, whatever the archives of their data: forecast and actual hours."""
+def _forecasts(
+    runs: Bundle, taken: Mapping[tuple[str, str], tuple[float, tuple[int, ...]]], params: Params
+) -> list[tuple[float, float]]:
+    """For cells that params.yaml has, too, whatever the archives of their data: forecast and actual hours.
+
+    `taken`: by experiment and cell, hours of the runs on a CPU, and their seeds.
+    """
     forecasts = Forecasts(Model(params, rates.shipped(on_gpu=False)), [], {})
     cells = {
         (cell.experiment, frozenset(cell.varying.items())): cell
@@ -82,7 +92,7 @@ def _forecasts(runs: Bundle, hours: dict, params: Params) -> list[tuple[float, f
     pairs = []
     for cell in runs.manifest.cells:
         ours = cells.get((cell.experiment, frozenset(cell.varying.items())))
-        taken = hours.get((cell.experiment, cell.name))
-        if ours and taken and (seconds := forecasts.of(replace(ours, seeds=tuple(cell.seeds))).seconds):
-            pairs.append((seconds / HOUR, taken))
+        hours, seeds = taken.get((cell.experiment, cell.name), (0.0, ()))
+        if ours and hours and (seconds := forecasts.of(replace(ours, seeds=seeds)).seconds):
+            pairs.append((seconds / HOUR, hours))
     return pairs

@@ -21,7 +21,7 @@ DECIDED = (CONFIRMED, CONTRADICTED)
 class Compared:
     """A cell in both runs: the mean accuracy after the last epoch, and the p of the hypothesis that both are equal.
 
-    `p` is corrected for the number of cells; None where all seeds gave exactly the same in both.
+    `p` is corrected for the number of cells; None where all runs gave exactly the same, or each seed the same in both.
     """
 
     cell: BundledCell
@@ -39,12 +39,13 @@ def compare(ours: Measurements, theirs: Measurements) -> list[Compared]:
     """The cells that both ran at full protocol, each by Welch's (1947) t-test over seeds, corrected as by Holm (1979).
 
     Cells of fewer than two runs are left out, and those whose runs all agree on different values: such runs do not show
-    how far two runs may be apart.
+    how far two runs may be apart. Cells of one configuration have the same runs, and count once.
     """
     others = {_key(cell.experiment, cell.varying): cell for cell in theirs.cells}
     compared: list[Compared] = []
     p_values: list[float] = []
-    for cell in ours.cells:
+    distinct = {cell.same_as or cell.folder.as_posix(): cell for cell in reversed(ours.cells)}
+    for cell in reversed(distinct.values()):
         other = others.get(_key(cell.experiment, cell.varying))
         if other is None or not cell.standing.name == other.standing.name == FULL:
             continue
@@ -52,7 +53,7 @@ def compare(ours: Measurements, theirs: Measurements) -> list[Compared]:
         first, second = ours.values(cell, metric), theirs.values(other, metric)
         if min(len(first), len(second)) < 2:
             continue
-        if first.equals(second):
+        if first.equals(second) or np.ptp([*first, *second]) == 0:
             compared.append(Compared(cell, float(first.mean()), float(second.mean()), None))
         elif not math.isnan(p := _p(first.to_numpy(), second.to_numpy())):
             compared.append(Compared(cell, float(first.mean()), float(second.mean()), p))

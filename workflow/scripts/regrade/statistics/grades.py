@@ -50,7 +50,7 @@ def _row(one: Comparison) -> dict[str, object]:
         "nearest": nearest,
         "mean": one.text,
         "seeds": 0,
-        "note": "; ".join(filter(None, (_ours(one), deviates, one.note))),
+        "note": "; ".join(filter(None, (_ours(one), deviates, _known(one), one.note))),
     }
     if one.cell and one.measured and one.estimate:
         low, high = _possible(one, one.estimate.interval())
@@ -67,6 +67,13 @@ def _text(stated: float | str) -> str:
 def _ours(one: Comparison) -> str:
     """The settings in which our cell is not the reported one."""
     return f"ours has {label(one.other_settings)}" if one.other_settings else ""
+
+
+def _known(one: Comparison) -> str:
+    """Of how many runs the number is only known to be beyond a value, such as the epochs that they were trained for."""
+    if one.sample is None or one.sample.known == len(one.sample):
+        return ""
+    return f"the mean is a bound: {len(one.sample) - one.sample.known} of {len(one.sample)} runs never got that far"
 
 
 def _grade(one: Comparison, standing: Standing) -> str:

@@ -140,7 +140,7 @@ def _numbers(part: Hypothesis | None) -> dict[str, object]:
         return _mean(None) | {"about": None, "doing": None, "known": None, "at": None, "constant": False}
     share, sample = part.share, part.sample
     below, above = sample.may_be
-    mean = _mean(sample.mean)
+    mean = _mean(sample.mean, least=0.0 if part.quantity == "ratio" else -math.inf)
     # Of a mean that is only known to be beyond a value, one limit is known
     mean |= {end: None for end, unknown in (("low", below), ("high", above)) if unknown}
     return mean | {
@@ -153,12 +153,17 @@ def _numbers(part: Hypothesis | None) -> dict[str, object]:
     }
 
 
-def _mean(estimate: Estimate | None) -> dict[str, object]:
-    """An estimate as JSON: effect, 95 % interval, seeds."""
+def _mean(estimate: Estimate | None, least: float = -math.inf) -> dict[str, object]:
+    """An estimate as JSON: effect, 95 % interval, seeds. `least`: below which no value is possible."""
     if estimate is None:
         return {"effect": None, "low": None, "high": None, "seeds": 0}
     low, high = estimate.interval()
-    return {"effect": _finite(estimate.value), "low": _finite(low), "high": _finite(high), "seeds": estimate.seeds}
+    return {
+        "effect": _finite(estimate.value),
+        "low": _finite(max(low, least)),
+        "high": _finite(high),
+        "seeds": estimate.seeds,
+    }
 
 
 def _finite(value: float) -> float | None:

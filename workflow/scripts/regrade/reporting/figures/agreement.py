@@ -83,3 +83,14 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
         axes.vlines(x, of_grade["predicted_low"], of_grade["predicted_high"], color=look["color"], **PREDICTION)
         axes.vlines(x, of_grade["low"], of_grade["high"], color=look["color"], **MEAN)
         axes.plot(x, of_grade["mean"], **POINT | look, zorder=3)
+        _point_at(axes, of_grade, look)
+
+
+def _point_at(axes: Axes, numbers: pd.DataFrame, look: dict[str, Any]) -> None:
+    """An arrow at the edge for each number that is off the axes, which show what most numbers are about."""
+    low, high = axes.get_xlim()
+    x, y = numbers["reported"], numbers["mean"]
+    for off, marker in ((y > high, "^"), (y < low, "v"), (x > high, ">"), (x < low, "<")):
+        if off.any():
+            inside = numbers.loc[off, ["reported", "mean"]].clip(low, high)
+            axes.plot(*inside.to_numpy().T, marker, markersize=5, color=look["color"], clip_on=False, zorder=4)

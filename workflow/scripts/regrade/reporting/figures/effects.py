@@ -102,7 +102,7 @@ def heat_map(grid: Grid) -> Figure | None:
     for row, column in np.ndindex(rows, columns):
         red, green, blue, _ = picture.to_rgba(means[row, column])
         bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > BRIGHT
-        text = significant(means[row, column], 3)
+        text = significant(float(means[row, column]), 3)
         axes.text(column, row, text, ha="center", va="center", color="black" if bright else "white")
     axes.set_xticks(range(columns), across_names)
     axes.set_yticks(range(rows), down_names)
