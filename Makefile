@@ -59,4 +59,4 @@ bench: setup ## Compare speed with a plain PyTorch loop and with Keras on Tensor
 	python -m benchmarks.run
 
 clean: ## Delete everything the workflow made: data, results, reports, models, logs
-	rm -rf data results reports models logs reference-report ro-crate-metadata.json .snakemake
+	rm -rf data results reports models logs reference-report graded ro-crate-metadata.json .snakemake

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS, bundle
+from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS, bundle, histories
 from regrade.bundle.bundle import Bundle
+from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.config import params
 from regrade.core.errors import UserError
@@ -77,6 +78,37 @@ def test_curves_and_answers_may_be_missing(written: Path):
     assert grading.grade(read).claims["claims"]
 
 
+def test_the_curves_of_a_run_that_diverged_may_end_at_any_time(written: Path):
+    change(written, lambda content: cell(content).update(status="diverged"))
+    rows(written, RUNS, with_value("status", "diverged"))
+    rows(written, CURVES, lambda table: with_value("value", np.nan)(table[~(of_run(table) & (table["epoch"] > 5))]))
+    read = bundle.read(written)
+    assert read.curves.groupby(["experiment", "cell", "seed"], sort=False).size().tolist()[:3] == [5, 12, 12]
+
+
+@pytest.mark.parametrize(
+    ("every", "last", "epochs", "complaint"),
+    [
+        (0.3, 2, [0.25, 0.6, 1, 1.25, 1.6, 2], None),
+        (10, 25, [10, 20, 25], None),
+        # Nobody says how often; before any training, perhaps
+        (None, 7, [0, 2, 7], None),
+        (0.5, 2, [0.5, 1, 1.5], "has no evaluation at epoch 2"),
+        (10, 25, [10, 25], "has no evaluation at epoch 20"),
+        (1, 25, [1, 2, 3], "has no evaluation at epoch 4"),
+        (1e300, 25, [1], "has no evaluation at epoch 25"),
+    ],
+)
+def test_the_epochs_of_a_run_that_is_done(every: float | None, last: float, epochs: list[float], complaint: str | None):
+    settings = {} if every is None else {"evaluate_every": every}
+    about = {"study": "s", "experiment": "e", "name": "c", "status": "done", "configuration": {"settings": settings}}
+    keys = {"experiment": "e", "cell": "c", "seed": 0}
+    runs = pd.DataFrame([keys | {"status": "done", "epochs": last}])
+    curves = pd.DataFrame([keys | {"epoch": epoch, "metric": "test_loss", "value": 0.5} for epoch in epochs])
+    said = next(histories.complaints(curves, runs, [BundledCell(**about)]), None)
+    assert said == complaint or complaint in said
+
+
 def cell(content: dict, number: int = 0) -> dict:
     return content["cells"][number]
 
@@ -92,6 +124,11 @@ def with_value(column: str, value: object, row: int = 0) -> Callable[[pd.DataFra
         return table.assign(**{column: values}).infer_objects()
 
     return edit
+
+
+def of_run(table: pd.DataFrame, seed: int = 0) -> "pd.Series[bool]":
+    """The rows of one of the first cell's runs."""
+    return (table["cell"] == table["cell"].iloc[0]) & (table["seed"] == seed)
 
 
 def twice(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +181,13 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change(folder, lambda content: content.update(sha256={RUNS: "0" * 64})),
         "is not the table that manifest.json was written for",
     ),
+    "a table that is lost": (
+        lambda folder: (
+            (folder / CURVES).unlink(),
+            change(folder, lambda content: content.update(sha256={CURVES: "0" * 64})),
+        ),
+        "has no curves.parquet, of which its manifest.json has the checksum; copy the bundle again",
+    ),
     "a missing seed": (
         lambda folder: rows(folder, RUNS, without_last_seed),
         "has no row of seed 2; add it, or correct its seeds",
@@ -156,7 +200,11 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an accuracy in percent": (
         lambda folder: rows(folder, RUNS, with_value("test_accuracy_best_epoch", 91.5)),
-        "row 1: test_accuracy_best_epoch is 91.5, but accuracies are shares; divide by 100",
+        "row 1: test_accuracy_best_epoch is 91.5, but it is a share, from 0 to 1; divide percentages by 100",
+    ),
+    "another share in percent": (
+        lambda folder: rows(folder, RUNS, lambda table: table.assign(valid_prompted_last_epoch=81.9)),
+        "row 1: valid_prompted_last_epoch is 81.9, but it is a share",
     ),
     "an unknown status": (
         lambda folder: rows(folder, RUNS, with_value("status", "ok")),
@@ -252,6 +300,34 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
             folder, CURVES, lambda table: table.assign(value=table["value"] + 50, metric="test_accuracy").iloc[:1]
         ),
         "row 1: test_accuracy is 5",
+    ),
+    "a curve with a hole": (
+        lambda folder: rows(folder, CURVES, with_value("value", np.nan, 4)),
+        "train_loss is not a number at epoch 5 of experiment p1_toy, cell",
+    ),
+    "a curve without an epoch of the others": (
+        lambda folder: rows(folder, CURVES, lambda table: table.drop(index=4)),
+        "seed 0 has no train_loss at epoch 5; add it, or say diverged",
+    ),
+    "a run without a curve": (
+        lambda folder: rows(folder, CURVES, lambda table: table[~of_run(table, 1)]),
+        "seed 1 has no curve, but other runs of its cell have",
+    ),
+    "curves without an epoch": (
+        lambda folder: rows(folder, CURVES, lambda table: table[~(of_run(table) & (table["epoch"] == 3))]),
+        "seed 0 has no evaluation at epoch 3; add it, or say diverged",
+    ),
+    "curves without the last epoch": (
+        lambda folder: rows(folder, CURVES, lambda table: table[~(of_run(table) & (table["epoch"] == 12))]),
+        "seed 0 has no evaluation at epoch 12",
+    ),
+    "an epoch before any training": (
+        lambda folder: rows(
+            folder,
+            CURVES,
+            lambda table: table.assign(epoch=table["epoch"].mask(of_run(table) & (table["epoch"] == 1), 0)),
+        ),
+        "seed 0 has an epoch 0, before any training; remove it",
     ),
     "answers without rows": (
         lambda folder: rows(folder, CORRECT, lambda table: with_value("rows", 0)(with_value("bits", b"")(table))),

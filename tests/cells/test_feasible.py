@@ -14,7 +14,7 @@ from regrade.datasets import registry
 from regrade.datasets.form import Form
 from regrade.reporting import ASSETS
 from regrade.reporting.tables import comparisons
-from regrade.statistics import comparison, references
+from regrade.statistics import asked, comparison
 from regrade.training import job
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
@@ -123,7 +123,7 @@ def test_a_row_alone_in_its_batch_is_said_before_training():
 
 
 def test_which_layers_can_be_trained():
-    for kind in references._LAYERS.values():
+    for kind in asked.LAYERS.values():
         module = __import__(f"regrade.models.{kind.module}", fromlist=["layers"])
         source = (
             Path(module.__file__)
@@ -152,7 +152,7 @@ def recorded(network: list[dict], form: Form, name: str, **settings) -> set[str]
     state = RunState(0)
     job.make_trainer(configuration(network, epochs=1, **settings), [state], data(form)).advance()
     cell, *_ = of(name, expanded(lambda config: experiment(config, name)["settings"].update(settings)))
-    columns = set(references._history(cell, "test"))
+    columns = set(asked.history(cell, "test"))
     assert set(state.history[0]) <= columns
     return columns - set(state.history[0])
 

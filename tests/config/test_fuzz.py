@@ -289,6 +289,8 @@ def grade(measured: tuple, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         references.check(parsed[study], cells)
         try:
             grading.grade(bundle)
+            # Where nothing is known but the bundle, no less is right
+            references.check_bundle(bundle)
         except UserError as error:
             raise AssertionError(f"said only after training: {error}") from None
 

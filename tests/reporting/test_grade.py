@@ -9,10 +9,22 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 import pytest
 from regrade.bundle import CURVES, MANIFEST, RUNS
+from regrade.bundle.bundle import Bundle
+from regrade.commands import main
+from regrade.config import studies
+from regrade.core.errors import UserError
 from regrade.core.files import read_json
+from regrade.reporting import grade
+from regrade.reporting.pages import site
 from support import graded
 from support.apart import graded_apart, same
 from support.project import ROOT, Project
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grading says once per process where studies are; here that ends with a test."""
+    monkeypatch.setattr(studies, "FOLDER", studies.FOLDER)
 
 
 def test_a_table_of_real_runs(tmp_path: Path):
@@ -126,11 +138,11 @@ def test_a_column_that_a_bundle_lacks(tmp_path: Path):
     study = graded.study(tmp_path, reported=graded.REPORTED.splitlines()[0])
     (tmp_path / "history.csv").write_text(HISTORY)
     assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
-    line = "table 7,levels,level=word;lr=0.01,layer_sizes,2-30-2,"
+    line = "table 7,levels,level=word;lr=0.01,trainable_parameters,30,"
     (study / "reported.csv").write_text(f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
     answer = graded_apart(study.name, "first/levels_of_text/bundle", at=tmp_path)
     assert answer.returncode == 1 and answer.stderr.startswith("Error: ") and answer.stderr.count("\n") == 1
-    assert "the bundle has no 'parameters_by_layer'" in answer.stderr
+    assert "the bundle has no 'parameters'" in answer.stderr
     assert not (tmp_path / "graded").exists()
 
 
@@ -154,6 +166,48 @@ def test_nothing_of_the_users_is_lost(tmp_path: Path):
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == tables
 
 
+@pytest.fixture
+def from_table(tmp_path: Path) -> Bundle:
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    return grade.read(graded.study(tmp_path), [tmp_path / "runs.csv"], "seed").bundle
+
+
+def test_a_folder_that_cannot_be_made(from_table: Bundle, tmp_path: Path):
+    (tmp_path / "nowhere").symlink_to(tmp_path / "not there")
+    for target in (Path("/proc/x"), tmp_path / ("x" * 300), tmp_path / "nowhere"):
+        with pytest.raises(UserError, match=f"^--to: {target} cannot be written"):
+            grade.write([from_table], target)
+
+
+def test_interrupted_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    study = graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    before = set(tmp_path.rglob("*"))
+    monkeypatch.setattr(site, "write_front", interrupted)
+    command = ["grade", str(study), str(tmp_path / "runs.csv"), "--to", str(tmp_path / "new/folder")]
+    assert main.main(command) == 130
+    assert capsys.readouterr().err == "Interrupted; nothing was written\n"
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_what_a_killed_process_has_left_is_replaced(
+    from_table: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def killed(source: Path, target: Path) -> None:
+        (target / "half").mkdir(parents=True)
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(grade, "_move", killed)
+        grade.write([from_table], tmp_path / "out")
+    assert (tmp_path / "out/levels_of_text/half").exists()
+    grade.write([from_table], tmp_path / "out")
+    assert (tmp_path / "out/index.html").exists()
+
+
 def test_a_mistake_in_a_template_leaves_what_was_there(tmp_path: Path):
     study = graded.study(tmp_path)
     (tmp_path / "runs.csv").write_text(graded.RUNS)
@@ -165,7 +219,7 @@ def test_a_mistake_in_a_template_leaves_what_was_there(tmp_path: Path):
 
 def test_a_sources_dollars_are_no_formula(tmp_path: Path):
     lines = graded.REPORTED.splitlines()
-    odd = [line.replace("table 6", r"$\frac$ {") for line in (*lines[1:], *lines[1:])]
+    odd = [line.replace("table 6", r"$\frac$ {") + note for note in ("one", "two") for line in lines[1:]]
     study = graded.study(tmp_path, reported="\n".join([lines[0], *odd]))
     (tmp_path / "runs.csv").write_text(graded.RUNS)
     answer = graded_apart(study.name, "runs.csv", at=tmp_path)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 from regrade.core.files import read_json
+from regrade.reporting import grade
 from support.project import ROOT
 
 NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
@@ -56,6 +58,27 @@ def test_the_findings_are_those_in_the_docs(site: Path):
     assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", recorded).split()
     for ours, theirs in zip(NUMBER.findall(shown), NUMBER.findall(recorded), strict=True):
         assert math.isclose(_value(ours), _value(theirs), rel_tol=0.02, abs_tol=0.006), (ours, theirs)
+
+
+def test_runs_of_ones_own_are_graded_beside_the_reference_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    own = tmp_path / "own"
+    shutil.copytree(ROOT / "reference/vudl", own)
+    command = ["grade", "workflow/studies/vudl", str(own), "--to", str(tmp_path / "pages")]
+    answer = subprocess.run([sys.executable, "-m", "regrade", *command], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    beside = read_json(tmp_path / "pages/vudl/data/reference.json")
+    assert beside["claims"] == read_json(ROOT / "reference/verdicts.json")["vudl"]["claims"]
+    assert beside["compared"] == beside["same"] > 0
+    page = (tmp_path / "pages/vudl/index.html").read_text()
+    assert len(re.findall(">reference: ", page)) == len(beside["claims"])
+    # Not beside itself, nor beside a copy of the study, whose claims may be others, nor outside of the project
+    monkeypatch.chdir(ROOT)
+    copied = tmp_path / "vudl"
+    copied.mkdir()
+    study, reference = Path("workflow/studies/vudl"), Path("reference/vudl")
+    assert [grade.has_reference(*of) for of in ((study, [own]), (study, [reference]), (copied, [own]))] == [1, 0, 0]
+    monkeypatch.chdir(tmp_path)
+    assert not grade.has_reference(ROOT / study, [own])
 
 
 def _value(number: str) -> float:

@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from regrade.bundle.units import by_name
 from regrade.config import reported
-from regrade.statistics import references
+from regrade.statistics import asked
 from regrade.statistics.curves import MEASURES
-from regrade.statistics.units import _is_known, possible, unit
+from regrade.statistics.units import possible, unit
 from support.expanded import expanded
 
 # Ten evaluations, so that a tenth of them is one
@@ -140,12 +141,12 @@ def test_units(metric: str | dict, expected: str):
 def test_every_metric_and_every_measure_has_a_unit():
     every = expanded(scale="demo")
     splits = ("test", "validation")
-    histories = {name for cell in every for split in splits for name in references._history(cell, split)}
-    metrics = {name for cell in every for split in splits for name in references._metrics(cell, split)}
-    named = histories | metrics | references.OF_RUNS | set(reported.SPECIAL)
+    histories = {name for cell in every for split in splits for name in asked.history(cell, split)}
+    metrics = {name for cell in every for split in splits for name in asked.summary(asked.history(cell, split), split)}
+    named = histories | metrics | asked.OF_RUNS | set(reported.SPECIAL)
     assert {"gradient_norm", "valid_long", "test_activation_std_convolution2", "peeking"} <= named
     for name in named:
-        assert _is_known(name), name
+        assert by_name(name) is not None, name
     for name, measure in MEASURES.items():
         assert measure.__doc__ and next(iter(inspect.signature(measure).parameters)) == "history"
         assert unit({"measure": name, "of": "train_loss"}) in ("nats", "epochs", "correlation"), name

@@ -20,7 +20,7 @@ from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import comparison, grades, grading, hypotheses, naming, references, vacuous, verdicts
+from regrade.statistics import asked, comparison, grades, grading, hypotheses, naming, references, vacuous, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.units import unit
@@ -420,7 +420,7 @@ def test_every_effect_and_every_number_of_the_studies_has_its_unit(untrained: di
 def diverged(cell: BundledCell, known: Cell, seed: int, rows: int = 20) -> tuple[dict, pd.DataFrame]:
     """A run of a cell whose loss was no number from its first evaluation on, and its history."""
     split = cell.evaluated
-    values = {name: math.nan if "loss" in name else 0.1 for name in references._history(known, split)}
+    values = {name: math.nan if "loss" in name else 0.1 for name in asked.history(known, split)}
     values |= {f"{split}_correct_even": 1, f"{split}_correct_odd": 1} if f"{split}_correct_even" in values else {}
     history = pd.DataFrame([values | {"epoch": 1.0, "seed": seed}])
     about = {"folder": cell.folder.as_posix(), "experiment": cell.experiment, "cell": cell.name, "status": "diverged"}

@@ -10,7 +10,7 @@ from regrade.bundle.answers import RULES, Correct
 from regrade.bundle.bundle import Bundle
 from regrade.cells.cell import Cell
 from regrade.config.params import Params
-from regrade.statistics import references
+from regrade.statistics import asked
 
 
 def made_up(
@@ -23,7 +23,7 @@ def made_up(
     runs, histories, correct = [], [], {}
     for cell, about in zip(cells, manifest.cells, strict=True):
         split, folder = about.evaluated, cell.folder.as_posix()
-        columns = references._history(cell, split)
+        columns = asked.history(cell, split)
         layers = [layer.kind for layer in cell.configuration().network if layer.trainable]
         for seed in range(seeds):
             history = pd.DataFrame({name: generator.uniform(size=epochs) for name in columns})

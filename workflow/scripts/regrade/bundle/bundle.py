@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS, TABLES, answers, tables, validation
+from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS, TABLES, answers, histories, tables, validation
 from regrade.bundle.answers import Answers
 from regrade.bundle.manifest import Manifest
 from regrade.core import integrity
+from regrade.core.errors import UserError
 from regrade.core.files import atomic_write, sha256, write_json
 
 
@@ -44,6 +45,8 @@ def read(folder: Path) -> Bundle:
     """The bundle in a folder, from wherever it came. UserError, naming file, row and value, for any mistake in it."""
     manifest = validation.manifest(folder)
     runs, curves, correct = (validation.table(folder, name, manifest) for name in TABLES)
+    for complaint in histories.complaints(curves, runs, manifest.cells):
+        raise UserError(f"{folder / CURVES}: {complaint}")
     folders = {(cell.experiment, cell.name): cell.folder.as_posix() for cell in manifest.cells}
     return Bundle(manifest, tables.with_folders(runs, folders), tables.wide(curves), answers.unpacked(correct, folders))
 

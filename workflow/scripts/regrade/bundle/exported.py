@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from regrade.bundle.named import Named
+from regrade.bundle.units import is_share
 from regrade.cells.layout import AND, label
 from regrade.config.description import Description
 from regrade.config.messages import hint
@@ -214,10 +215,10 @@ class Exported:
             values[rows] = pd.to_numeric(pd.Series(texts), errors="coerce")
         if infinite := np.flatnonzero(np.isinf(values) & ~diverged).tolist():
             raise UserError(f"{self._columns.place(infinite[0])}, column {name!r}: the number is not finite; {MEND}")
-        if "accuracy" in name and (wrong := np.flatnonzero((values < 0) | (values > 1)).tolist()):
+        if is_share(name) and (wrong := np.flatnonzero((values < 0) | (values > 1)).tolist()):
             raise UserError(
-                f"{self._columns.place(wrong[0])}, column {name!r}: {values[wrong[0]]:g} is no share; accuracies are "
-                "between 0 and 1: divide percentages by 100"
+                f"{self._columns.place(wrong[0])}, column {name!r}: {values[wrong[0]]:g} is no share, from 0 "
+                "to 1; divide percentages by 100"
             )
         return values
 

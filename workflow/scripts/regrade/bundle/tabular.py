@@ -8,14 +8,15 @@ from typing import cast
 import pandas as pd
 from pandas.api import types
 
-from regrade.bundle import named
+from regrade.bundle import histories, named
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.exported import Exported
 from regrade.bundle.manifest import OTHER_PROTOCOL, SCHEMA, BundledCell, BundledExperiment, Manifest, Standing
 from regrade.bundle.metrics import of_columns
 from regrade.bundle.named import Named
+from regrade.bundle.tables import long
 from regrade.cells.layout import label
-from regrade.config import description, studies
+from regrade.config import description
 from regrade.config.description import Description
 from regrade.config.looks import ERROR, Look
 from regrade.config.messages import hint
@@ -43,8 +44,6 @@ def read(paths: list[Path], study: str, seed: str) -> Read:
     naming file, row and column, for what is missing, there twice, or no number.
     """
     about, names = description.read(study), named.experiments(study)
-    if not names:
-        raise UserError(f"{studies.folder(study)} has no claims and no reported numbers, so nothing to grade; add some")
     tables = [Exported(path, about, names, seed) for path in paths]
     _check_columns(about, tables)
     history = _together(table.rows for table in tables if table.by_epoch)
@@ -59,9 +58,11 @@ def read(paths: list[Path], study: str, seed: str) -> Read:
     missing = [
         f"no runs of {name}: claims about it count as not run" for name in names if name not in set(runs["experiment"])
     ]
-    return Read(
-        _bundle(study, about, names, runs, history), [note for table in tables for note in table.notes] + missing
-    )
+    of_tables = _bundle(study, about, names, runs, history)
+    # Several tables together may leave gaps
+    for complaint in histories.complaints(long(of_tables.curves), of_tables.runs, of_tables.manifest.cells):
+        raise UserError(f"histories: {complaint}")
+    return Read(of_tables, [note for table in tables for note in table.notes] + missing)
 
 
 def _together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame | None:

@@ -16,12 +16,14 @@ from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS
 from regrade.bundle.answers import RULES
 from regrade.bundle.manifest import FINISHED, SCHEMA, BundledCell, Manifest
 from regrade.bundle.tables import ABOUT_RUNS, DISTINCT, KEYS, REQUIRED
+from regrade.bundle.units import is_share
 from regrade.config.messages import first_mistake
 from regrade.core.errors import UserError
 from regrade.core.files import SEAL, sha256
 
 # Of runs that are done, these may have no value
 MAY_BE_MISSING = ("epochs_to_converge", "commit", "dirty", "device", "peak_memory_bytes")
+NO_SHARE = "but it is a share, from 0 to 1; divide percentages by 100"
 
 
 def manifest(folder: Path) -> Manifest:
@@ -56,11 +58,19 @@ def _refuse(constant: str) -> None:
 
 
 def table(folder: Path, name: str, about: Manifest) -> pd.DataFrame:
-    """A table of the bundle in `folder`; curves and answers may be missing. UserError for what is wrong with it."""
+    """A table of the bundle in `folder`; curves and answers may be missing unless the manifest has their checksum.
+
+    UserError for what is wrong with it.
+    """
     path = folder / name
+    if not path.exists() and name in about.sha256:
+        raise UserError(
+            f"{folder} has no {name}, of which its {MANIFEST} has the checksum; copy the bundle again, or remove the "
+            "checksum to grade without the table"
+        )
     if not path.exists() and name != RUNS:
         return pd.DataFrame({column: [] for column in REQUIRED[name]})
-    if name in about.sha256 and path.exists() and sha256(path) != about.sha256[name]:
+    if name in about.sha256 and sha256(path) != about.sha256[name]:
         raise UserError(
             f"{path} is not the table that {MANIFEST} was written for (its checksum differs); copy both again"
         )
@@ -178,9 +188,10 @@ def _of_metric(rows: pd.DataFrame, column: str) -> Iterator[str]:
     if infinite.any():
         number = int(infinite.argmax())
         yield f"row {number + 1}: {column} is not finite in {_place(rows.iloc[number], KEYS)}, whose status is done"
-    if "accuracy" in column and ((rows[column] < 0) | (rows[column] > 1)).any():
-        number = int(((rows[column] < 0) | (rows[column] > 1)).to_numpy().argmax())
-        yield f"row {number + 1}: {column} is {rows[column].iloc[number]:g}, but accuracies are shares; divide by 100"
+    outside = (rows[column] < 0) | (rows[column] > 1)
+    if is_share(column) and outside.any():
+        number = int(outside.to_numpy().argmax())
+        yield f"row {number + 1}: {column} is {rows[column].iloc[number]:g}, {NO_SHARE}"
 
 
 def _of_curves(rows: pd.DataFrame) -> Iterator[str]:
@@ -188,13 +199,14 @@ def _of_curves(rows: pd.DataFrame) -> Iterator[str]:
         if metric in (*KEYS, "epoch", "folder"):
             yield f"metric is {metric!r}, which is the name of a column; rename the metric"
     wrong = ~np.isfinite(rows["epoch"].to_numpy(float))
-    outside = rows["metric"].str.contains("accuracy", regex=False) & ((rows["value"] < 0) | (rows["value"] > 1))
+    shares = [metric for metric in rows["metric"].unique() if is_share(metric)]
+    outside = rows["metric"].isin(shares) & ((rows["value"] < 0) | (rows["value"] > 1))
     if wrong.any():
         yield f"row {int(wrong.argmax()) + 1}: epoch is no finite number; correct it"
     if outside.any():
         number = int(outside.to_numpy().argmax())
         metric, value = rows["metric"].iloc[number], rows["value"].iloc[number]
-        yield f"row {number + 1}: {metric} is {value:g}, but accuracies are shares; divide by 100"
+        yield f"row {number + 1}: {metric} is {value:g}, {NO_SHARE}"
 
 
 def _of_answers(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:

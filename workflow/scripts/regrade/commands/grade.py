@@ -1,7 +1,8 @@
 """Grade runs from anywhere: a study's claims and reported numbers against a bundle or a table of runs.
 
 STUDY is a folder with claims.yaml, reported.csv or both. RUNS are the folder of a bundle, or CSV or Parquet files with
-one row per run, or one per epoch. Nothing is trained, and no project is needed (docs/grade-your-own.md).
+one row per run, or one per epoch. Nothing is trained, and no project is needed (docs/grade-your-own.md). In a project,
+the reference run's verdicts on its own studies are shown beside.
 """
 
 import argparse
@@ -12,6 +13,7 @@ regrade grade my_report runs.csv                     # writes graded/index.html
 regrade grade my_report runs.csv history.parquet --seed random_state --to pages
 regrade grade workflow/studies/vudl reports/vudl/bundle
 """
+INTERRUPTED = "Interrupted; nothing was written"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     from regrade.reporting import grade
 
     read = grade.read(options.study, options.runs, options.seed)
-    (verdicts,) = grade.write([read.bundle], options.to)
+    beside_reference = grade.has_reference(options.study, options.runs)
+    (verdicts,) = grade.write([read.bundle], options.to, beside_reference=beside_reference)
     for note in read.notes:
         print(f"Note: {note}.")
     for line in grade.as_text(verdicts):

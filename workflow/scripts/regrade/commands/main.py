@@ -31,8 +31,8 @@ from regrade.commands import (
 from regrade.runtime.logs import explain
 
 # By the names that users type. A module has a docstring whose first line is its help, EXAMPLES, `add_arguments(parser)`
-# and `run(options)`, which returns the exit status. It imports what it works with inside `run`: help and completion
-# must not wait for that
+# and `run(options)`, which returns the exit status; it may have INTERRUPTED, a sentence to print after Ctrl-C. It
+# imports what it works with inside `run`: help and completion must not wait for that
 COMMANDS: dict[str, ModuleType] = {
     "new-study": new_study,
     "check": check,
@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(COMMANDS[options.command].run(options))
     except KeyboardInterrupt:
+        if sentence := getattr(COMMANDS[options.command], "INTERRUPTED", ""):
+            print(sentence, file=sys.stderr)
         return 130
     except Exception as error:
         if (sentence := explain(error)) is None:

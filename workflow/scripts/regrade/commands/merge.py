@@ -19,11 +19,14 @@ def run(options: argparse.Namespace) -> int:
     """Write the merged bundle, and say how many runs it has."""
     from regrade.bundle import bundle, merging
     from regrade.core.errors import UserError
+    from regrade.core.files import atomic_folder
+    from regrade.core.targets import can_be_written
 
     if options.to.exists():
         raise UserError(f"--to: {options.to} exists; give a new folder")
     both = merging.merged([bundle.read(folder) for folder in options.bundles])
-    both.write(options.to)
+    with can_be_written(options.to), atomic_folder(options.to) as partial:
+        both.write(partial)
     trained = [cell for cell in both.manifest.cells if cell.trained]
     print(f"{options.to}: {len(both.runs)} runs of {len(trained)} cells")
     return 0

@@ -13,6 +13,7 @@ EXAMPLES = """\
 regrade reference             # writes reference-report/index.html
 regrade reference --record    # after bundles were added, or the statistics changed on purpose
 """
+INTERRUPTED = "Interrupted; nothing was written"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -87,8 +87,13 @@ def entries(study: str) -> Iterator[tuple[int, ReportedNumber | UserError]]:
                 raise UserError(f"{path(study)}: the column {missing[0]} is missing; add it to the first line")
             if twice := [name for name in header if header.count(name) > 1]:
                 raise UserError(f"{path(study)}: the column {twice[0]} is there twice; remove one")
+            first: dict[str, int] = {}
             for row in reader:
-                yield reader.line_num, _entry(row, f"{path(study)}, line {reader.line_num}")
+                where, line = f"{path(study)}, line {reader.line_num}", reader.line_num
+                if (same := first.setdefault(repr(row), line)) == line:
+                    yield line, _entry(row, where)
+                else:
+                    yield line, UserError(f"{where}: is the same as line {same}; remove one")
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path(study)} is not a CSV file in UTF-8 ({error}); save it as one") from error
     except OSError as error:

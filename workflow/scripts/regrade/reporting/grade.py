@@ -2,25 +2,30 @@
 
 import re
 import shutil
+import signal
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from regrade.bundle import MANIFEST, bundle, tabular
+from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
 from regrade.config import studies
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
+from regrade.core.targets import can_be_written
 from regrade.reporting import ASSETS, FINDINGS, PAGE, evidence
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
 from regrade.reporting.pages import assets, site
-from regrade.statistics import BUNDLE, grading
+from regrade.statistics import BUNDLE, grading, reference, references
 from regrade.statistics.grades import GRADES
 from regrade.statistics.verdicts import VERDICTS
 
+# Where a project has its studies
+IN_PROJECT = Path("workflow/studies")
 # In a folder that has been written here
 MARK = ".graded"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -33,50 +38,95 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     """
     _find(study)
     name = study.resolve().name
-    if len(runs) > 1 or not runs[0].is_dir():
-        return tabular.read(runs, name, seed)
-    of_bundle = bundle.read(runs[0])
+    if not named.experiments(name):
+        raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
+    given = tabular.read(runs, name, seed) if len(runs) > 1 or not runs[0].is_dir() else _of_bundle(runs[0], name)
+    return tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+
+
+def _of_bundle(folder: Path, name: str) -> tabular.Read:
+    """The bundle in a folder, if it is of the study of this name."""
+    of_bundle = bundle.read(folder)
     if of_bundle.manifest.study != name:
         raise UserError(
-            f"{runs[0] / MANIFEST}: the runs are of {of_bundle.manifest.study!r}, but the study is {name!r}; give the "
+            f"{folder / MANIFEST}: the runs are of {of_bundle.manifest.study!r}, but the study is {name!r}; give the "
             "folder of that study, or name it so"
         )
     return tabular.Read(of_bundle, [])
 
 
+def has_reference(study: Path, runs: list[Path]) -> bool:
+    """Whether a study is one of the project at hand, whose reference run these runs can be compared with."""
+    name = study.resolve().name
+    return (
+        study.resolve() == (IN_PROJECT / name).resolve()
+        and (reference.FOLDER / name / MANIFEST).exists()
+        and runs[0].resolve() != (reference.FOLDER / name).resolve()
+    )
+
+
 def write(
-    studies: Sequence[Bundle], target: Path, in_words: Callable[[list[Verdicts]], str] | None = None
+    studies: Sequence[Bundle],
+    target: Path,
+    in_words: Callable[[list[Verdicts]], str] | None = None,
+    beside_reference: bool = False,
 ) -> list[Verdicts]:
     """Write into `target` the front page, and in a folder of each study its pages, tables, figures and verdicts.
 
-    Return the verdicts of each study. `in_words`: makes Markdown of them, for a page of its own. All of it is written,
-    or nothing. UserError where a study's claims or numbers do not fit the runs, and where `target` has files of
-    somebody else.
+    Return the verdicts of each study. `in_words`: makes Markdown of them, for a page of its own. `beside_reference`:
+    show what the project's reference run says of each study. All of it is written, or nothing. UserError where a
+    study's claims or numbers do not fit the runs, and where `target` has files of somebody else.
     """
-    _check_target(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        ready = Path(scratch)
-        every = [_write_study(runs, ready / runs.manifest.study) for runs in studies]
+    with _beside(target) as ready:
+        every = [_write_study(runs, ready / runs.manifest.study, beside_reference) for runs in studies]
         assets.write(ready / ASSETS)
         verdicts = [read_verdicts(ready / one.name) for one in every]
         if in_words:
             site.write_findings(in_words(verdicts), ready / FINDINGS)
         site.write_front(every, ready / PAGE)
         write_text(ready / MARK, "Written by `regrade`, which may replace its files in this folder.\n")
-        for one in every:
-            _move(ready / one.name, target / one.name)
-            (ready / one.name).rmdir()
-        _move(ready, target)
+        with can_be_written(target), _uninterrupted():
+            target.mkdir(parents=True, exist_ok=True)
+            # First, so that whatever a killed process has left half-moved is known as ours
+            (ready / MARK).replace(target / MARK)
+            for one in every:
+                _move(ready / one.name, target / one.name)
+                (ready / one.name).rmdir()
+            _move(ready, target)
     return verdicts
 
 
-def _write_study(runs: Bundle, folder: Path) -> Evidence:
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `target`, which need not exist yet; deleted in the end."""
+    with can_be_written(target):
+        _check_target(target)
+        # No parent of the target is made before all is ready: none is left where it fails
+        place = next(place for place in target.absolute().parents if place.exists())
+        scratch = tempfile.TemporaryDirectory(prefix=".regrade.", dir=place)
+    with scratch as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for the moment that moving takes: either all of it is written, or nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_study(runs: Bundle, folder: Path, beside_reference: bool) -> Evidence:
     """Write the bundle of a study, its verdicts and its pages into a folder."""
     runs.write(folder / BUNDLE)
     of_study = evidence.of(runs, at_hand=False)
     try:
-        grading.write(grading.grade(runs), folder)
+        graded = grading.grade(runs)
+        grading.write(graded, folder)
+        if beside_reference:
+            reference.write(runs, graded, folder)
         site.write_study(of_study, folder)
     except KeyError as error:
         raise _lacking(runs, error) from error

@@ -3,31 +3,9 @@
 import math
 from fnmatch import fnmatchcase
 
+from regrade.bundle.units import by_name
 from regrade.config.types import Value
 from regrade.statistics.curves import RANGES, UNITS, Range
-
-# By name, the first pattern that fits. A loss is a mean cross-entropy in natural units; norms and activations have none
-_BY_NAME = {
-    "*activation_blank_*": "maps",
-    "*activation_*": "",
-    "gradient_norm*": "",
-    "*_seconds_ratio": "×",
-    "*valid_samples_of_10": "texts of ten",
-    "*accuracy*": "share",
-    "*_f1": "share",
-    "valid_*": "share",
-    "peeking": "share",
-    "*_loss*": "nats",
-    "*_correct_*": "rows",
-    "*seconds": "seconds",
-    "steps_*": "steps",
-    "epoch*": "epochs",
-    "best_epoch": "epochs",
-    "*parameters": "parameters",
-    "*_bytes": "bytes",
-    "layer_sizes": "",
-    "selected": "",
-}
 
 # Units of what is counted: a whole number of these is exact, not rounded
 COUNTED = {"epochs", "steps", "parameters", "bytes", "rows", "maps", "texts of ten"}
@@ -38,8 +16,7 @@ def unit(metric: str | dict[str, Value]) -> str:
     if isinstance(metric, dict):
         own = UNITS[str(metric["measure"])]
         return unit(str(metric["of"])) if own is None else own
-    fitting = next((pattern for pattern in _BY_NAME if fnmatchcase(metric, pattern)), None)
-    return _BY_NAME[fitting] if fitting else ""
+    return by_name(metric) or ""
 
 
 # By unit; all that is not here is a count or a measure of size, which is not negative
@@ -52,10 +29,6 @@ def possible(metric: str | dict[str, Value]) -> Range:
     if isinstance(metric, dict):
         of = str(metric["of"])
         return RANGES[str(metric["measure"])](possible(of), possible(str(metric.get("against", of))))
-    if any(fnmatchcase(metric, pattern) for pattern in _ANY) or not _is_known(metric):
+    if any(fnmatchcase(metric, pattern) for pattern in _ANY) or by_name(metric) is None:
         return -math.inf, math.inf
     return _BY_UNIT.get(unit(metric), (0, math.inf))
-
-
-def _is_known(metric: str) -> bool:
-    return any(fnmatchcase(metric, pattern) for pattern in _BY_NAME)

@@ -34,8 +34,9 @@ def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell | BundledCell
 
 
 def _first_evaluation(cell: Cell | BundledCell) -> float:
-    """The first epoch at which a cell is evaluated: at the latest, its last."""
-    epochs = (cell.settings.get("evaluate_every", 1), cell.settings.get("epochs"))
+    """The first epoch at which a cell is evaluated: at the latest, its last. That of others may be 0: untrained."""
+    default = 1 if isinstance(cell, Cell) else 0
+    epochs = (cell.settings.get("evaluate_every", default), cell.settings.get("epochs"))
     return min(epoch for epoch in epochs if is_number(epoch))
 
 
