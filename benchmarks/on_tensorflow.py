@@ -73,7 +73,7 @@ def _layers(spec: LayerSpec, data: Data) -> list[keras.layers.Layer]:
         case "normalize":
             return [layers.Rescaling(1 / spec.deviation, -spec.mean / spec.deviation)]
         case "grayscale":
-            return [layers.Lambda(tf.image.rgb_to_grayscale)]
+            return [layers.Lambda(keras.ops.image.rgb_to_grayscale)]
         case "flatten":
             return [layers.Flatten()]
         case "dropout":
@@ -89,7 +89,7 @@ def _layers(spec: LayerSpec, data: Data) -> list[keras.layers.Layer]:
         case "batch_normalization":
             return [layers.BatchNormalization(), layers.Activation(activation)]
         case "tokens" if spec.level == "char":
-            return [layers.Lambda(lambda x: tf.one_hot(x, spec.one_hot))]
+            return [layers.Lambda(lambda x: keras.ops.one_hot(x, spec.one_hot))]
         case "tokens":
             return [layers.Embedding(data.vocabulary_size, spec.embedding)]
         case "embedding":
@@ -103,7 +103,7 @@ def _layers(spec: LayerSpec, data: Data) -> list[keras.layers.Layer]:
         case "maximum_over_steps":
             return [layers.GlobalMaxPooling1D(), layers.Activation(activation)]
         case "image_rows":
-            return [layers.Lambda(lambda x: tf.squeeze(x, -1))]
+            return [layers.Lambda(lambda x: keras.ops.squeeze(x, -1))]
         case "recurrent":
             options = {"reset_after": spec.reset_after} if spec.cell == "gru" else {}
             if spec.nonlinearity:
