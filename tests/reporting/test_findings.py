@@ -1,7 +1,8 @@
 """Findings in words: why a claim is open although its interval seems to decide it; numbers with their units."""
 
 import pytest
-from regrade.reporting.findings import why_open
+from regrade.reporting.findings import Findings, why_open
+from regrade.reporting.graded import Verdicts
 from regrade.reporting.number_format import counted, in_unit, rounded
 
 OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "about": "runs", "among": 16, "p_for": 0.3, "p_against": 0.8}
@@ -23,6 +24,20 @@ REASONS = {
 @pytest.mark.parametrize("reason", REASONS)
 def test_an_open_claim_says_why(reason: str):
     assert why_open(OPEN | REASONS[reason]) == reason
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_limit_alone_says_how_far_a_claim_is_off(side: int):
+    def off(**found: float | list[float | None] | None) -> float:
+        claim = {"verdict": "contradicted", "origin": "stated", "p_holm": 0.01, **found}
+        (disagreement,) = Findings(Verdicts([claim], [], {})).disagreements(1)
+        return disagreement.distance
+
+    # From 2 to 0 in widths of an interval of 4, one of whose ends is 0
+    known, beyond = ("low", "high") if side > 0 else ("high", "low")
+    claimed = [None, -2.0] if side > 0 else [2.0, None]
+    assert off(effect=2.0 * side, claimed=claimed, **{known: 0.0, beyond: None}) == 0.5
+    assert off(effect=2.0 * side, claimed=claimed, **{known: 0.0, beyond: 4.0 * side}) == 0.5
 
 
 def test_one_is_singular():

@@ -1,6 +1,5 @@
 """All that a study's report is made of: what the source stated, what was run, what came out."""
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -168,7 +167,6 @@ class Evidence(Measurements):
             "seeds": self._seeds(),
             "commits": [commit[:10] for commit in self.study.commits],
             "dirty": bool(dirty.any()),
-            "versions": sorted(set(finished.get("versions", pd.Series(dtype=str)).dropna().map(_pytorch)) - {""}),
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
             "cells": len(self.cells),
             "full": sum(cell.standing.name == FULL for cell in self.cells),
@@ -193,12 +191,6 @@ class Evidence(Measurements):
             if cell.standing.name == OTHER_PROTOCOL:
                 whys.setdefault(cell.experiment, []).append(cell.standing.why)
         return {experiment: (len(every), every[0]) for experiment, every in whys.items()}
-
-
-def _pytorch(versions: str) -> str:
-    """PyTorch and its version, of the versions of a run; empty where they do not say."""
-    version = json.loads(versions).get("torch")
-    return f"PyTorch {version}" if version else ""
 
 
 def accuracy_metrics(cell: BundledCell) -> list[str]:

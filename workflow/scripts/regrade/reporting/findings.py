@@ -146,10 +146,10 @@ def _off(claim: dict) -> float:
     """How far the range that a claim states is from the 95 % interval of its effect, in widths of the interval."""
     low, high, effect = claim["low"], claim["high"], claim["effect"]
     # Where one end is not known, the interval is at least as wide on that side as on the other
-    low, high = (
-        (2 * effect - high if high and low is None else low),
-        (2 * effect - low if low and high is None else high),
-    )
+    if low is None and high is not None:
+        low = 2 * effect - high
+    elif high is None and low is not None:
+        high = 2 * effect - low
     if low is None or high is None or low == high:
         return math.inf
     least, most = claim["claimed"]

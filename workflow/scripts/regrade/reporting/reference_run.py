@@ -1,5 +1,6 @@
 """The reference run as a whole: its site, its findings in words, and its verdicts on record."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -54,6 +55,12 @@ class Shipped:
     def facts(self) -> dict:
         """How it was run."""
         return self.evidence.facts()
+
+    @property
+    def pytorch(self) -> list[str]:
+        """The versions of PyTorch that trained it."""
+        versions = self.evidence.runs["versions"].dropna().unique()
+        return sorted({json.loads(each)["torch"] for each in versions})
 
     @property
     def seeds(self) -> dict[int, int]:

@@ -35,7 +35,7 @@ class Spent:
     @classmethod
     def of(cls, runs: Bundle, params: Params) -> "Spent":
         """What the runs of a bundle cost."""
-        same_as = {cell.folder.as_posix(): cell.same_as or cell.name for cell in runs.manifest.cells}
+        same_as = {cell.folder.as_posix(): cell.same_as or cell.folder.as_posix() for cell in runs.manifest.cells}
         table = runs.runs[runs.runs["status"].isin(FINISHED)]
         table = table.assign(configuration=table["folder"].map(same_as))
         table = table.drop_duplicates(["configuration", "seed"])
