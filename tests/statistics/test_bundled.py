@@ -10,7 +10,8 @@ from regrade.cells import expansion
 from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting import grade
-from regrade.statistics import references
+from regrade.statistics import comparison, references, repeatability
+from regrade.statistics.grading import measured
 from support.bundles import made_up
 from support.expanded import CONFIG
 from support.paper import HEADER
@@ -32,6 +33,19 @@ def bundle(whole: dict[str, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     (tmp_path / "cs324").mkdir()
     return whole["cs324"]
+
+
+def test_what_is_trained_alike_counts_as_repeated_whatever_it_records(whole: dict[str, Bundle]):
+    """Another experiment may give the network another name, and record gradients or activations beside."""
+    measurements = measured(whole["ce4042"])
+    found = repeatability.repeated(comparison.comparisons("ce4042", measurements), measurements)
+    assert {one.where: sorted(one.stated) for one in found} == {
+        "a1_baseline (filters1=50, filters2=60); a2_filters (filters1=50, filters2=60)": [0.583, 0.589],
+        "b1_b5_models (level=char, network=gru, dropout=0); "
+        "b6_recurrent (level=char, rnn_cell=gru, layers=1, clip_value=0)": [0.71857, 0.72143],
+        "b1_b5_models (level=word, network=gru, dropout=0); "
+        "b6_recurrent (level=word, rnn_cell=gru, layers=1, clip_value=0)": [0.87714, 0.88143],
+    }
 
 
 def claims(**test: object) -> str:

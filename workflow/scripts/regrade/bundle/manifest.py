@@ -9,8 +9,10 @@ from pydantic import AfterValidator, Field, field_validator
 
 from regrade.cells.layout import RESULTS, Status
 from regrade.config.looks import Looks
+from regrade.config.settings import RECORDING
 from regrade.config.study import Select
 from regrade.config.types import Count, Name, Positive, Section, Seed, Value, distinct
+from regrade.core.files import short_hash
 from regrade.datasets.identity import DataIdentity
 
 # Raised when a file of a bundle changes its meaning; older and newer bundles are refused
@@ -124,6 +126,15 @@ class BundledCell(Section):
     def folder(self) -> Path:
         """Where the workflow keeps the cell's files; it names the cell in all tables."""
         return RESULTS / self.study / self.experiment / self.name
+
+    @cached_property
+    def trained_as(self) -> str:
+        """Equal for cells that are trained in the same way, whatever they record; empty where nobody says how."""
+        if not self.configuration:
+            return self.same_as
+        left_out = {"network", "dataset", *RECORDING}  # names, of what the rest says in full
+        settings = {key: value for key, value in self.configuration.get("settings", {}).items() if key not in left_out}
+        return short_hash(self.configuration | {"settings": settings})
 
     @property
     def trained(self) -> bool:

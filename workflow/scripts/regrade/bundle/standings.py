@@ -9,6 +9,7 @@ from regrade.cells.configuration import Configuration
 from regrade.config import protocol
 from regrade.config.params import Params
 from regrade.config.protocol import ExperimentProtocol, Protocol
+from regrade.config.settings import RECORDING
 from regrade.config.study import Select
 from regrade.config.types import Value
 from regrade.core.errors import UserError
@@ -16,12 +17,6 @@ from regrade.datasets import content, registry
 from regrade.datasets.identity import DataIdentity
 from regrade.datasets.text.word_vectors import ROWS
 
-# Settings that a cell's results do not depend on, and why; they may differ from the source's
-WITHOUT_INFLUENCE = {
-    "gradient_norm": "adds a column to the history",
-    "batch_means": "adds columns to the history",
-    "activation_statistics": "adds columns to the history",
-}
 # Settings that decide which sequences of words have token ids; single words are those of all training texts
 _OF_SEQUENCES = frozenset({"train_rows", "validation_rows"})
 # What is fixed, by its place in params.yaml
@@ -151,7 +146,7 @@ def _of_settings(ours: Configuration, theirs: Configuration) -> dict[str, str]:
 
 
 def _flat_settings(configuration: Configuration) -> Flat:
-    flat: Flat = configuration.settings.model_dump(exclude={"network", "dataset", *WITHOUT_INFLUENCE})
+    flat: Flat = configuration.settings.model_dump(exclude={"network", "dataset", *RECORDING})
     for rows in ("train_rows", "test_rows"):
         cap = flat.pop(f"{rows}_cap")
         flat[rows] = flat[rows] or (f"at most {cap}" if cap else "all")

@@ -6,6 +6,9 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from regrade.config.types import NUMBER, Count, Name, NonNegative, Positive, Section, Share, Whole
 
+# Settings that only add columns to the history: what is trained does not depend on them
+RECORDING = frozenset({"gradient_norm", "batch_means", "activation_statistics"})
+
 
 class Settings(Section):
     """The settings of a cell that every network has in common; all others belong to its network, as $name."""

@@ -33,22 +33,24 @@ def repeated(comparisons: list[Comparison], measurements: Measurements) -> list[
         if (
             cell
             and not cell.follows
-            and cell.same_as
+            and cell.trained_as
             and "accuracy_best_epoch" in metric
             and isinstance(one.stated, float)
         ):
-            groups[cell.same_as, metric].append((cell, one.row, one.stated))
-    return [
-        Repeated(
-            cell=group[0][0],
-            where="; ".join(dict.fromkeys(f"{row['experiment']} ({label(row['cell'])})" for _, row, _ in group)),
-            metric=metric,
-            stated=[stated for _, _, stated in group],
-            measured=measurements.values(group[0][0], metric).tolist(),
-        )
-        for (_, metric), group in groups.items()
-        if len(group) > 1
-    ]
+            groups[cell.trained_as, metric].append((cell, one.row, one.stated))
+    found = []
+    for (_, metric), group in groups.items():
+        if len(group) > 1:
+            # Each of these cells is this configuration; the one with most runs says most of it
+            cell = max((cell for cell, _, _ in group), key=lambda one: len(measurements.of(one)))
+            where = "; ".join(dict.fromkeys(_named(row) for _, row, _ in group))
+            stated = [stated for _, _, stated in group]
+            found.append(Repeated(cell, where, metric, stated, measurements.values(cell, metric).tolist()))
+    return found
+
+
+def _named(row: ReportedNumber) -> str:
+    return f"{row['experiment']} ({label(row['cell'])})" if row["cell"] else row["experiment"]
 
 
 def peeking(runs: pd.DataFrame) -> Estimate | None:
