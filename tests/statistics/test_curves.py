@@ -33,6 +33,15 @@ LOSS, ACCURACY = {"of": "train_loss"}, {"of": "test_accuracy"}
         ("fall_after_highest", ACCURACY, 0.15),
         ("late_gain", LOSS, 0.5),
         ("gain", ACCURACY, 0.65),
+        ("gain_since", ACCURACY | {"first": 5}, 0.65),
+        ("gain_since", LOSS | {"first": 19}, 0),
+        ("gain_since", LOSS | {"first": 21}, math.nan),
+        ("rises_between", LOSS | {"first": 2, "last": 20}, 2 + 0.5 + 1.5 + 0.5),
+        ("rises_between", LOSS | {"first": 2, "last": 8}, 0),
+        ("rises_between", LOSS | {"first": 2, "last": 3}, math.nan),
+        ("share_above", ACCURACY | {"value": 0.6, "after": 2}, 0.5),
+        ("share_above", ACCURACY | {"value": 0.6, "after": 12}, 1),
+        ("share_above", ACCURACY | {"value": 0.6, "after": 21}, math.nan),
         ("largest_drop", ACCURACY | {"after": 2}, 0.2),
         ("largest_drop", ACCURACY | {"after": 20}, 0),
         ("later_fall", LOSS | {"after": 8}, 1),
@@ -50,8 +59,6 @@ LOSS, ACCURACY = {"of": "train_loss"}, {"of": "test_accuracy"}
         ("lowest_between", LOSS | {"first": 14, "last": 100}, 3.5),
         ("highest_between", LOSS | {"first": 5, "last": 20}, 6),
         ("highest_between", LOSS | {"first": 21, "last": 30}, math.nan),
-        ("deviation_between", LOSS | {"first": 2, "last": 6}, 2),
-        ("deviation_between", LOSS | {"first": 2, "last": 3}, math.nan),
         ("fluctuation", LOSS, np.std(np.diff(CURVE["train_loss"]), ddof=1)),
         ("fluctuation_between", LOSS | {"first": 2, "last": 6}, 0),
         ("fluctuation_between", LOSS | {"first": 6, "last": 10}, np.std([-1, 2], ddof=1)),
@@ -149,6 +156,6 @@ def test_every_metric_and_every_measure_has_a_unit():
         assert by_name(name) is not None, name
     for name, measure in MEASURES.items():
         assert measure.__doc__ and next(iter(inspect.signature(measure).parameters)) == "history"
-        assert unit({"measure": name, "of": "train_loss"}) in ("nats", "epochs", "correlation"), name
+        assert unit({"measure": name, "of": "train_loss"}) in ("nats", "epochs", "correlation", "share"), name
     # Others may have metrics of their own
     assert unit("bleu") == "" and possible("bleu") == (-math.inf, math.inf)

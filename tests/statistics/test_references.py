@@ -275,7 +275,7 @@ VACUOUS: dict[str, tuple[dict, str]] = {
     ),
     "nor a rise": ({"metric": {"measure": "rise_after_lowest", "of": "test_loss"}, "at_least": -0.5}, "never below 0"),
     "nor a deviation": (
-        {"metric": {"measure": "deviation_between", "of": "test_loss", "first": 1, "last": 9}, "at_least": 0},
+        {"metric": {"measure": "fluctuation_between", "of": "test_loss", "first": 1, "last": 9}, "at_least": 0},
         "never below 0",
     ),
     "a drop of an accuracy is at most 1": (

@@ -202,6 +202,8 @@ class Claim(Section):
     """Anchors in the study's page that show it: `figure-06`, `table-1`."""
     note: str = ""
     """A remark shown beside the claim."""
+    amended: str = ""
+    """How its tests were changed after runs had been seen, and why: what they were wrong about."""
 
 
 class Claims(Section):

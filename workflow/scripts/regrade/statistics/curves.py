@@ -28,6 +28,14 @@ def _distance(of: Range, against: Range) -> Range:
     return 0, of[1] - of[0]
 
 
+def _rises(of: Range, against: Range) -> Range:
+    return 0, math.inf
+
+
+def _share(of: Range, against: Range) -> Range:
+    return 0, 1
+
+
 def _deviation(of: Range, against: Range) -> Range:
     """Of n values in a range, with n - 1, the standard deviation is largest where n is 2 and they are its ends."""
     return 0, (of[1] - of[0]) / math.sqrt(2)
@@ -101,6 +109,14 @@ def late_gain(history: pd.DataFrame, of: str) -> float:
 
 
 @_measure(_change)
+def gain_since(history: pd.DataFrame, of: str, first: float) -> float:
+    """The mean of the last tenth of the evaluations minus that of equally many from epoch `first` on; NaN if fewer."""
+    window = _window(history)
+    then = history.loc[history["epoch"] >= first, of].iloc[:window]
+    return float(history[of].iloc[-window:].mean() - then.mean()) if len(then) == window else math.nan
+
+
+@_measure(_change)
 def gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus the first value."""
     return float(history[of].iloc[-_window(history) :].mean() - history[of].iloc[0])
@@ -122,6 +138,23 @@ def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
 def fluctuation(history: pd.DataFrame, of: str) -> float:
     """Standard deviation of the changes from one evaluation to the next."""
     return float(history[of].diff().std())
+
+
+@_measure(_rises)
+def rises_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
+    """The sum of all rises from one evaluation to the next, from epoch `first` to epoch `last`; 0 for a steady fall.
+
+    NaN for fewer than two evaluations, and where the curve has no values.
+    """
+    known = _between(history, of, first, last).dropna()
+    return float(known.diff().clip(lower=0).sum()) if len(known) > 1 else math.nan
+
+
+@_measure(_share, "share")
+def share_above(history: pd.DataFrame, of: str, value: float, after: float) -> float:
+    """The share of the evaluations from epoch `after` on at which the curve is at `value` or above; NaN without any."""
+    known = history.loc[history["epoch"] >= after, of].dropna()
+    return float((known >= value).mean()) if len(known) else math.nan
 
 
 @_measure(_change)
@@ -165,12 +198,6 @@ def lowest_between(history: pd.DataFrame, of: str, first: float, last: float) ->
 def highest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The highest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).max())
-
-
-@_measure(_deviation)
-def deviation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
-    """Standard deviation (n - 1) of the values from epoch `first` to epoch `last`; NaN for fewer than two."""
-    return float(_between(history, of, first, last).std())
 
 
 @_measure(_deviation_of_changes)

@@ -108,6 +108,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         "best": one.best,
         "figures": one.claim.figures,
         "note": one.claim.note,
+        "amended": one.claim.amended,
     }
 
 
