@@ -69,6 +69,8 @@ def test_times_are_of_one_kind_of_device_and_one_of_each_job_as_in_grades():
     # Not 6.4, the mean over the seconds of all five seeds; and of the GPU where there is nothing else
     assert table["seconds"].tolist() == [7, 10.5, 2]
     assert table["device"].tolist() == [CPU, CPU, GPU]
+    # No time is negative, though t reaches far with two jobs
+    assert table["seconds_low"][0] == 0 < table["seconds_high"][0]
     # The first job of the second cell ran elsewhere, that of the third cell, too
     assert table["ratio"].tolist()[:2] == [1, 1.5] and np.isnan(table["ratio"][2])
     sample = measured.ratio(CELLS[1], CELLS[0], "train_seconds")

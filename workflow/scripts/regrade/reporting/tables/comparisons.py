@@ -185,11 +185,11 @@ def _on(evidence: Measurements, cell: BundledCell, times: "pd.Series[float]", de
 
 
 def _with_interval(name: str, values: "pd.Series[float]") -> dict[str, float]:
-    """The mean with its 95 % interval; a time divided by itself does not vary, and has none."""
+    """The mean with its 95 % interval, from 0 on; a time divided by itself does not vary, and has none."""
     mean, low, high = mean_interval(values.to_numpy())
     if values.nunique() == 1:
         low = high = np.nan
-    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+    return {name: mean, f"{name}_low": float(np.clip(low, 0, None)), f"{name}_high": high}
 
 
 def _comparison(evidence: Evidence, rows: list[tuple[dict, BundledCell, bool]]) -> pd.DataFrame:
