@@ -45,10 +45,12 @@ IMPOSSIBLE = {
 def claim(number: int, verdict: str, folders: list[str]) -> dict:
     numbers = {"effect": 1.5, "low": 0.5, "high": 2.5, "seeds": 2, "known": 2, "at": None, "constant": False}
     numbers |= {"unit": "epochs", "quantity": "difference", "claimed": [0.0, None], "about": "mean", "doing": 1}
+    numbers |= {"undecided": 0, "counted": number == 1, "timed": number == 3}
     if number == 1:
         numbers |= {"about": "runs", "quantity": "value", "known": 0, "at": "least", "high": None}
     if verdict == "not run":
-        numbers |= dict.fromkeys(("effect", "low", "high", "about", "doing", "known", "at")) | {"seeds": 0}
+        numbers |= dict.fromkeys(("effect", "low", "high", "about", "doing", "undecided", "known", "at"))
+        numbers |= {"seeds": 0}
     part = {"text": f"more {HOSTILE}", "cells": folders, "verdict": verdict, "p": 0.01, **numbers}
     about = {"id": f"c{number}", "claim": f"Claim {number} {HOSTILE}", "kind": "higher", "verdict": verdict}
     about |= {
@@ -58,6 +60,7 @@ def claim(number: int, verdict: str, folders: list[str]) -> dict:
         "note": "",
         "why": f"Because {HOSTILE}" if verdict in ("not run", "other protocol") else "",
         "p_holm": 0.0001,
+        "holds": verdict != "contradicted",
     }
     about |= {"figures": ["figure-06", "figure-none"], "look": None, "chances": {}, "analyses": [], "best": []}
     if verdict == "inconclusive":
@@ -201,7 +204,9 @@ def test_the_front_page_counts(pages: Path, browser):
         "cs324 small 0 of 26 0 of 29 0 29 28 0 0 0 0 0 28",
     ]
     # Before the counts, what they come to
-    assert "33 claims of 2 reports: 2 confirmed, 1 contradicted, 1 inconclusive" in text_of(browser, "#summary")
+    summary = text_of(browser, "#summary")
+    assert "28 claims of 2 reports: 2 confirmed, 0 contradicted, 1 inconclusive, 25 not judged." in summary
+    assert "Beside them, 5 hypotheses of our own: 0 confirmed, 1 contradicted, 0 inconclusive, 4 not judged." in summary
     assert "Of 34 reported numbers, 4 could be judged: 3 agree with the runs, 1 does not." in text_of(
         browser, "#summary"
     )
@@ -265,7 +270,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     assert [one.split() for one in text(0, effect)] == [["+1.5", "epochs+0.5", "to", "+2.5", "compare"]]
     assert text(1, effect)[0].startswith("≥ 1.5 epochs≥ 0.5holds in 1 of 2 runs; its value is known in none")
     assert text(0, "td[data-name=Seeds]") == ["2"]
-    assert text(3, "td[data-name=Seeds]") == ["2 of 5 needed"]
+    assert text(3, "td[data-name=Seeds]") == ["2 jobs of 5 needed"]
     assert text(4, effect, "td[data-name=Seeds]") == ["–", "–"]
     assert text(0, "summary") == [
         "1 comparison by itself",
@@ -364,7 +369,7 @@ def test_a_cells_page_says_where_its_numbers_are_from(pages: Path, browser):
     ):
         assert part.replace("learning", "optimizer sgd") in text, part
     runs = browser.find_element(By.XPATH, "//h2[.='Runs']/following-sibling::div//tbody").text.splitlines()
-    for name in ("test accuracy best epoch", "train loss last epoch"):
+    for name in ("test accuracy at the best epoch", "training loss after the last epoch"):
         (row,) = (row for row in runs if row.startswith(name))
         assert re.search(r"([\d.]+ ){3}[-\d.]+ to [\d.]+$", row), row
     assert "seed 1, epoch 2 of 2: train loss" in browser.find_element(By.CSS_SELECTOR, "pre.log").text

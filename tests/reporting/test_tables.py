@@ -1,28 +1,43 @@
 """Tables of times with their intervals, and how many numbers chance alone leaves outside."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
+from regrade.bundle.manifest import BundledCell
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.tables import comparisons
 from regrade.statistics import grades
+from regrade.statistics.measurements import Measurements
 from scipy import stats
 
-CELLS = [SimpleNamespace(folder=Path(f"results/s/e/{name}")) for name in "abc"]
+CELLS = [BundledCell(study="s", experiment="e", name=name, status="done") for name in "abc"]
+CPU, GPU = "CPU", "GPU"
 
 
-def times(*by_seed: list[float], reported: tuple = (10.0, 30.0, None)) -> pd.DataFrame:
-    """A table of the cells' times, by seed, beside what the source states."""
-    rows = zip("abc", CELLS, reported, (pd.Series(seconds, dtype=float) for seconds in by_seed), strict=True)
-    return comparisons.timed(list(rows))
+def evidence(*by_seed: list[float], devices: tuple[list[str], ...] = ()) -> Measurements:
+    """Runs of the cells with these seconds, by seed."""
+    runs = pd.DataFrame(
+        [
+            {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "train_seconds": value}
+            for cell, seconds in zip(CELLS, by_seed, strict=False)
+            for seed, value in enumerate(seconds)
+        ],
+        columns=["folder", "status", "seed", "train_seconds"],
+    )
+    if devices:
+        runs["device"] = [device for of_cell in devices for device in of_cell]
+    return Measurements(CELLS, runs, pd.DataFrame({"experiment": [], "cell": []}))
+
+
+def times(measured: Measurements, reported: tuple = (10.0, 30.0, None)) -> pd.DataFrame:
+    """A table of the cells' times, beside what the source states."""
+    values = [measured.values(cell, "train_seconds") for cell in CELLS]
+    return comparisons.timed(measured, list(zip("abc", CELLS, reported, values, strict=True)))
 
 
 def test_times_and_their_ratios_have_intervals_over_the_seeds():
     first, second = [1.0, 1.2, 1.1], [2.0, 2.2, 2.6]
-    table = times(first, second, [])
+    table = times(evidence(first, second, []))
     assert table["reported_ratio"].tolist()[:2] == [1, 3]
     ratios = np.divide(second, first)
     assert table["ratio"][1] == pytest.approx(ratios.mean())
@@ -32,16 +47,35 @@ def test_times_and_their_ratios_have_intervals_over_the_seeds():
         table.loc[2, ["reported_seconds", "seconds", "seconds_low", "ratio", "ratio_low"]].astype(float)
     ).all()
     shown = comparisons.shown_times(table).table
-    assert shown.loc[0].tolist() == ["a", "10", "1.1 (0.9 to 1.3)", "1.00", "1.00"]
-    assert shown.loc[2].tolist() == ["c", "–", "–", "–", "–"]
+    assert shown.loc[0].tolist() == ["a", "10", "1.1 (0.9 to 1.3)", "1.00", "1.00", "–"]
+    assert shown.loc[2].tolist() == ["c", "–", "–", "–", "–", "–"]
 
 
 def test_seeds_that_were_trained_together_share_one_time_and_have_no_interval():
-    table = times([2.0, 2.0], [3.0, 3.0], [1.0, 1.5], reported=(None, None, None))
+    table = times(evidence([2.0, 2.0], [3.0, 3.0], [1.0, 1.5]), reported=(None, None, None))
     assert table["seconds"].tolist() == [2, 3, 1.25]
     assert table["seconds_low"].isna().tolist() == [True, True, False]
-    assert table["ratio_low"].isna().tolist() == [True, True, False]
-    assert not len(comparisons.timed([]))
+    # Of the first two seeds of the last cell, one was trained with the other of the first cell
+    assert table["ratio_low"].isna().tolist() == [True, True, True]
+    assert not len(comparisons.timed(evidence(), []))
+
+
+def test_times_are_of_one_kind_of_device_and_one_of_each_job_as_in_grades():
+    together = [8.0] * 2 + [6.0] * 2  # two jobs of two seeds
+    mixed = [1.0] * 2 + [9.0, 9.0, 12.0]  # a job on a GPU, then two on a CPU
+    devices = ([CPU] * 4, [GPU] * 2 + [CPU] * 3, [GPU])
+    measured = evidence(together, mixed, [2.0], devices=devices)
+    table = times(measured)
+    # Not 6.4, the mean over the seconds of all five seeds; and of the GPU where there is nothing else
+    assert table["seconds"].tolist() == [7, 10.5, 2]
+    assert table["device"].tolist() == [CPU, CPU, GPU]
+    # No time is negative, though t reaches far with two jobs
+    assert table["seconds_low"][0] == 0 < table["seconds_high"][0]
+    # The first job of the second cell ran elsewhere, that of the third cell, too
+    assert table["ratio"].tolist()[:2] == [1, 1.5] and np.isnan(table["ratio"][2])
+    sample = measured.ratio(CELLS[1], CELLS[0], "train_seconds")
+    assert (table["ratio"][1], sample.seeds) == (sample.mean.value, (2,))
+    assert "Device of the seconds" in comparisons.shown_times(table).table
 
 
 def test_chance_alone_leaves_one_in_twenty_of_the_compared_numbers_outside():

@@ -1,10 +1,17 @@
 """What a finished project's grades and verdicts say."""
 
+import math
+
+import numpy as np
 import pandas as pd
+import pytest
 from regrade.config import claims
 from regrade.core.files import read_json
 from regrade.datasets import registry
 from regrade.datasets.sources import dbpedia
+from regrade.statistics import grading
+from regrade.statistics.hypotheses import Hypothesis
+from regrade.statistics.sample import Sample
 from support.expanded import expanded
 from support.project import Project
 
@@ -63,3 +70,23 @@ def test_a_reduced_run_is_graded_as_reduced(finished: Project):
     assert len(numbers) == 66
     assert set(numbers["grade"]) == {"not at full protocol", "not run"}
     assert numbers.loc[numbers["grade"] == "not at full protocol", "mean"].notna().all()
+
+
+# Of some runs, only bounds are known: from the epochs that one needs, those of a run that never got there are subtracted
+BOUNDS = {
+    # Both never got there; one did, after 100, and the other needs 1,000 or more
+    "nothing is known of the mean": ([(-math.inf, math.inf), (900, math.inf)], (None, None, 1, 1, 0)),
+    "it is at least": ([(900, math.inf), (50, 50)], (475, "least", 2, 0, 1)),
+    "it is of those that are known": ([(-math.inf, math.inf), (900, math.inf), (50, 50)], (50, None, 2, 1, 1)),
+    "it is known": ([(900, 900), (-50, -50)], (425, None, 1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_mean_that_may_lie_anywhere_is_that_of_the_runs_that_are_known(name: str):
+    bounds, expected = BOUNDS[name]
+    low, high = np.array(bounds, dtype=float).T
+    part = Hypothesis("slower", "epochs", [], Sample(tuple(range(len(low))), low, high), low=0.0, about="runs")
+    found = grading._numbers(part)
+    assert tuple(found[key] for key in ("effect", "at", "doing", "undecided", "known")) == expected
+    assert found["counted"] and not found["timed"]

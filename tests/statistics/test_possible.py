@@ -64,6 +64,16 @@ def test_the_nearest_possible_numbers_are_on_both_sides():
     assert possible.nearest("-0.3", 7) == [0]
 
 
+def test_a_number_with_so_few_digits_that_any_is_possible_tests_nothing(written):
+    lines = [
+        f"table 1,{cell_of(filters)},{value},\n" for filters, value in ((10, "0.544"), (30, "0.5440"), (50, "0.5"))
+    ]
+    written("".join(lines))
+    # Of 2,000 rows every number of three digits is possible
+    (table,) = possible.tables(compared("ce4042", "demo"))
+    assert (table.described()["numbers"], table.described()["tested"]) == (3, 1)
+
+
 def test_digits_are_those_that_are_written():
     # 1/8 is half-way between two numbers of two digits
     assert all(possible.counts(text, 8) for text in ("0.12", "0.13", "0.125"))
@@ -161,8 +171,9 @@ def test_a_made_up_number_is_named_with_its_neighbours(written):
     assert (first["numbers"], first["fitting"]["count"]) == (2, sum(1 for _ in both_fit()))
     assert [one["value"] for one in first["not_possible"]] == ["0.5441"]
     assert first["not_possible"][0]["settings"] == "filters1=30, filters2=20"
+    assert first["tested"] == 2
     assert second == {
-        **{"source": "table 1", "experiment": "b1_b5_models", "rows": None, "numbers": 1},
+        **{"source": "table 1", "experiment": "b1_b5_models", "rows": None, "numbers": 1, "tested": 0},
         **{"not_possible": [], "chance": None, "fitting": None},
     }
 
@@ -197,6 +208,31 @@ def test_accuracies_of_language_models_are_no_shares_of_rows():
 
 
 # What is rounded stands for all that is rounded to it
+
+
+def test_runs_that_lie_as_far_out_as_the_stated_number_are_counted(written):
+    written(f"table 1,{cell_of(10)},0.5,\n")
+    (one,) = compared("ce4042", "paper")
+
+    def reached(value: str) -> float:
+        row = one.row | {"value": value}
+        sample = numbers(np.array([0.1, 0.1, 0.1, 0.1, 0.6]))
+        changed = Comparison(row, one.cell, float(value), rounding=float(reported.half_unit(value)), sample=sample)
+        (found,) = grades.table([changed])["reached"]
+        return found
+
+    # Four runs stay at .1, one gets to .6; a rounded number stands for all that round to it
+    assert [reached(value) for value in ("0.64", "0.6", "0.5", "0.1", "0.05")] == [0, 1, 1, 4, 0]
+
+
+@pytest.mark.parametrize(("metric", "own"), [("train_accuracy_best_epoch", True), ("test_accuracy_best_epoch", False)])
+def test_a_training_number_of_other_rows_says_that_they_are_not_counted(written, metric: str, own: bool):
+    written(f"table 1,{cell_of(10)},0.5,\n")
+    (one,) = compared("ce4042", "paper")
+    for own_rows in (True, False):
+        cell = one.cell.model_copy(update={"own_rows": own_rows})
+        changed = Comparison(one.row | {"metric": metric}, cell, 0.5, sample=numbers(np.array([0.5, 0.6])))
+        assert ("trained on other rows" in grades.table([changed])["note"].item()) == (own and own_rows)
 
 
 def graded(value: str, metric: str = "test_accuracy_best_epoch", **about: object) -> str:

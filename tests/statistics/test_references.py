@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -265,6 +266,22 @@ def test_a_trend_over_equal_values_is_no_trend(parts: Callable):
         assert not part.holds
 
 
+def test_on_a_linear_scale_a_trend_is_the_change_over_the_tested_range(parts: Callable):
+    trend = {"kind": "trend", "experiment": "a2_filters", "over": ["filters1"], "metric": "train_seconds"}
+    (doubling,), (change,) = parts(**trend), parts(**trend, scale="linear")
+    filters = [cell.varying["filters1"] for cell in change.cells]
+    names = [(cell.experiment, cell.name) for cell in cells()]
+    seconds = [10.0 * (names.index((cell.experiment, cell.name)) + 1) for cell in change.cells]
+    slope = np.polyfit(filters, seconds, 1)[0]
+    assert change.sample.mean.value == pytest.approx(slope * (max(filters) - min(filters)))
+    assert (change.unit, change.quantity) == ("seconds", "difference")
+    least, most = min(filters), max(filters)
+    assert change.text == f"change from filters1={least} to {most}, along a straight line, of training time"
+    assert (doubling.unit, doubling.quantity) == ("seconds per doubling", "slope")
+    assert doubling.text == "slope of training time per doubling of filters1"
+    assert change.timed
+
+
 # Tests that say nothing
 
 WINNER = {"experiment": "a1_baseline", "cell": {}, "than": {"experiment": "a2_filters", "filters1": 10, "filters2": 20}}
@@ -402,7 +419,7 @@ def test_every_effect_and_every_number_of_the_studies_has_its_unit(untrained: di
     for claim in claims.read(study).claims:
         for test in claim.tests:
             metric = test.metric if isinstance(test.metric, str) else " of ".join(map(str, test.metric.values()))
-            per = {"trend": f" per {'doubling' if getattr(test, 'scale', '') == 'log' else 'unit'}"}.get(test.kind, "")
+            per = " per doubling" if test.kind == "trend" and test.scale == "log" else ""
             single = claim.model_copy(update={"tests": [test]})
             of_parts = {part.unit for part in Hypotheses(study, single, measurements, []).all()}
             assert of_parts == {"×" if test.kind == "ratio" else expected(metric) + per}, (claim.id, metric)

@@ -1,5 +1,6 @@
 """Stated numbers beside ours: of the settings that they are for, as ratios, of curves, of winners."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +67,9 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     assert third.estimate
     assert third.estimate.value == pytest.approx(1 / 3 if together else (1 / 3 + (8 / 3 + 1) / 9) / 2)
     assert table["reported"].tolist() == ["0.5"]
-    assert table["note"].tolist() == ["ratio to the first; a note"]
+    # The source's own numbers, and a ratio with as many digits as make sense
+    assert table["note"].tolist() == ["20 s divided by the first, 40 s; a note"]
+    assert grades.table([replace(third, stated=2330 / 153)])["reported"].tolist() == ["15.2"]
     assert table["grade"].tolist() == ["too few seeds" if together else "within"]
 
 

@@ -114,7 +114,7 @@ def parameters(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None,
 @table(comparisons.shown_times)
 def seconds_per_epoch(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]]) -> pd.DataFrame:
     """Mean seconds of an epoch, its evaluation included, of chosen cells (text, cell); see `comparisons.timed`."""
-    return comparisons.timed([(text, cell, *_seconds(evidence, cell)) for text, cell in rows if cell])
+    return comparisons.timed(evidence, [(text, cell, *_seconds(evidence, cell)) for text, cell in rows if cell])
 
 
 def _seconds(evidence: Evidence, cell: BundledCell) -> tuple[float | None, "pd.Series[float]"]:

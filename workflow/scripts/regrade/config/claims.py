@@ -121,7 +121,9 @@ class Trend(_Test):
     at_most: dict[Name, Real] = Field({})
     """Highest values by setting; cells above are left out."""
     scale: Literal["linear", "log"] = "log"
-    """Whether the slope is per doubling of a setting (`log`) or per unit (`linear`)."""
+    """`log`: the slope per doubling of a setting; `linear`: the change from its lowest to its highest value, along a
+    straight line.
+    """
     direction: Literal["up", "down"] = "up"
     """`up` or `down`."""
 

@@ -11,7 +11,10 @@ from regrade.core import integrity
 from regrade.statistics import AUDIT, CLAIMS, GRADES, REFERENCE, grades
 from regrade.statistics.estimate import LEVEL
 from regrade.statistics.grading import Grading
-from regrade.statistics.verdicts import VERDICTS
+from regrade.statistics.verdicts import CONFIRMED, CONTRADICTED, INCONCLUSIVE, VERDICTS
+
+# The origin of hypotheses that the source does not state; the others are the report's claims
+OURS: Origin = "ours"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Verdicts:
         """Claims by verdict, every verdict named."""
         counts = Counter(claim["verdict"] for claim in self.claims)
         return {verdict: counts[verdict] for verdict in VERDICTS}
+
+    @property
+    def judged(self) -> int:
+        """How many of the claims were run as in the source, so that they have a verdict or are open."""
+        return sum(self.by_verdict[verdict] for verdict in (CONFIRMED, CONTRADICTED, INCONCLUSIVE))
 
     @property
     def by_origin(self) -> dict[str, int]:
@@ -67,6 +75,16 @@ class Verdicts:
     def by(self, origin: Origin) -> "Verdicts":
         """The claims of this origin alone."""
         return Verdicts([claim for claim in self.claims if claim["origin"] == origin], [], {})
+
+    @property
+    def reports(self) -> "Verdicts":
+        """The report's own claims alone."""
+        return Verdicts([claim for claim in self.claims if claim["origin"] != OURS], [], {})
+
+    @property
+    def ours(self) -> "Verdicts":
+        """Our hypotheses alone."""
+        return self.by(OURS)
 
     def of(self, folder: str) -> "Verdicts":
         """The claims that rest on the cell in this folder, and the grades of its numbers."""

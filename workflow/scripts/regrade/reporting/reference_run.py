@@ -92,7 +92,15 @@ class Shipped:
     @property
     def impossible(self) -> list[dict]:
         """The tables of the source with accuracies that their number of rows cannot give."""
-        return [table for table in self.verdicts.beside["possible"] if table["rows"] and table["not_possible"]]
+        return [table for table in self.verdicts.beside["possible"] if table["not_possible"]]
+
+    @property
+    def arithmetic(self) -> dict[str, int]:
+        """How many accuracies could be tested to be shares of rows; and could not, by why."""
+        tables = self.verdicts.beside["possible"]
+        tested, known = (sum(table[key] for table in tables if table["rows"]) for key in ("tested", "numbers"))
+        unknown = sum(table["numbers"] for table in tables if not table["rows"])
+        return {"tested": tested, "any": known - tested, "unknown": unknown}
 
     @property
     def missing(self) -> dict[str, dict[str, int]]:

@@ -155,16 +155,15 @@ def _ratio(
     """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
     base_cell = _cell(study, first, 0, measurements) or cell
-    ours, base = _seconds(measurements, cell, row), _seconds(measurements, base_cell, first)
-    # Seeds that were trained together share one measurement of time, which says nothing of its spread
-    ours, base = ours.drop_duplicates(), base.drop_duplicates()
-    ours = ours[ours.index.isin(measurements.on_one_device([cell, base_cell], ours.index))]
-    note = "; ".join(filter(None, ("ratio to the first", row["note"])))
+    timed = [(one, _seconds(measurements, one, line)) for one, line in ((cell, row), (base_cell, first))]
+    ratios = measurements.time_ratios(*timed).to_numpy()
+    seconds = [f"{reported.number_of(line):,g} s" for line in (row, first)]
+    note = "the first, so 1" if row is first else f"{seconds[0]} divided by the first, {seconds[1]}"
+    note = "; ".join(filter(None, (note, row["note"])))
     # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
     both = (row, first) if row is not first else ()
     inexact = sum(float(reported.half_unit(line["value"])) / reported.number_of(line) for line in both)
     row = {**row, "metric": f"{row['metric']}_ratio"}
-    ratios = (ours / base).dropna().to_numpy()
     # A number divided by itself is the same for all seeds
     ratio = _sample(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
     stated_ratio = stated / reported.number_of(first)

@@ -53,62 +53,64 @@ def _correlation(of: Range, against: Range) -> Range:
     return -1, 1
 
 
-# By name; what each is counted in, None for what the curve itself is counted in; and what it can be, from what the
-# curve can be and what the other curve can be, where there is one
+# By name; what each is called in a sentence, with what a claim gives beside in braces; what it is counted in, None for
+# what the curve itself is counted in; and what it can be, from what the curve can be and what the other curve can be,
+# where there is one
 MEASURES: dict[str, Callable[..., float]] = {}
+PHRASES: dict[str, str] = {}
 UNITS: dict[str, str | None] = {}
 RANGES: dict[str, Callable[[Range, Range], Range]] = {}
 
 
 def _measure(
-    possible: Callable[[Range, Range], Range], unit: str | None = None
+    phrase: str, possible: Callable[[Range, Range], Range], unit: str | None = None
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Add a function of a run's history, and of what a claim gives beside, to the measures."""
 
     def add(function: Callable[..., float]) -> Callable[..., float]:
         name = function.__name__
-        MEASURES[name], UNITS[name], RANGES[name] = function, unit, possible
+        MEASURES[name], PHRASES[name], UNITS[name], RANGES[name] = function, phrase, unit, possible
         return function
 
     return add
 
 
-@_measure(_epoch, "epochs")
+@_measure("epoch of the lowest {of}", _epoch, "epochs")
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is lowest; NaN where it has no values."""
     known = history.dropna(subset=[of])
     return float(known["epoch"].iloc[known[of].argmin()]) if len(known) else math.nan
 
 
-@_measure(_epoch, "epochs")
+@_measure("epoch of the highest {of}", _epoch, "epochs")
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is highest; NaN where it has no values."""
     known = history.dropna(subset=[of])
     return float(known["epoch"].iloc[known[of].argmax()]) if len(known) else math.nan
 
 
-@_measure(_distance)
+@_measure("rise after the lowest point of the {of}", _distance)
 def rise_after_lowest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies above the lowest mean over a tenth of the evaluations."""
     means = _moving(history[of])
     return float(_last(means) - means.min())
 
 
-@_measure(_distance)
+@_measure("fall after the highest point of the {of}", _distance)
 def fall_after_highest(history: pd.DataFrame, of: str) -> float:
     """How far the mean of the last tenth lies below the highest mean over a tenth of the evaluations."""
     means = _moving(history[of])
     return float(means.max() - _last(means))
 
 
-@_measure(_change)
+@_measure("late change (mean of the last tenth minus that of the tenth before) of the {of}", _change)
 def late_gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus that of the tenth before."""
     window = _window(history)
     return float(history[of].iloc[-window:].mean() - history[of].iloc[-2 * window : -window].mean())
 
 
-@_measure(_change)
+@_measure("change of the {of} from epoch {first} on (mean of the last tenth minus that of as many then)", _change)
 def gain_since(history: pd.DataFrame, of: str, first: float) -> float:
     """The mean of the last tenth of the evaluations minus that of equally many from epoch `first` on; NaN if fewer."""
     window = _window(history)
@@ -116,13 +118,13 @@ def gain_since(history: pd.DataFrame, of: str, first: float) -> float:
     return float(history[of].iloc[-window:].mean() - then.mean()) if len(then) == window else math.nan
 
 
-@_measure(_change)
+@_measure("change (mean of the last tenth minus the first value) of the {of}", _change)
 def gain(history: pd.DataFrame, of: str) -> float:
     """The mean of the last tenth of the evaluations minus the first value."""
     return float(history[of].iloc[-_window(history) :].mean() - history[of].iloc[0])
 
 
-@_measure(_distance)
+@_measure("largest fall from one evaluation to the next, from epoch {after} on, of the {of}", _distance)
 def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
     """The largest fall from one evaluation to the next, from epoch `after` on; 0 where there are none.
 
@@ -134,13 +136,13 @@ def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
     return float(abs(late.diff().clip(upper=0).min())) if late.notna().sum() > 1 else 0.0
 
 
-@_measure(_deviation_of_changes)
+@_measure("fluctuation (standard deviation of the changes between evaluations) of the {of}", _deviation_of_changes)
 def fluctuation(history: pd.DataFrame, of: str) -> float:
     """Standard deviation of the changes from one evaluation to the next."""
     return float(history[of].diff().std())
 
 
-@_measure(_rises)
+@_measure("sum of all rises of the {of} in epochs {first} to {last}", _rises)
 def rises_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The sum of all rises from one evaluation to the next, from epoch `first` to epoch `last`; 0 for a steady fall.
 
@@ -150,69 +152,72 @@ def rises_between(history: pd.DataFrame, of: str, first: float, last: float) -> 
     return float(known.diff().clip(lower=0).sum()) if len(known) > 1 else math.nan
 
 
-@_measure(_share, "share")
+@_measure("share of the evaluations from epoch {after} on with a {of} of {value} or more", _share, "share")
 def share_above(history: pd.DataFrame, of: str, value: float, after: float) -> float:
     """The share of the evaluations from epoch `after` on at which the curve is at `value` or above; NaN without any."""
     known = history.loc[history["epoch"] >= after, of].dropna()
     return float((known >= value).mean()) if len(known) else math.nan
 
 
-@_measure(_change)
+@_measure("further fall after epoch {after} (below the lowest value until then) of the {of}", _change)
 def later_fall(history: pd.DataFrame, of: str, after: float) -> float:
     """How far the lowest value later than epoch `after` lies below the lowest until then; NaN without such epochs."""
     late = history["epoch"] > after
     return float(history.loc[~late, of].min() - history.loc[late, of].min())
 
 
-@_measure(_value)
+@_measure("lowest {of}", _value)
 def lowest(history: pd.DataFrame, of: str) -> float:
     """The lowest value."""
     return float(history[of].min())
 
 
-@_measure(_value)
+@_measure("highest {of}", _value)
 def highest(history: pd.DataFrame, of: str) -> float:
     """The highest value."""
     return float(history[of].max())
 
 
-@_measure(_value)
+@_measure("{of} at epoch {epoch}", _value)
 def value_at(history: pd.DataFrame, of: str, epoch: float) -> float:
     """The value at this epoch; NaN where there was no evaluation."""
     return float(history.loc[history["epoch"] == epoch, of].mean())
 
 
-@_measure(_value)
+@_measure("mean {of} in epochs {first} to {last}", _value)
 def mean_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The mean of the evaluations from epoch `first` to epoch `last`; NaN where there are none."""
     return float(_between(history, of, first, last).mean())
 
 
-@_measure(_value)
+@_measure("lowest {of} in epochs {first} to {last}", _value)
 def lowest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The lowest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).min())
 
 
-@_measure(_value)
+@_measure("highest {of} in epochs {first} to {last}", _value)
 def highest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The highest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).max())
 
 
-@_measure(_deviation_of_changes)
+@_measure(
+    "fluctuation (standard deviation of the changes between evaluations) of the {of} in epochs {first} to {last}",
+    _deviation_of_changes,
+)
 def fluctuation_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """As `fluctuation`, from epoch `first` to epoch `last`; NaN for fewer than three evaluations."""
     return float(_between(history, of, first, last).diff().std())
 
 
-@_measure(_difference)
+@_measure("{of} minus {against} after the last epoch", _difference)
 def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
     """One curve minus another after the last epoch."""
     return float(history[of].iloc[-1] - history[against].iloc[-1])
 
 
-@_measure(_epoch, "epochs")
+@_measure("first epoch with a {of} of {value} or more", _epoch, "epochs")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
     """The first epoch at which the curve is at `value` or above; infinite where it never is.
 
@@ -224,7 +229,7 @@ def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
     return float(reached.iloc[0]) if len(reached) else math.inf
 
 
-@_measure(_epoch, "epochs")
+@_measure("last epoch with a {of} within {within} of {value}", _epoch, "epochs")
 def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float) -> float:
     """The last epoch at which the curve is no further than `within` from `value`; 0 where it never is.
 
@@ -239,7 +244,7 @@ def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float)
     return math.inf if near.iloc[-1] else float(history.loc[near, "epoch"].iloc[-1])
 
 
-@_measure(_correlation, "correlation")
+@_measure("rank correlation between the {of} and the {against}", _correlation, "correlation")
 def rank_correlation(history: pd.DataFrame, of: str, against: str) -> float:
     """Spearman's correlation of two curves over the evaluations."""
     return float(scipy.stats.spearmanr(history[of], history[against]).statistic)

@@ -19,7 +19,7 @@ UNJUDGED = (TOO_FEW_SEEDS, OTHER_SETTINGS, NOT_AT_FULL_PROTOCOL, OTHER_PROTOCOL,
 GRADES = (*PREDICTED, SAME, DIFFERS, *UNJUDGED)
 COLUMNS = (
     *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "rows", "possible", "nearest"),
-    *("mean", "seeds", "low", "high", "predicted_low", "predicted_high", "grade", "note"),
+    *("mean", "seeds", "low", "high", "predicted_low", "predicted_high", "reached", "grade", "note"),
 )
 
 
@@ -27,7 +27,8 @@ def table(comparisons: list[Comparison]) -> pd.DataFrame:
     """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
 
     `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. A value
-    that was rounded stands for all that round to it. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
+    that was rounded stands for all that round to it. `reached`: how many runs are as far from our mean as it, or
+    further, on its side. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
     return pd.DataFrame([_row(one) for one in comparisons], columns=list(COLUMNS))
@@ -44,24 +45,37 @@ def _row(one: Comparison) -> dict[str, object]:
         "folder": one.cell.folder.as_posix() if one.cell else "",
         "settings": ", ".join(f"{key}={value}" for key, value in one.row["cell"].items()),
         "metric": one.row["metric"],
-        "reported": ("≥ " if one.at_least else "") + _text(one.stated),
+        "reported": ("≥ " if one.at_least else "") + _text(one),
         "rows": one.rows,
         "possible": whether_possible,
         "nearest": nearest,
         "mean": one.text,
         "seeds": 0,
-        "note": "; ".join(filter(None, (_ours(one), deviates, _known(one), one.note))),
+        "note": "; ".join(filter(None, (_ours(one), deviates, _known(one), _other_rows(one), one.note))),
     }
     if one.cell and one.measured and one.estimate:
         low, high = _possible(one, one.estimate.interval())
         predicted_low, predicted_high = _possible(one, _prediction(one, one.cell, one.estimate))
         row |= {"mean": f"{one.estimate.value:.6g}", "seeds": one.estimate.seeds, "low": low, "high": high}
-        row |= {"predicted_low": predicted_low, "predicted_high": predicted_high}
+        row |= {"predicted_low": predicted_low, "predicted_high": predicted_high, "reached": _reached(one)}
     return row | {"grade": _grade(one, of_cell)}
 
 
-def _text(stated: float | str) -> str:
-    return stated if isinstance(stated, str) else f"{stated:.6g}"
+def _text(one: Comparison) -> str:
+    """What the source states; three digits of a ratio that we made of its numbers, which the note gives."""
+    if isinstance(one.stated, str):
+        return one.stated
+    return f"{one.stated:.3g}" if one.row["metric"].endswith("_seconds_ratio") else f"{one.stated:.6g}"
+
+
+def _reached(one: Comparison) -> int | None:
+    """How many runs lie as far out as the stated number; None where the number of a run is not what was predicted."""
+    if one.sample is None or one.estimate is None or isinstance(one.stated, str) or one.prediction:
+        return None
+    slack = one.rounding + 1e-9 * max(abs(one.stated), 1)
+    if one.stated > one.estimate.value:
+        return int((one.sample.high >= one.stated - slack).sum())
+    return int((one.sample.low <= one.stated + slack).sum())
 
 
 def _ours(one: Comparison) -> str:
@@ -74,6 +88,14 @@ def _known(one: Comparison) -> str:
     if one.sample is None or one.sample.known == len(one.sample):
         return ""
     return f"the mean is a bound: {len(one.sample) - one.sample.known} of {len(one.sample)} runs never got that far"
+
+
+def _other_rows(one: Comparison) -> str:
+    """Whether the prediction leaves out that the source trained on other rows; of test rows it counts that."""
+    of_training = one.row["metric"].startswith(("train_accuracy", "train_loss"))
+    if not (of_training and one.measured and one.cell and one.cell.own_rows):
+        return ""
+    return "that the source trained on other rows is not counted"
 
 
 def _grade(one: Comparison, standing: Standing) -> str:

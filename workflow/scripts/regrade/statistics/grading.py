@@ -101,6 +101,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         **_numbers(decisive),
         **_range(decisive),
         "decisive": decisive.text if decisive else None,
+        "holds": decisive.holds if decisive else None,
         "chances": {str(seeds): chance for seeds, chance in one.chances.items()},
         "analyses": [{"name": analysis.name, "verdict": analysis.verdict} for analysis in other],
         "single_runs": list(robustness.single_runs(one.hypotheses)),
@@ -132,25 +133,36 @@ def _range(part: Statement | None) -> dict[str, object]:
 
 
 def _numbers(part: Hypothesis | None) -> dict[str, object]:
-    """What was seen of a part, as JSON: mean and 95 % interval; what it is about; of how many runs it is true.
+    """What was seen of a part, as JSON: mean and 95 % interval; what it is about; what is known of how many runs.
 
-    `at`: "least" or "most" where the mean is at least or at most the effect, as some runs are only known to be beyond a
-    value.
+    `doing`, `undecided`: of how many runs it is true, and of how many it is not known. `counted`: whether that decides.
+    `known`: of how many runs the number itself is known. `at`: "least" or "most" where the mean is at least or at most
+    the effect, as some runs are only known to be beyond a value. Where it may be either, the effect is of the runs of
+    which the number is known.
     """
     if part is None:
-        return _mean(None) | {"about": None, "doing": None, "known": None, "at": None, "constant": False}
+        return (
+            _mean(None)
+            | dict.fromkeys(("about", "doing", "undecided", "known", "at"))
+            | dict.fromkeys(("counted", "constant", "timed"), False)
+        )
     share, sample = part.share, part.sample
     below, above = sample.may_be
     mean = _mean(sample.mean, least=0.0 if part.quantity == "ratio" else -math.inf)
+    if below and above:
+        mean["effect"] = _finite(sample.known_mean)
     # Of a mean that is only known to be beyond a value, one limit is known
     mean |= {end: None for end, unknown in (("low", below), ("high", above)) if unknown}
     return mean | {
         "about": part.about,
+        "counted": part.of_runs,
         "doing": share.doing,
+        "undecided": share.runs - share.doing - share.not_doing,
         "seeds": len(sample),
         "known": sample.known,
         "at": "least" if above and not below else "most" if below and not above else None,
         "constant": sample.mean.constant and not sample.exact,
+        "timed": part.timed,
     }
 
 

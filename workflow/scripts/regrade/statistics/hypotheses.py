@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, singledispatchmethod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from regrade.config.claims import (
 from regrade.config.study import includes
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
-from regrade.statistics import naming
+from regrade.statistics import naming, wording
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.measurements import Measured, Measurements
 from regrade.statistics.sample import Sample
@@ -42,17 +42,17 @@ from regrade.statistics.winners import Winner
 OTHER_DEVICES = "cells were trained on different devices, whose times cannot be compared"
 # The selectors of reported.csv that the text of a statement names
 NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
-# What a statement's number is, by the kind of its test
+# What a statement's number is
 Quantity = Literal["difference", "ratio", "slope", "value"]
-_QUANTITIES: dict[str, Quantity] = {"ratio": "ratio", "trend": "slope", "threshold": "value", "stated": "value"}
 
 
 @dataclass(frozen=True)
 class Statement:
     """A number lies between `low` and `high`: its mean over all runs, or that of most runs, as `about` says.
 
-    `closed`: or is equal to one of these. Not tested where a cell has no results, where there is no such cell, or for
-    the reason that `why` gives; else it is a `Hypothesis`.
+    `closed`: or is equal to one of these. `timed`: it is about seconds, of which jobs are measurements, not seeds. Not
+    tested where a cell has no results, where there is no such cell, or for the reason that `why` gives; else it is a
+    `Hypothesis`.
     """
 
     text: str
@@ -63,6 +63,7 @@ class Statement:
     closed: bool = field(default=False, kw_only=True)
     about: Estimand = field(default="mean", kw_only=True)
     quantity: Quantity = field(default="value", kw_only=True)
+    timed: bool = field(default=False, kw_only=True)
     why: str = field(default="", kw_only=True)
 
 
@@ -167,7 +168,7 @@ class Hypotheses:
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)
         why = self._why(test, [first, second], ratio)
-        text = f"{_name(test)} of {_title(first)} divided by that of {_title(second)}"
+        text = f"{wording.phrase(test.metric)} of {_title(first)} divided by that of {_title(second)}"
         return [_statement(test, text, _unit(test), [first, second], ratio, *_bounds(test), why=why)]
 
     @_parts.register
@@ -198,21 +199,21 @@ class Hypotheses:
         design = np.column_stack([np.ones(len(cells)), scaled])
         weights = np.linalg.pinv(design)[1:]
         bounds = (0.0, math.inf) if test.direction == "up" else (-math.inf, 0.0)
-        per = {"log": "doubling of", "linear": "unit of"}[test.scale]
-        return [
-            self._contrast(
-                test,
-                f"slope of {_name(test)} per {per} {key}{_suffix(test.cells | each)}",
-                list(zip(cells, row, strict=True)),
-                *bounds,
-            )
-            for key, row in zip(test.over, weights, strict=True)
-        ]
+        name, parts = wording.phrase(test.metric), []
+        for key, slope, values in zip(test.over, weights, zip(*points, strict=True), strict=True):
+            text = f"slope of {name} per doubling of {key}"
+            if test.scale == "linear":
+                # A unit of the setting may be far more than any cell has of it
+                slope = slope * (max(values) - min(values))
+                text = f"change from {key}={min(values):g} to {max(values):g}, along a straight line, of {name}"
+            weighted = list(zip(cells, slope, strict=True))
+            parts.append(self._contrast(test, f"{text}{_suffix(test.cells | each)}", weighted, *bounds))
+        return parts
 
     @_parts.register
     def _(self, test: Threshold, each: dict[str, Value]) -> list[Statement]:
         return [
-            self._contrast(test, f"{_name(test)} of {_title(cell)}", [(cell, 1.0)], *_bounds(test))
+            self._contrast(test, f"{wording.phrase(test.metric)} of {_title(cell)}", [(cell, 1.0)], *_bounds(test))
             for cell in self.several(test, test.cells | each)
         ] or [self._missing(test, test.cells | each)]
 
@@ -235,7 +236,8 @@ class Hypotheses:
         for one in self.comparisons:
             if one.cell and one.cell in cells and one.row["metric"] == test.metric and isinstance(one.stated, float):
                 selectors = {key: one.row["cell"][key] for key in NAMED_SELECTORS if key in one.row["cell"]}
-                text = f"{_name(test)} of {_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
+                about = f"{_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
+                text = f"{wording.phrase(test.metric)} of {about}"
                 # The source rounded: its number is one of those that round to it
                 low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
                 sample = None if one.other_settings else one.sample
@@ -249,7 +251,7 @@ class Hypotheses:
         return self._between(test, first_cell, second_cell, low, high)
 
     def _between(self, test: Test, first: Measured, second: Measured, low: float, high: float) -> Statement:
-        text = f"{_name(test)} of {_title(first)} minus that of {_title(second)}"
+        text = f"{wording.phrase(test.metric)} of {_title(first)} minus that of {_title(second)}"
         return self._contrast(test, text, [(first, 1.0), (second, -1.0)], low, high)
 
     def _contrast(
@@ -268,7 +270,8 @@ class Hypotheses:
         return OTHER_DEVICES if seeds and not self.measurements.on_one_device(cells, seeds) else ""
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
-        return Statement(f"{_name(test)}: there are no such cells{_suffix(reference)}", _unit(test), [])
+        text = f"{wording.phrase(test.metric)}: there are no such cells{_suffix(reference)}"
+        return Statement(text, _unit(test), [])
 
     def _number(self, cell: BundledCell, key: str) -> float:
         """A setting that varies. UserError where it is not a number."""
@@ -326,13 +329,24 @@ class Hypotheses:
 
 
 def _unit(test: Test) -> str:
-    """What a test's number is counted in: a slope per doubling or unit of what it is over."""
+    """What a test's number is counted in: a slope per doubling of what it is over."""
     match test:
         case Ratio():
             return "×"
         case Trend():
-            return f"{unit(test.metric)} per {'doubling' if test.scale == 'log' else 'unit'}".strip()
+            return f"{unit(test.metric)} per doubling".strip() if test.scale == "log" else unit(test.metric)
     return unit(test.metric)
+
+
+def _quantity(test: Test) -> Quantity:
+    match test:
+        case Ratio():
+            return "ratio"
+        case Trend(scale="log"):
+            return "slope"
+        case Threshold() | Stated():
+            return "value"
+    return "difference"
 
 
 def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
@@ -343,7 +357,7 @@ def _bounds(test: Ratio | Threshold) -> tuple[float, float]:
 def _statement(
     test: Test,
     text: str,
-    unit: str,
+    counted_in: str,
     cells: list[BundledCell],
     sample: Sample | None,
     low: float,
@@ -351,15 +365,17 @@ def _statement(
     why: str = "",
 ) -> Statement:
     """A hypothesis if there are any runs, else a statement that cannot be tested."""
-    closed = isinstance(test, Threshold | Stated | Ratio)
-    quantity = _QUANTITIES.get(test.kind, "difference")
+    shared: dict[str, Any] = {
+        "low": low,
+        "high": high,
+        "closed": isinstance(test, Threshold | Stated | Ratio),
+        "quantity": _quantity(test),
+        "timed": unit(test.metric) == "seconds",
+    }
     if sample is None or not len(sample):
-        return Statement(
-            text, unit, cells, low=low, high=high, closed=closed, about=test.about, quantity=quantity, why=why
-        )
+        return Statement(text, counted_in, cells, **shared, about=test.about, why=why)
     # Runs of a winner are not independent, so that they cannot be counted; only for the mean is there a correction
-    about: Estimand = "mean" if sample.rotated else test.about
-    return Hypothesis(text, unit, cells, sample, low=low, high=high, closed=closed, about=about, quantity=quantity)
+    return Hypothesis(text, counted_in, cells, sample, **shared, about="mean" if sample.rotated else test.about)
 
 
 def _title(one: Measured) -> str:
@@ -370,11 +386,3 @@ def _title(one: Measured) -> str:
 
 def _suffix(reference: Reference) -> str:
     return f", {label(reference)}" if reference else ""
-
-
-def _name(test: Test) -> str:
-    metric = test.metric
-    if isinstance(metric, str):
-        return metric.replace("_", " ")
-    rest = [f"{key} {value}" for key, value in metric.items() if key not in ("measure", "of")]
-    return " ".join([f"{metric['measure']} of {metric.get('of', '')}".replace("_", " ").strip(), *rest])

@@ -154,7 +154,7 @@ class Measurements:
         seen = [self._seen(one, metric) for one, _ in weights]
         seeds = sorted(set.intersection(*(set(one.bounds.index) for one in seen)))
         if unit(metric) == "seconds":
-            seeds = _timed_apart(seen, self.on_one_device([one for one, _ in weights], seeds))
+            seeds = self.timed_apart([one for one, _ in weights], [one.bounds["low"] for one in seen])
         by = [weight for _, weight in weights]
         low, high = _combined(seen, by, seeds)
         pooled = self._pooled(seen[0].experiment, metric)
@@ -169,16 +169,41 @@ class Measurements:
             rotated=any(isinstance(one, Winner) for one, _ in weights),
         )
 
+    def timed_apart(self, measured: Sequence[Measured], times: Sequence["pd.Series[float]"]) -> list[int]:
+        """The seeds by which times of several cells, given by seed, can be compared: one of each job on one device.
+
+        Of the seeds that any of the cells trained together, and so have one time for all, only the first counts. A cell
+        that got seeds at several times has as many groups of them.
+        """
+        common = sorted(set.intersection(*(set(one.index) for one in times)))
+        seeds = self.on_one_device(measured, common)
+        again = [one.loc[seeds].duplicated() for one in times]
+        return [seed for seed in seeds if not any(of_cell[seed] for of_cell in again)]
+
+    def time_ratios(
+        self, first: tuple[BundledCell, "pd.Series[float]"], second: tuple[BundledCell, "pd.Series[float]"]
+    ) -> "pd.Series[float]":
+        """The times of one cell divided by those of another, each given by seed, where they can be compared."""
+        (cell, ours), (other, base) = first, second
+        seeds = self.timed_apart([cell, other], [ours, base])
+        ratios: pd.Series[float] = (ours.loc[seeds] / base.loc[seeds]).dropna()
+        return ratios
+
     def on_one_device(self, measured: Sequence[Measured], seeds: Iterable[int]) -> list[int]:
         """The seeds that were trained on one kind of device in all these cells: other times cannot be compared.
 
         A device that is not known counts as any.
         """
-        if "device" not in self.runs:
-            return list(seeds)
         cells = [cell for one in measured for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
-        devices = [self.of(cell).set_index("seed")["device"].dropna() for cell in cells]
+        devices = [self.devices(cell) for cell in cells]
         return [seed for seed in seeds if len({one[seed] for one in devices if seed in one}) <= 1]
+
+    def devices(self, cell: BundledCell) -> "pd.Series[str]":
+        """The kind of device by seed, of the seeds of which it is known."""
+        if "device" not in self.runs:
+            return pd.Series(dtype=str)
+        devices: pd.Series[str] = self.of(cell).set_index("seed")["device"].dropna()
+        return devices
 
     def _seen(self, one: Measured, metric: Metric) -> Seen:
         if isinstance(one, BundledCell):
@@ -204,22 +229,12 @@ class Measurements:
         ours, base = self.bounds(first, metric), self.bounds(second, metric)
         seeds = sorted(set(ours.index) & set(base.index[base["low"] != 0]))
         if unit(metric) == "seconds":
-            seeds = self.on_one_device([first, second], seeds)
-            seeds = _timed_apart([Seen(first.experiment, ours, None), Seen(second.experiment, base, None)], seeds)
+            seeds = self.timed_apart([first, second], [ours["low"], base["low"].loc[seeds]])
         ours, base = ours.loc[seeds], base.loc[seeds]
         known = np.isfinite(ours["low"]) & np.isfinite(base["low"])
         low = (ours["low"] / base["high"]).where(known, -math.inf)
         high = (ours["high"] / base["low"]).where(known, math.inf)
         return Sample(tuple(seeds), low.to_numpy(), high.to_numpy())
-
-
-def _timed_apart(seen: list[Seen], seeds: list[int]) -> list[int]:
-    """The seeds; of those that any cell trained together, and so have one time for all, only the first.
-
-    A cell that got seeds at several times has as many groups of them.
-    """
-    again = [one.bounds["low"].loc[seeds].duplicated() for one in seen]
-    return [seed for seed in seeds if not any(of_cell[seed] for of_cell in again)]
 
 
 def _combined(

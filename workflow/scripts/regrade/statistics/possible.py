@@ -95,9 +95,16 @@ class Table:
         """The numbers as they are written."""
         return [one.row["value"] for one in self.comparisons]
 
+    @property
+    def tested(self) -> int:
+        """How many of the numbers could have been impossible: so few digits that any is possible test nothing."""
+        rows = self.rows
+        return 0 if rows is None else sum(chance([value], rows) < 1 for value in self.values)
+
     def described(self) -> dict[str, object]:
         """As JSON: what was judged, what is not possible, and which other numbers of rows fit."""
         about = {"source": self.source, "experiment": self.experiment, "rows": self.rows, "numbers": len(self.values)}
+        about |= {"tested": self.tested}
         if self.rows is None:
             return about | {"not_possible": [], "chance": None, "fitting": None}
         impossible = [

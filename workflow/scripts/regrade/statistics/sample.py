@@ -60,6 +60,12 @@ class Sample:
         return self._estimate(value[np.isfinite(value)])
 
     @property
+    def known_mean(self) -> float:
+        """The mean over the runs whose number is known; NaN where there are none."""
+        known = self.low[self.low == self.high]
+        return float(known.mean()) if len(known) else math.nan
+
+    @property
     def may_be(self) -> tuple[bool, bool]:
         """Whether the mean over these runs may be below, and above, `mean`, for what is not known of some of them."""
         unknown = np.isinf(self.low) & np.isinf(self.high)

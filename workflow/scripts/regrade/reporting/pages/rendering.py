@@ -10,6 +10,7 @@ from regrade.config.claims import Origin
 from regrade.reporting import CELLS, TEMPLATES, number_format
 from regrade.reporting.figures import style
 from regrade.reporting.findings import why_open
+from regrade.statistics.wording import phrase
 
 # The origins of claims for a reader
 ORIGINS: dict[Origin, str] = {"stated": "stated", "table": "read off", "ours": "ours"}
@@ -20,7 +21,7 @@ def environment(*folders: Path) -> Environment:
     templates = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    templates.filters |= {"cell_page": cell_page, "why_open": why_open}
+    templates.filters |= {"cell_page": cell_page, "why_open": why_open, "phrase": phrase}
     templates.filters |= {
         name: getattr(number_format, name)
         for name in ("formatted", "rounded", "short", "interval", "p_value", "size", "counted", "in_unit")

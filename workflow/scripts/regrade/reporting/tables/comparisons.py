@@ -1,5 +1,6 @@
 """Tables of what is reported beside what is reproduced. `folder` says which cell's results a row is made of."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.number_format import formatted, four, short
 from regrade.reporting.tables.table_format import Shown, with_interval
 from regrade.statistics.intervals import mean_interval
+from regrade.statistics.measurements import Measurements
 
 # Columns of a comparison's CSV beside the names; the printed forms join low and high
 COLUMNS = (
@@ -84,12 +86,13 @@ def shown_values(values: pd.DataFrame) -> Shown:
 
 
 def shown_times(times: pd.DataFrame) -> Shown:
-    """`times` for a reader: intervals beside their means."""
+    """`times` for a reader: intervals beside their means, and the device."""
     measured = {}
     shown: dict[str, pd.Series | list[str]] = {"cell": times["cell"]}
     for name, reported_form, form in (("seconds", ".0f", ".1f"), ("ratio", ".2f", ".2f")):
         shown[f"Reported, {name}"] = [formatted(value, reported_form) for value in times[f"reported_{name}"]]
         measured[f"Reproduced, {name}"] = shown[f"Reproduced, {name}"] = with_interval(times, name, form)
+    shown["Device of the seconds"] = times["device"].replace("", "–")
     return Shown(pd.DataFrame(shown), dict.fromkeys(measured, times["folder"]))
 
 
@@ -142,31 +145,51 @@ def times(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None]]) ->
         for text, cell in rows
         if cell
     ]
-    return timed(every)
+    return timed(evidence, every)
 
 
-def timed(rows: Sequence[tuple[str, BundledCell, float | None, "pd.Series[float]"]]) -> pd.DataFrame:
+def timed(
+    evidence: Measurements, rows: Sequence[tuple[str, BundledCell, float | None, "pd.Series[float]"]]
+) -> pd.DataFrame:
     """Times of cells, (text, cell, reported seconds, ours by seed), and their ratios to the first; ours with intervals.
 
-    Columns: cell, reported_seconds, seconds, seconds_low, seconds_high, the same of ratio, folder. Our ratios are those
-    of each seed's times, averaged.
+    Columns: cell, reported_seconds, seconds, seconds_low, seconds_high, the same of ratio, device, folder. Our ratios
+    are means of those that grades have (`Measurements.time_ratios`): of each job, on one kind of device. Seconds are of
+    one kind of device, too: where a cell was timed on several, of the one that most cells of the table have.
     """
+    devices = _devices(evidence, [cell for _, cell, *_ in rows])
     every = []
-    for text, cell, reported, ours in rows:
-        _, _, first_reported, first = rows[0]
+    for (text, cell, reported, ours), device in zip(rows, devices, strict=True):
+        _, first_cell, first_reported, first = rows[0]
         of_reported = reported / first_reported if reported and first_reported else None
-        times = {"reported_seconds": reported, **_with_interval("seconds", ours)}
-        times |= {"reported_ratio": of_reported, **_with_interval("ratio", (ours / first).dropna())}
-        every.append({"cell": text, **times, "folder": cell.folder.as_posix()})
+        of_ratios = evidence.time_ratios((cell, ours), (first_cell, first))
+        times = {"reported_seconds": reported, **_with_interval("seconds", _on(evidence, cell, ours, device))}
+        times |= {"reported_ratio": of_reported, **_with_interval("ratio", of_ratios)}
+        every.append({"cell": text, **times, "device": device, "folder": cell.folder.as_posix()})
     return pd.DataFrame(every).astype(dict.fromkeys(("reported_seconds", "reported_ratio"), float) if every else {})
 
 
-def _with_interval(name: str, by_seed: "pd.Series[float]") -> dict[str, float]:
-    """The mean over seeds with its 95 % interval; seeds that were trained together share one time, and have none."""
-    mean, low, high = mean_interval(by_seed.to_numpy())
-    if by_seed.nunique() == 1:
+def _devices(evidence: Measurements, cells: list[BundledCell]) -> list[str]:
+    """Of each cell the kind of device that it was timed on; of several, the one that most of the cells have."""
+    of_cells = [sorted(set(evidence.devices(cell))) for cell in cells]
+    common = Counter(device for kinds in of_cells for device in kinds)
+    return [max(kinds, key=lambda device: common[device], default="") for kinds in of_cells]
+
+
+def _on(evidence: Measurements, cell: BundledCell, times: "pd.Series[float]", device: str) -> "pd.Series[float]":
+    """The times by seed on a kind of device, one of each job."""
+    devices = evidence.devices(cell)
+    elsewhere = devices.index[devices != device]
+    apart = times.drop(elsewhere.intersection(times.index))
+    return apart.loc[evidence.timed_apart([cell], [apart])]
+
+
+def _with_interval(name: str, values: "pd.Series[float]") -> dict[str, float]:
+    """The mean with its 95 % interval, from 0 on; a time divided by itself does not vary, and has none."""
+    mean, low, high = mean_interval(values.to_numpy())
+    if values.nunique() == 1:
         low = high = np.nan
-    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+    return {name: mean, f"{name}_low": float(np.clip(low, 0, None)), f"{name}_high": high}
 
 
 def _comparison(evidence: Evidence, rows: list[tuple[dict, BundledCell, bool]]) -> pd.DataFrame:
