@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,26 +121,12 @@ def _write_study(runs: Bundle, folder: Path, beside_reference: bool) -> Evidence
     """Write the bundle of a study, its verdicts and its pages into a folder."""
     runs.write(folder / BUNDLE)
     of_study = evidence.of(runs, at_hand=False)
-    try:
-        graded = grading.grade(runs)
-        grading.write(graded, folder)
-        if beside_reference:
-            reference.write(runs, graded, folder)
-        site.write_study(of_study, folder)
-    except KeyError as error:
-        raise _lacking(runs, error) from error
+    graded = grading.grade(runs)
+    grading.write(graded, folder)
+    if beside_reference:
+        reference.write(runs, graded, folder)
+    site.write_study(of_study, folder)
     return of_study
-
-
-def _lacking(runs: Bundle, error: KeyError) -> Exception:
-    """The error for a column that the study's claims, numbers or page need and the runs lack; else the error itself."""
-    column = error.args[0] if error.args else None
-    of_table = "pandas" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
-    if not of_table or not isinstance(column, str) or (column in runs.runs and column in runs.curves):
-        return error  # a mistake of ours must not look like one of the user's
-    return UserError(
-        f"the bundle has no {column!r}, which the study's claims, numbers or page need; add it, or remove what needs it"
-    )
 
 
 def _check_target(target: Path) -> None:
