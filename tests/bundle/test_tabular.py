@@ -58,6 +58,17 @@ def test_a_spreadsheets_table_is_the_same(tmp_path: Path):
     assert numbers(one) == EXPECTED
 
 
+def test_what_has_to_do_with_an_accuracy_is_not_always_one(tmp_path: Path):
+    values = {"steps_to_accuracy": 300, "seconds_to_90_accuracy": 12.5, "accuracy_gap": -0.02}
+    lines = graded.REPORTED + "".join(f"table 6,levels,level=word;lr=0.01,{name},{values[name]},\n" for name in values)
+    one = read(tmp_path, PLAIN.assign(**values).to_csv(index=False), reported=lines)
+    assert one.bundle.runs[list(values)].drop_duplicates().to_dict("records") == [values]
+    one.bundle.write(tmp_path / "bundle")
+    assert len(bundle.read(tmp_path / "bundle").runs) == len(PLAIN)
+    with pytest.raises(UserError, match="86 is no share, from 0 to 1; divide percentages by 100"):
+        read(tmp_path, PLAIN.assign(**values, test_accuracy_best_epoch=86).to_csv(index=False))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_other_encodings_are_the_same(encoding: str, tmp_path: Path):
     assert numbers(read(tmp_path, graded.RUNS.replace(",", "\t").encode(encoding))) == EXPECTED
