@@ -6,11 +6,13 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
-from regrade.config import studies
+from regrade.config import description, studies
+from regrade.config.looks import ERROR, Look
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
 from regrade.core.targets import can_be_written
@@ -39,8 +41,26 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     name = study.resolve().name
     if not named.experiments(name):
         raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
-    given = tabular.read(runs, name, seed) if len(runs) > 1 or not runs[0].is_dir() else _of_bundle(runs[0], name)
-    return tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+    of_tables = len(runs) > 1 or not runs[0].is_dir()
+    given = tabular.read(runs, name, seed) if of_tables else _of_bundle(runs[0], name)
+    checked = tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+    return _with_a_look(checked) if of_tables and not description.read(name).looks else checked
+
+
+def _with_a_look(given: tabular.Read) -> tabular.Read:
+    """The runs with a single look, as nobody has planned any: at as many seeds as each claim has that can be judged."""
+    seeds = {claim: count for claim, count in grading.seeds_of_claims(given.bundle).items() if count > 1}
+    if not seeds:
+        return given
+    shortest = min(seeds, key=lambda claim: seeds[claim])
+    look = Look(seeds=seeds[shortest], error=ERROR)
+    manifest = given.bundle.manifest.model_copy(update={"looks": [look]})
+    note = (
+        f"claims are judged by the first {look.seeds} seeds, as the cells of {shortest} have no more in common; add "
+        "runs to them, or say in study.yaml which looks were planned"
+    )
+    further = [note] if max(seeds.values()) > look.seeds else []
+    return tabular.Read(replace(given.bundle, manifest=manifest), given.notes + further)
 
 
 def _of_bundle(folder: Path, name: str) -> tabular.Read:
