@@ -14,7 +14,7 @@ from regrade.bundle.exported import Exported
 from regrade.bundle.manifest import OTHER_PROTOCOL, SCHEMA, BundledCell, BundledExperiment, Manifest, Standing
 from regrade.bundle.metrics import of_columns
 from regrade.bundle.named import Named
-from regrade.bundle.tables import long
+from regrade.bundle.tables import KEYS, long
 from regrade.cells.layout import label
 from regrade.config import description
 from regrade.config.description import Description
@@ -23,7 +23,6 @@ from regrade.config.messages import hint
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 
-KEYS = ["experiment", "cell", "seed"]
 # What only this package needs of a run
 APART = ["settings", "standing"]
 NAME_IT = "add it, or name one in study.yaml: columns"
