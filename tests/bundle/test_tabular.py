@@ -58,6 +58,43 @@ def test_a_spreadsheets_table_is_the_same(tmp_path: Path):
     assert numbers(one) == EXPECTED
 
 
+def test_a_short_cell_counts_only_where_a_claim_names_it(tmp_path: Path):
+    """Else one cell would take seeds from all claims."""
+    more = [PLAIN.assign(seed=PLAIN["seed"] + 3 * n) for n in range(3)]
+    table = pd.concat([*more, PLAIN[:2].assign(lr=0.5), PLAIN[3:4].assign(level="char", lr=0.7)], ignore_index=True)
+    # Claims about all words, and about words and characters at one rate
+    one = read(tmp_path, table[(table["lr"] == 0.01) | (table["level"] == "char")].to_csv(index=False))
+    assert [look.seeds for look in one.bundle.manifest.looks] == [9] and one.notes == []
+    two = read(tmp_path, table.to_csv(index=False))
+    assert [look.seeds for look in two.bundle.manifest.looks] == [2]
+    (note,) = two.notes
+    assert note.startswith(
+        "claims are judged by the first 2 seeds, as the cells of words-over-80 have no more in common"
+    )
+
+
+def test_seeds_that_cells_do_not_share_are_no_look(tmp_path: Path):
+    """No claim would ever reach it."""
+    table = pd.concat([PLAIN, PLAIN.assign(seed=PLAIN["seed"] + 3)], ignore_index=True)
+    words = (table["level"] == "word") & (table["seed"] < 4)
+    characters = (table["level"] == "char") & (table["seed"] >= 2)
+    one = read(tmp_path, table[words | characters].to_csv(index=False))
+    assert [look.seeds for look in one.bundle.manifest.looks] == [2]
+    (note,) = one.notes
+    assert "the cells of words-beat-characters have no more in common" in note
+
+
+def test_what_has_to_do_with_an_accuracy_is_not_always_one(tmp_path: Path):
+    values = {"steps_to_accuracy": 300, "seconds_to_90_accuracy": 12.5, "accuracy_gap": -0.02}
+    lines = graded.REPORTED + "".join(f"table 6,levels,level=word;lr=0.01,{name},{values[name]},\n" for name in values)
+    one = read(tmp_path, PLAIN.assign(**values).to_csv(index=False), reported=lines)
+    assert one.bundle.runs[list(values)].drop_duplicates().to_dict("records") == [values]
+    one.bundle.write(tmp_path / "bundle")
+    assert len(bundle.read(tmp_path / "bundle").runs) == len(PLAIN)
+    with pytest.raises(UserError, match="86 is no share, from 0 to 1; divide percentages by 100"):
+        read(tmp_path, PLAIN.assign(**values, test_accuracy_best_epoch=86).to_csv(index=False))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_other_encodings_are_the_same(encoding: str, tmp_path: Path):
     assert numbers(read(tmp_path, graded.RUNS.replace(",", "\t").encode(encoding))) == EXPECTED

@@ -54,6 +54,15 @@ def test_a_cell_is_forecast_by_its_own_epochs_or_by_cells_like_it_or_by_operatio
     assert Forecasts(costs, [one], {one.folder: known[one.folder]}).pace(one, apart=True) == (11, "operations")
 
 
+def test_without_rates_nothing_but_disk_is_known():
+    costs, (one, half, *_) = model(SIZES, of=())
+    forecast = Forecasts(costs, [one], {}).of(one)
+    assert (forecast.basis, forecast.pace, forecast.seconds, forecast.memory) == ("unknown", None, None, None)
+    assert forecast.disk > 0
+    known = {one.folder: Measured(pace=11.0, memory=8e8)}
+    assert [Forecasts(costs, [one], known).of(cell).memory for cell in (one, half)] == [8e8, None]
+
+
 def test_the_error_of_earlier_forecasts_is_without_the_cells_own_epochs():
     costs, cells = model(SIZES)
     known = {

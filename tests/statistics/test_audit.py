@@ -96,3 +96,17 @@ def test_it_is_made_again_only_for_another_design(tmp_path, monkeypatch: pytest.
     audit.write("vudl", parameters(), cells())
     assert audit.is_current("vudl", parameters(), cells())
     assert not audit.is_current("vudl", parameters().model_copy(update={"seeds": [0, 1]}), cells())
+
+
+@pytest.mark.parametrize(("setting", "values"), [("epochs", (15, 30)), ("test_rows", (1000, 2000))])
+def test_what_the_scale_caps_belongs_to_the_design(setting: str, values: tuple[int, int]):
+    """At the scale demo both are trained alike and have one name, but their made-up runs differ."""
+    designs, folders = set(), []
+    for value in values:
+        config = overlays.merged([], ["scale=demo"])
+        config["studies"]["csci5622"]["experiments"]["q3_gru"]["settings"][setting] = value
+        changed = params.parse(config)
+        every = expansion.expand(changed)
+        folders.append([cell.folder for cell in every])
+        designs.add(audit.design("csci5622", changed, every, 10))
+    assert folders[0] == folders[1] and len(designs) == 2

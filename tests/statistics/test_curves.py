@@ -139,6 +139,16 @@ def test_ranges(metric: str | dict, expected: tuple[float, float]):
         ("valid_free_last_epoch", "share"),
         ("invalid_samples_of_10", "texts of ten"),
         ("trainable_parameters", "parameters"),
+        # Somebody else's: an accuracy, or what only has to do with one
+        ("accuracy", "share"),
+        ("val_accuracy_best", "share"),
+        ("epoch_accuracy", "share"),
+        ("epochs_to_90_accuracy", "epochs"),
+        ("steps_to_accuracy", "steps"),
+        ("seconds_to_90_accuracy", "seconds"),
+        ("minutes_to_test_accuracy", ""),
+        ("accuracy_gap", ""),
+        ("test_accuracy_best_epoch_ratio", ""),
     ],
 )
 def test_units(metric: str | dict, expected: str):

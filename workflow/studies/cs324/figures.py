@@ -81,8 +81,9 @@ def pairs(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None, Bund
         both = curves[0].merge(curves[1], on=["seed", "epoch"], suffixes=("", "_other"))
         row = {"": text, "seeds": both["seed"].nunique()}
         for metric in ("test_loss", "test_accuracy"):
-            row[metric] = (both[metric] - both[f"{metric}_other"]).abs().max()
-        converged = [evidence.of(cell).set_index("seed")["epochs_to_converge"] for cell in (first, second)]
+            row[metric] = (both[metric] - both[f"{metric}_other"]).abs().max() if metric in both else None
+        runs = [evidence.of(cell).set_index("seed") for cell in (first, second)]
+        converged = [one.get("epochs_to_converge", pd.Series(dtype=float)) for one in runs]
         of_both = converged[0].align(converged[1], join="inner")
         # Not at all, in both, is the same, too
         row["equal"] = int((of_both[0].fillna(0) == of_both[1].fillna(0)).sum())

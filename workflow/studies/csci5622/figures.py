@@ -102,8 +102,8 @@ def parameters(evidence: Evidence, rows: Sequence[tuple[str, BundledCell | None,
     for text, cell, layer, stated in rows:
         if not cell:
             continue
-        runs = evidence.of(cell)
-        of_layers = json.loads(runs["parameters_by_layer"].iloc[0]) if len(runs) else {}
+        recorded = evidence.known(cell, "parameters_by_layer")
+        of_layers = json.loads(recorded.iloc[0]) if len(recorded) else {}
         metric = "trainable_parameters"
         reported = evidence.stated_of_layer(cell, stated, metric) if layer else evidence.stated(cell, metric)
         counted = of_layers.get(layer) if layer else sum(of_layers.values()) or None

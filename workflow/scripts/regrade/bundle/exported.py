@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from regrade.bundle.named import Named
+from regrade.bundle.tables import KEYS
 from regrade.bundle.units import is_share
 from regrade.cells.layout import AND, label
 from regrade.config.description import Description
@@ -224,7 +225,7 @@ class Exported:
 
     def _check_distinct(self, rows: pd.DataFrame) -> None:
         """UserError where a run, or an evaluation of one, is there twice, or a cell has runs of several protocols."""
-        keys = ["experiment", "cell", "seed", *(["epoch"] if self.by_epoch else [])]
+        keys = [*KEYS, *(["epoch"] if self.by_epoch else [])]
         for position in np.flatnonzero(rows.duplicated(keys))[:1].tolist():
             row = rows.iloc[position]
             first = rows[(rows[keys] == row[keys]).all(axis=1)].iloc[0]

@@ -1,23 +1,25 @@
 """Several bundles of one study as one: what several machines trained, or what was trained at several times."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from regrade.bundle.answers import Answers, Correct
+from regrade.bundle.answers import RULES, Answers, Correct
 from regrade.bundle.bundle import Bundle
-from regrade.bundle.manifest import BundledCell
+from regrade.bundle.manifest import BundledCell, BundledExperiment
 from regrade.core.errors import UserError
 
-# What must agree of a cell that is in several bundles
+# What must agree of a cell that is in several bundles, and of an experiment
 SAME = ("varying", "standing", "dataset", "evaluated", "configuration")
+SAME_OF_EXPERIMENTS = ("select", "converged_at", "converged_on", "caps")
 
 
-def merged(bundles: Sequence[Bundle]) -> Bundle:
-    """The runs of all bundles in one; a cell that several have trained has the seeds of all.
+def merged(bundles: Sequence[Bundle]) -> tuple[Bundle, list[str]]:
+    """The runs of all bundles in one, and what of these is left out, as sentences for the user.
 
-    What is said of the study is that of the first. UserError where they are of several studies, scales or planned
-    looks, where a cell was trained in several ways, or where a seed of a cell is in several.
+    A cell that several have trained has the seeds of all. What is said of the study, and the title of an experiment,
+    are those of the first. UserError where they are of several studies, scales or planned looks, where a cell was
+    trained in several ways or tested on several samples of rows, or where a seed of a cell is in several.
     """
     first, *others = bundles
     for other in others:
@@ -31,16 +33,28 @@ def merged(bundles: Sequence[Bundle]) -> Bundle:
             cells.setdefault((cell.experiment, cell.name), []).append(cell)
     manifest = first.manifest.model_copy(
         update={
+            "experiments": _experiments([one.manifest.experiments for one in bundles]),
             "cells": [_cell(same) for same in cells.values()],
             "commits": sorted({commit for one in bundles for commit in one.manifest.commits}),
         }
     )
-    return Bundle(
-        manifest,
-        _stacked([one.runs for one in bundles]),
-        _stacked([one.curves for one in bundles]),
-        _answers([one.correct for one in bundles]),
-    )
+    runs, curves = (_stacked(tables) for tables in zip(*((one.runs, one.curves) for one in bundles), strict=True))
+    correct, notes = _answers([one.correct for one in bundles], manifest.cells)
+    return Bundle(manifest, runs, curves, correct), notes
+
+
+def _experiments(every: Sequence[Mapping[str, BundledExperiment]]) -> dict[str, BundledExperiment]:
+    """The experiments of all bundles, each as it is in the first that has it."""
+    experiments: dict[str, BundledExperiment] = {}
+    for of_bundle in every:
+        for name, other in of_bundle.items():
+            first = experiments.setdefault(name, other)
+            if differing := [key for key in SAME_OF_EXPERIMENTS if getattr(first, key) != getattr(other, key)]:
+                raise UserError(
+                    f"{name}: the bundles have another {', '.join(differing)} of this experiment; merge bundles of one "
+                    "protocol"
+                )
+    return experiments
 
 
 def _cell(same: Sequence[BundledCell]) -> BundledCell:
@@ -66,13 +80,31 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
-def _answers(every: Sequence[Answers]) -> Answers:
-    by_key: dict[tuple[str, str], list[Correct]] = {}
-    for answers in every:
-        for key, correct in answers.items():
-            by_key.setdefault(key, []).append(correct)
-    # Cells of one configuration are evaluated on the same sample
-    return {
-        key: Correct(same[0].sample, {seed: right for one in same for seed, right in one.by_seed.items()})
-        for key, same in by_key.items()
-    }
+def _answers(every: Sequence[Answers], cells: Sequence[BundledCell]) -> tuple[Answers, list[str]]:
+    """The answers that all seeds of a cell have given, and a sentence about those that are left out."""
+    merged: dict[tuple[str, str], Correct] = {}
+    left_out: dict[str, None] = {}
+    for cell in cells:
+        for rule in RULES:
+            key = cell.folder.as_posix(), rule
+            known = [answers[key] for answers in every if key in answers]
+            for other in known[1:]:
+                if not other.same_rows(known[0]):
+                    raise UserError(
+                        f"{cell.experiment}/{cell.name}: the bundles tested it on other rows (sample "
+                        f"{known[0].sample} and {other.sample}); merge bundles of one protocol"
+                    )
+            by_seed = {seed: right for one in known for seed, right in one.by_seed.items()}
+            if known and by_seed.keys() >= set(cell.seeds):
+                merged[key] = Correct(known[0].sample, by_seed)
+            elif known:
+                left_out[f"{cell.experiment}/{cell.name}"] = None
+    if not left_out:
+        return merged, []
+    of_cells = (
+        f"{len(left_out)} cells, {next(iter(left_out))} among them," if len(left_out) > 1 else next(iter(left_out))
+    )
+    return merged, [
+        f"answers of {of_cells} are left out, as some seeds have none: intervals of these accuracies cover seeds but "
+        "not test rows"
+    ]

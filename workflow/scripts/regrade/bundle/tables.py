@@ -49,7 +49,7 @@ def long(curves: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for (experiment, cell), rows in curves.groupby(["experiment", "cell"], sort=False):
-        metrics = rows.drop(columns=["experiment", "cell", "seed", "epoch"]).dropna(axis="columns", how="all")
+        metrics = rows.drop(columns=[*KEYS, "epoch"]).dropna(axis="columns", how="all")
         part = pd.concat([rows[["seed", "epoch"]], metrics], axis="columns").melt(["seed", "epoch"], var_name="metric")
         parts.append(part.assign(experiment=experiment, cell=cell))
     columns = list(REQUIRED[CURVES])

@@ -14,7 +14,7 @@ from regrade.bundle.exported import Exported
 from regrade.bundle.manifest import OTHER_PROTOCOL, SCHEMA, BundledCell, BundledExperiment, Manifest, Standing
 from regrade.bundle.metrics import of_columns
 from regrade.bundle.named import Named
-from regrade.bundle.tables import long
+from regrade.bundle.tables import KEYS, long
 from regrade.cells.layout import label
 from regrade.config import description
 from regrade.config.description import Description
@@ -23,7 +23,6 @@ from regrade.config.messages import hint
 from regrade.config.types import Value
 from regrade.core.errors import UserError
 
-KEYS = ["experiment", "cell", "seed"]
 # What only this package needs of a run
 APART = ["settings", "standing"]
 NAME_IT = "add it, or name one in study.yaml: columns"
@@ -151,7 +150,7 @@ def _bundle(
 ) -> Bundle:
     cells = [_cell(study, of_cell) for _, of_cell in runs.groupby(["experiment", "cell"], sort=False)]
     titles = {name: one.title for name, one in about.experiments.items()}
-    # Nobody has planned looks: there is one, at as many seeds as every cell has
+    # Nobody has planned looks: there is one, at as many seeds as every cell has, unless grading knows better
     least = max(2, min(len(cell.seeds) for cell in cells))
     manifest = Manifest(
         schema_version=SCHEMA,

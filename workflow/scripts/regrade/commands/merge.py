@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the merged bundle, and say how many runs it has."""
+    """Write the merged bundle, and say how many runs it has and what is left out."""
     from regrade.bundle import bundle, merging
     from regrade.core.errors import UserError
     from regrade.core.files import atomic_folder
@@ -24,9 +24,16 @@ def run(options: argparse.Namespace) -> int:
 
     if options.to.exists():
         raise UserError(f"--to: {options.to} exists; give a new folder")
-    both = merging.merged([bundle.read(folder) for folder in options.bundles])
+    both, notes = merging.merged([bundle.read(folder) for folder in options.bundles])
     with can_be_written(options.to), atomic_folder(options.to) as partial:
         both.write(partial)
+        try:
+            bundle.read(partial)
+        except UserError as error:
+            complaint = str(error).replace(str(partial), str(options.to))
+            raise UserError(f"the bundles do not fit together: {complaint}") from error
+    for note in notes:
+        print(f"Note: {note}.")
     trained = [cell for cell in both.manifest.cells if cell.trained]
     print(f"{options.to}: {len(both.runs)} runs of {len(trained)} cells")
     return 0

@@ -150,7 +150,8 @@ class Forecasts:
         seconds = None
         if pace is not None:
             seconds = max((median(_seconds(one, each, pace) for each in works) for one in rates), default=None)
-        memory = max((one.memory for one in rates), default=0) + max(one.memory for one in works)
+        # Without rates nobody knows what the process itself holds, mostly the larger part
+        memory = max(one.memory for one in rates) + max(one.memory for one in works) if rates else None
         return Forecast(
             basis,
             pace,

@@ -74,7 +74,6 @@ def of_sizes(configuration: Configuration, size: Sizes, seeds: int, kept: int, o
 
 def count(configuration: Configuration, size: Sizes) -> Operations:
     """The operations of a configuration's network for one row. `operations.Unknown` for an own network."""
-    """The operations of a configuration's network for one row. `operations.Unknown` for an own network."""
     values = feasible.values_between(configuration.network, feasible.Values(size.shape, size.values), size.classes)
     between = [(tuple(side or 0 for side in one.shape), one.kind == "characters") for one in values]
     return operations.count(configuration.network, between, size.vocabulary, configuration.conventions)

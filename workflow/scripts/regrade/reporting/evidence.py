@@ -75,9 +75,8 @@ class Evidence(Measurements):
 
     def best(self, experiment: str, metric: str = "test_accuracy_best_epoch") -> BundledCell | None:
         """The cell with the highest mean; the first in params.yaml when none is trained, None when there is none."""
-        means = {
-            cell.name: self.of(cell)[metric].mean() if len(self.of(cell)) else -1 for cell in self.find(experiment)
-        }
+        known = {cell.name: self.known(cell, metric) for cell in self.find(experiment)}
+        means = {name: of_runs.mean() if len(of_runs) else -1 for name, of_runs in known.items()}
         return max(self.find(experiment), key=lambda cell: means[cell.name], default=None)
 
     def _rows(self, cell: BundledCell, metric: str) -> list[ReportedNumber]:
@@ -140,8 +139,10 @@ class Evidence(Measurements):
             return {"seeds": 0}
         best, *unbiased = accuracy_metrics(cell)
         low, high = self.interval(cell, best)
-        others = {name: runs[name].mean() for name in ("peeking", "best_epoch", "train_seconds")}
-        others |= {kind: runs[name].mean() for kind, name in zip(KINDS[1:], unbiased, strict=True)}
+        named = {name: name for name in ("peeking", "best_epoch", "train_seconds")} | dict(
+            zip(KINDS[1:], unbiased, strict=True)
+        )
+        others = {name: self.known(cell, metric).mean() for name, metric in named.items()}
         return {"seeds": len(runs), "mean": self.values(cell, best).mean(), "low": low, "high": high, **others}
 
     def interval(self, cell: BundledCell, metric: str) -> tuple[float, float]:

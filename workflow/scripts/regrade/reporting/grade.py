@@ -4,14 +4,15 @@ import re
 import shutil
 import signal
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
-from regrade.config import studies
+from regrade.config import description, studies
+from regrade.config.looks import ERROR, Look
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
 from regrade.core.targets import can_be_written
@@ -40,8 +41,26 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     name = study.resolve().name
     if not named.experiments(name):
         raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
-    given = tabular.read(runs, name, seed) if len(runs) > 1 or not runs[0].is_dir() else _of_bundle(runs[0], name)
-    return tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+    of_tables = len(runs) > 1 or not runs[0].is_dir()
+    given = tabular.read(runs, name, seed) if of_tables else _of_bundle(runs[0], name)
+    checked = tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
+    return _with_a_look(checked) if of_tables and not description.read(name).looks else checked
+
+
+def _with_a_look(given: tabular.Read) -> tabular.Read:
+    """The runs with a single look, as nobody has planned any: at as many seeds as each claim has that can be judged."""
+    seeds = {claim: count for claim, count in grading.seeds_of_claims(given.bundle).items() if count > 1}
+    if not seeds:
+        return given
+    shortest = min(seeds, key=lambda claim: seeds[claim])
+    look = Look(seeds=seeds[shortest], error=ERROR)
+    manifest = given.bundle.manifest.model_copy(update={"looks": [look]})
+    note = (
+        f"claims are judged by the first {look.seeds} seeds, as the cells of {shortest} have no more in common; add "
+        "runs to them, or say in study.yaml which looks were planned"
+    )
+    further = [note] if max(seeds.values()) > look.seeds else []
+    return tabular.Read(replace(given.bundle, manifest=manifest), given.notes + further)
 
 
 def _of_bundle(folder: Path, name: str) -> tabular.Read:
@@ -122,26 +141,12 @@ def _write_study(runs: Bundle, folder: Path, beside_reference: bool) -> Evidence
     """Write the bundle of a study, its verdicts and its pages into a folder."""
     runs.write(folder / BUNDLE)
     of_study = evidence.of(runs, at_hand=False)
-    try:
-        graded = grading.grade(runs)
-        grading.write(graded, folder)
-        if beside_reference:
-            reference.write(runs, graded, folder)
-        site.write_study(of_study, folder)
-    except KeyError as error:
-        raise _lacking(runs, error) from error
+    graded = grading.grade(runs)
+    grading.write(graded, folder)
+    if beside_reference:
+        reference.write(runs, graded, folder)
+    site.write_study(of_study, folder)
     return of_study
-
-
-def _lacking(runs: Bundle, error: KeyError) -> Exception:
-    """The error for a column that the study's claims, numbers or page need and the runs lack; else the error itself."""
-    column = error.args[0] if error.args else None
-    of_table = "pandas" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
-    if not of_table or not isinstance(column, str) or (column in runs.runs and column in runs.curves):
-        return error  # a mistake of ours must not look like one of the user's
-    return UserError(
-        f"the bundle has no {column!r}, which the study's claims, numbers or page need; add it, or remove what needs it"
-    )
 
 
 def _check_target(target: Path) -> None:

@@ -112,10 +112,28 @@ def audit(study: str, params: Params, every: Iterable[Cell], worlds: int) -> dic
 
 
 def design(study: str, params: Params, every: Iterable[Cell], worlds: int) -> str:
-    """A short hash of all that an audit depends on but its code."""
-    folders = [cell.folder.as_posix() for cell in every if cell.study == study]
+    """A short hash of all that an audit depends on but its code.
+
+    The cells' names say what is trained under the present scale, but made-up runs are as long, and on as many rows, as
+    the experiments ask for without it. Nothing may count that is known of a cell only later, such as its winner.
+    """
+    cells = [
+        [
+            cell.folder.as_posix(),
+            [describe.asked_rows(cell, split) for split in describe.SPLITS],
+            describe.asked_epochs(cell),
+            cell.template.experiments[cell.experiment].names,
+        ]
+        for cell in every
+        if cell.study == study
+    ]
+    experiments = {
+        name: one.model_dump(mode="json", exclude={"title"})
+        for name, one in describe.experiments(study, params).items()
+    }
     planned = [look.model_dump() for look in params.looks]
-    return short_hash([fingerprints.content(studies.folder(study)), folders, params.seeds, planned, worlds])
+    stated = fingerprints.content(studies.folder(study))
+    return short_hash([stated, cells, experiments, params.seeds, planned, worlds])
 
 
 def write(study: str, params: Params, every: Iterable[Cell]) -> None:

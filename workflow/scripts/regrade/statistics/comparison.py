@@ -175,13 +175,15 @@ def _seconds(measurements: Measurements, cell: BundledCell, row: ReportedNumber)
     if row["metric"] == "train_seconds" or not len(measurements.of(cell)):
         return measurements.values(cell, "train_seconds")
     history = measurements.curve(cell)
+    if "seconds" not in history:
+        return pd.Series(dtype=float)
     return history[history["epoch"] == row["cell"]["epoch"]].set_index("seed")["seconds"]
 
 
 def _by_epoch(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """A value at one epoch."""
     curve = measurements.curve(cell)
-    if not len(curve):
+    if row["metric"] not in curve:
         return _sample([]), None
     return _sample(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
 
@@ -206,7 +208,7 @@ def _steps(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -
 def _steps_above_chance(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the test accuracy is above chance for the first time."""
     curve = measurements.curve(cell)
-    if not len(curve) or not cell.classes:
+    if "test_accuracy" not in curve or not curve["test_accuracy"].notna().any() or not cell.classes:
         return _sample([]), None
     bound = ABOVE_CHANCE / cell.classes
     first = curve[curve["test_accuracy"] >= bound].groupby("seed")["epoch"].min()
@@ -217,13 +219,14 @@ def _steps_above_chance(measurements: Measurements, cell: BundledCell, row: Repo
 
 def _parameters(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Trainable parameters: of the network, of one layer, or of all layers of one kind."""
-    runs = measurements.of(cell)
     if "layer" not in row["cell"]:
-        return _sample(runs["parameters"], exact=True), None
+        return _sample(measurements.known(cell, "parameters"), exact=True), None
     layer = str(row["cell"]["layer"])
     kind = reported.LAYERS.get(layer, layer)
-    counts = [_layers(text) for text in runs["parameters_by_layer"]]
-    of_kind = [sum(count for name, count in one.items() if kind in (name, reported.kind_of(name))) for one in counts]
+    of_kind = [
+        sum(count for name, count in one.items() if kind in (name, reported.kind_of(name)))
+        for one in _layers(measurements, cell)
+    ]
     return _sample(of_kind, exact=True), None
 
 
@@ -234,17 +237,18 @@ def _sample(low: ArrayLike, high: ArrayLike | None = None, exact: bool = False) 
     return Sample(tuple(range(len(least))), least, most, exact=exact)
 
 
-def _layers(text: str) -> dict[str, int]:
-    """The numbers of parameters by layer, from the column of the collected runs."""
-    counts: dict[str, int] = json.loads(text)
-    return counts
+def _layers(measurements: Measurements, cell: BundledCell) -> list[dict[str, int]]:
+    """The numbers of parameters by layer, of each run whose layers are recorded."""
+    return [counts for text in measurements.known(cell, "parameters_by_layer") if (counts := json.loads(text))]
 
 
 def _samples(valid: bool) -> Callable[[Measurements, BundledCell, ReportedNumber], Measured]:
     """Of ten texts written from one prompt after the last epoch, how many are valid; over all prompts and seeds."""
 
     def count(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
-        shares = [np.array(json.loads(text)) for text in measurements.of(cell)["valid_by_prompt"]]
+        shares = [np.array(json.loads(text)) for text in measurements.known(cell, "valid_by_prompt")]
+        if not shares:
+            return _sample([]), None
         counts = [10 * (share if valid else 1 - share) for share in shares]
         tail = (1 - LEVEL) / 2
         low, high = np.quantile(np.concatenate(counts), [tail, 1 - tail])
@@ -260,9 +264,11 @@ def _activation(measurements: Measurements, cell: BundledCell, row: ReportedNumb
     return _plain(measurements, cell, f"{cell.evaluated}_{row['metric']}_{layer}_at_lowest_loss"), None
 
 
-def _layer_sizes(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> str:
+def _layer_sizes(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> str | None:
     """The sizes of the layers of a network of dense layers, as in 2-30-2, from the numbers of their parameters."""
-    counts = list(_layers(measurements.of(cell)["parameters_by_layer"].iloc[0]).values())
+    if not (of_runs := _layers(measurements, cell)):
+        return None
+    counts = list(of_runs[0].values())
     first = next(layer for layer in cell.configuration["network"] if layer["kind"] == "dense")
     units = first["units"] if first["units"] != "classes" else cell.classes
     if units is None:
@@ -290,7 +296,7 @@ def steps_per_epoch(cell: BundledCell) -> int:
     return -(-rows // size)
 
 
-_TEXTS: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], str]] = {
+_TEXTS: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], str | None]] = {
     "layer_sizes": _layer_sizes,
     "selected": _selected,
 }

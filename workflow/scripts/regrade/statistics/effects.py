@@ -19,7 +19,7 @@ SEEDS = "seeds"
 
 
 @dataclass(frozen=True)
-class Share:
+class Explained:
     """Of all variance between single runs of a grid, what a source explains.
 
     `share`: an estimate without bias, so that it may be below 0. `chance`: what a source without any effect stays
@@ -56,7 +56,7 @@ class Grid:
     experiment: str
     metric: str
     levels: dict[str, list[Level]]
-    shares: list[Share]
+    shares: list[Explained]
     values: NDArray[np.float64]
     spread: float
 
@@ -105,7 +105,7 @@ def grid(measurements: Measurements, experiment: str, metric: str) -> Grid | Non
     return Grid(experiment, metric, effects, shares(values, list(levels)), values, spread)
 
 
-def shares(values: NDArray[np.float64], names: Sequence[str]) -> list[Share]:
+def shares(values: NDArray[np.float64], names: Sequence[str]) -> list[Explained]:
     """The shares of the variance of `values` (an axis per setting of these names, the seeds last).
 
     Analysis of variance of a balanced design, with the seeds as blocks, as all cells have the same seeds. A share is ω²
@@ -125,15 +125,15 @@ def shares(values: NDArray[np.float64], names: Sequence[str]) -> list[Share]:
         sources[INTERACTIONS] = (of_cells - squares, cells - 1 - int(degrees))
     scale = total + residual
     if scale <= 0:  # all runs are equal
-        return [Share(name, 0.0, 0.0) for name in sources] + [Share(SEEDS, 0.0, math.nan)]
+        return [Explained(name, 0.0, 0.0) for name in sources] + [Explained(SEEDS, 0.0, math.nan)]
     found = [
-        Share(
+        Explained(
             name, (squares - df * residual) / scale, df * (scipy.special.fdtri(df, left, LEVEL) - 1) * residual / scale
         )
         for name, (squares, df) in sources.items()
         if df
     ]
-    return [*found, Share(SEEDS, 1 - sum(one.share for one in found), math.nan)]
+    return [*found, Explained(SEEDS, 1 - sum(one.share for one in found), math.nan)]
 
 
 def _main_sum(values: NDArray[np.float64], axis: int) -> float:

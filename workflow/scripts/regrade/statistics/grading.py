@@ -21,7 +21,7 @@ from regrade.statistics import (
 )
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.estimate import Estimate
-from regrade.statistics.hypotheses import Hypothesis, Statement
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
 from regrade.statistics.measurements import Measurements, measured
 from regrade.statistics.robustness import Analysis
 from regrade.statistics.verdicts import Judged
@@ -67,6 +67,16 @@ def grade(bundle: Bundle) -> Grading:
             "discrepancies": stated.discrepancies,
         },
     )
+
+
+def seeds_of_claims(bundle: Bundle) -> dict[str, int]:
+    """By claim that can be tested, of how many seeds all of its parts are known; none of claims that need no seeds."""
+    study, measurements = bundle.manifest.study, measured(bundle)
+    compared = comparison.comparisons(study, measurements)
+    declared = [
+        Judged(claim, Hypotheses(study, claim, measurements, compared).all(), []) for claim in claims.read(study).claims
+    ]
+    return {one.claim.id: one.seeds for one in declared if one.tested and one.seeds}
 
 
 def write(graded: Grading, folder: Path) -> None:

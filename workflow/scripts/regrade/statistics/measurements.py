@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import FINISHED, BundledCell, BundledExperiment
 from regrade.config.study import includes
 from regrade.config.types import Value
-from regrade.core.errors import UserError
 from regrade.statistics import curves
 from regrade.statistics.estimate import NOISE, Estimate, Pooled
 from regrade.statistics.pooling import pooled
@@ -84,6 +83,11 @@ class Measurements:
         """The histories of a cell's runs, one row per evaluation; no rows when it is not trained."""
         return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
 
+    def known(self, cell: BundledCell, column: str) -> "pd.Series[Any]":
+        """A column of a cell's finished runs, of those that have a value there; empty where nobody recorded it."""
+        runs = self.of(cell)
+        return runs[column].dropna() if column in runs else pd.Series(dtype=object)
+
     def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
 
@@ -112,19 +116,23 @@ class Measurements:
         unknown = ~longer & (np.isinf(values) | (values.isna() & (runs["status"] == "diverged")))
         low = values.mask(unknown, -math.inf)
         if longer.any():
-            low = low.mask(longer, runs["epochs"].astype(float))
+            low = low.mask(longer, self._epochs(cell).reindex(runs.index, fill_value=0.0))
         return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
+
+    def _epochs(self, cell: BundledCell) -> "pd.Series[float]":
+        """By seed, for how many epochs it was trained at least."""
+        last = self.curve(cell).groupby("seed")["epoch"].max().astype(float)
+        runs = self.of(cell).set_index("seed")
+        return runs["epochs"].astype(float).dropna().combine_first(last) if "epochs" in runs else last
 
     def _measured(self, cell: BundledCell, metric: dict[str, Value]) -> "pd.Series[float]":
         """A measure of the curve of each run, by seed."""
         arguments = {key: value for key, value in metric.items() if key != "measure"}
         measure = curves.MEASURES[str(metric["measure"])]
         histories = self.curve(cell)
-        if not len(histories):
-            return pd.Series(dtype=float)  # runs from elsewhere may come without any
-        columns = [arguments[key] for key in ("of", "against") if key in arguments]
-        if missing := [name for name in columns if name not in histories]:
-            raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
+        columns = {str(arguments[key]) for key in ("of", "against") if key in arguments}
+        if not len(histories) or not columns <= set(histories.columns):
+            return pd.Series(dtype=float)  # runs from elsewhere may come without any, or without these
         by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
         return pd.Series(by_seed, dtype=float)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
+from regrade.bundle.units import is_share
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
 from regrade.config import claims, reported
@@ -205,7 +206,7 @@ def _check_test(names: _Names, test: Test, stated: Mapping[tuple[str, str], list
             )
     else:
         names.metric(test.experiment, test.metric)
-    if isinstance(test, Ratio) and "accuracy" in _of(test.metric):
+    if isinstance(test, Ratio) and "accuracy" in (of := _of(test.metric)) and is_share(of):
         raise names.wrong("ratio is for what test rows have no part in, as seconds and epochs; compare by greater")
     for key, values in test.each.items():
         if values == "all":

@@ -36,27 +36,29 @@ class Seen:
 
 
 def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Seen:
-    """What is seen of the winner among `candidates`, chosen by what is seen in `by`; empty if one is missing."""
+    """What is seen of the winner among `candidates`, chosen by what is seen in `by`; empty if one is missing.
+
+    Chosen on the other half of the rows where both are about the same rows, else by the other seeds alone.
+    """
     seeds = sorted(set.intersection(*(set(one.bounds.index) for one in [*candidates, *by])))
     if not seeds:
         return Seen(candidates[0].experiment, candidates[0].bounds.iloc[:0], None)
     sign = 1 if highest else -1
-    answers = _on_same_rows(candidates, seeds) if list(candidates) == list(by) else None
-    if answers is not None:
-        chosen = _by_seeds_and_rows(sign * answers)
-        correct = np.take_along_axis(answers, chosen[None], axis=0)[0]
+    if (both := _on_same_rows([*candidates, *by], seeds)) is not None:
+        answers, of_choice = np.split(both, 2)
+        correct = np.take_along_axis(answers, _by_seeds_and_rows(sign * of_choice)[None], axis=0)[0]
         accuracy = correct.mean(axis=1)
         bounds = pd.DataFrame({"low": accuracy, "high": accuracy}, index=pd.Index(seeds))
-        first = candidates[0].correct
-        rows = first and Correct(first.sample, dict(zip(seeds, correct.astype(bool), strict=True)))
-        return Seen(candidates[0].experiment, bounds, rows)
+        return Seen(candidates[0].experiment, bounds, _correct(candidates, seeds, correct))
     scores = sign * np.array([one.bounds["low"].loc[seeds].to_numpy() for one in by])
     winners = [int(_mean_of_others(scores, at).argmax()) for at in range(len(seeds))]
     bounds = pd.DataFrame(
         [candidates[winner].bounds.loc[seed] for winner, seed in zip(winners, seeds, strict=True)],
         index=pd.Index(seeds),
     )
-    return Seen(candidates[0].experiment, bounds, None)
+    answers = _on_same_rows(candidates, seeds)
+    rows = None if answers is None else _correct(candidates, seeds, answers[winners, range(len(seeds))])
+    return Seen(candidates[0].experiment, bounds, rows)
 
 
 def _on_same_rows(cells: Sequence[Seen], seeds: list[int]) -> NDArray[np.float64] | None:
@@ -65,6 +67,12 @@ def _on_same_rows(cells: Sequence[Seen], seeds: list[int]) -> NDArray[np.float64
     if len(known) < len(cells) or not all(one.same_rows(known[0]) for one in known):
         return None
     return np.stack([one.matrix(seeds) for one in known])
+
+
+def _correct(cells: Sequence[Seen], seeds: list[int], answers: NDArray[np.float64]) -> Correct:
+    """Answers to the rows that all of these cells were tested on, (seeds, rows)."""
+    assert cells[0].correct is not None, "they are on the same rows"
+    return Correct(cells[0].correct.sample, dict(zip(seeds, answers.astype(bool), strict=True)))
 
 
 def _by_seeds_and_rows(answers: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -99,9 +99,11 @@ def _means(
     rows = rows[(rows["epoch"] % every == 0) | (rows["epoch"] == rows["epoch"].max())]
     rows = rows[rows["epoch"].isin(downsample.kept(rows["epoch"]))]
     by_epoch = rows.groupby("epoch")
+    columns = {split: f"{split}_{metric}" if split else metric for split in splits}
     return {
-        split: by_epoch[f"{split}_{metric}" if split else metric].agg(["mean", "min", "max"]).astype(float)
-        for split in splits
+        split: by_epoch[column].agg(["mean", "min", "max"]).astype(float)
+        for split, column in columns.items()
+        if column in rows
     }
 
 
