@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from regrade.bundle import describe
 from regrade.cells import expansion
+from regrade.checking import references
 from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
-from regrade.statistics import comparison, grades, references
+from regrade.statistics import comparison, grades
 from regrade.statistics.measurements import Measurements
 from support.described import described
 from support.paper import HEADER, PAPER, measured_winner

@@ -291,7 +291,7 @@ def _selected(measurements: Measurements, cell: BundledCell, row: ReportedNumber
 def steps_per_epoch(cell: BundledCell) -> int:
     """Steps of the optimizer in an epoch. ValueError for a cell whose settings do not say how many rows it trains on.
 
-    `regrade.statistics.references` lets no line of reported.csv ask for steps of such a cell.
+    `regrade.checking.references` lets no line of reported.csv ask for steps of such a cell.
     """
     rows, size = cell.settings.get("train_rows"), cell.settings.get("batch_size")
     if not isinstance(rows, int) or not isinstance(size, int):
