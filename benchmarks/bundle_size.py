@@ -17,9 +17,9 @@ from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
+from regrade.checking import references
 from regrade.config import overlays, params
 from regrade.config.params import Params
-from regrade.statistics import references
 
 # Where an experiment takes all test rows that there are
 ROWS = {"mnist": 10_000, "imdb": 25_000, "cifar10": 10_000}

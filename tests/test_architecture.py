@@ -21,6 +21,7 @@ ORDER = (
     "costs",
     "bundle",
     "statistics",
+    "checking",
     "settle",
     "reporting",
     "jobs",

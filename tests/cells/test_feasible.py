@@ -8,13 +8,14 @@ import pytest
 import torch
 from regrade.cells import expansion, feasible
 from regrade.cells.configuration import Configuration
+from regrade.checking import asked
 from regrade.config import params, reported
 from regrade.core.errors import UserError
 from regrade.datasets import registry
 from regrade.datasets.form import Form
 from regrade.reporting import ASSETS
 from regrade.reporting.tables import comparisons
-from regrade.statistics import asked, comparison
+from regrade.statistics import comparison
 from regrade.training import job
 from regrade.training.state import RunState
 from regrade.training.trainer import Data

@@ -23,13 +23,14 @@ import yaml
 from regrade.bundle.bundle import Bundle
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
+from regrade.checking import references
 from regrade.config import params, reported, studies
 from regrade.core.errors import UserError
 from regrade.core.files import write_json
 from regrade.datasets import registry
 from regrade.datasets.text import word_vectors
 from regrade.runtime.logs import explain
-from regrade.statistics import grading, references
+from regrade.statistics import grading
 from regrade.training import job
 from regrade.training.loading import load
 from regrade.training.state import RunState

@@ -8,8 +8,9 @@ from regrade.bundle import CURVES, RUNS
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.tables import REQUIRED
 from regrade.cells import expansion
+from regrade.checking import references
 from regrade.config import params
-from regrade.statistics import comparison, grades, grading, planning, references, robustness
+from regrade.statistics import comparison, grades, grading, planning, robustness
 from regrade.statistics.measurements import measured
 from support.bundles import made_up
 from support.expanded import CONFIG

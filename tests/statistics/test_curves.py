@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from regrade.bundle.units import by_name
+from regrade.checking import asked
 from regrade.config import reported
-from regrade.statistics import asked
 from regrade.statistics.curves import MEASURES
 from regrade.statistics.units import possible, unit
 from support.expanded import expanded

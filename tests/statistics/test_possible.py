@@ -11,9 +11,10 @@ import pytest
 import yaml
 from regrade.bundle import describe
 from regrade.cells import expansion
+from regrade.checking import references
 from regrade.config import params, reported, studies
 from regrade.core.errors import UserError
-from regrade.statistics import comparison, grades, possible, references
+from regrade.statistics import comparison, grades, possible
 from regrade.statistics.comparison import Comparison
 from regrade.statistics.measurements import Measurements
 from support.described import described

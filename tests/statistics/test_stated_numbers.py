@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from regrade.bundle import describe
 from regrade.cells import expansion
+from regrade.checking import references
 from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
-from regrade.statistics import comparison, grades, references
+from regrade.statistics import comparison, grades
 from regrade.statistics.measurements import Measurements
 from support.described import described
 from support.paper import HEADER, PAPER, measured_winner
@@ -71,6 +72,43 @@ def test_seconds_of_an_epoch_are_ratios_and_seeds_trained_together_are_one_measu
     assert table["note"].tolist() == ["20 s divided by the first, 40 s; a note"]
     assert grades.table([replace(third, stated=2330 / 153)])["reported"].tolist() == ["15.2"]
     assert table["grade"].tolist() == ["too few seeds" if together else "within"]
+
+
+def test_equal_times_of_an_epoch_are_no_sign_of_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Curves are rounded to a millisecond, so that jobs of their own often share a value."""
+    (tmp_path / "ce4042").mkdir()
+    lines = "a,a1_baseline,epoch=1,epoch_seconds,40,\nb,a1_baseline,epoch=3,epoch_seconds,20,\n"
+    (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    cells = described(expansion.expand(params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})))
+    (cell,) = (cell for cell in cells if cell.experiment == "a1_baseline")
+    about = {"experiment": cell.experiment, "cell": cell.name, "folder": cell.folder.as_posix(), "status": "done"}
+    runs = pd.DataFrame([about | {"seed": seed, "train_seconds": 7 + seed // 2 / 1e6} for seed in range(6)])
+    # The jobs of seeds 0 and 1, and of 4 and 5, have the same rounded times, those of 2 and 3 others
+    times = {(seed, epoch): 0.002 if epoch == 1 or seed in (2, 3) else 0.001 for seed in range(6) for epoch in (1, 3)}
+    curves = pd.DataFrame(
+        [about | {"seed": seed, "epoch": epoch, "seconds": time} for (seed, epoch), time in times.items()]
+    )
+    _, third = comparison.comparisons("ce4042", Measurements(cells, runs, curves))
+    assert third.sample.low.tolist() == [0.5, 1, 0.5]
+
+
+def test_a_time_whose_first_line_names_no_cell_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The ratio of a cell to itself would be 1, whatever the source states."""
+    (tmp_path / "ce4042").mkdir()
+    lines = "a,a2_filters,filters1=11;filters2=20,train_seconds,40,\nb,a2_filters,filters1=10;filters2=20,train_seconds,20,n\n"
+    (tmp_path / "ce4042/reported.csv").write_text(HEADER + lines)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    cells = described(expansion.expand(params.parse(PAPER | {"studies": {"ce4042": measured_winner()}})))
+    rows = [
+        {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "train_seconds": 5.0 + seed}
+        for cell in cells
+        for seed in (0, 1)
+    ]
+    nothing = pd.DataFrame({"experiment": [], "cell": []})
+    table = grades.table(comparison.comparisons("ce4042", Measurements(cells, pd.DataFrame(rows), nothing)))
+    assert table["grade"].tolist() == ["not run", "not run"]
+    assert table["note"].tolist() == ["there is no such cell", "the first line's cell is not there; n"]
 
 
 def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

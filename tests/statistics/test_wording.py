@@ -4,8 +4,8 @@ import inspect
 import re
 
 import pytest
+from regrade.checking import asked
 from regrade.config import reported
-from regrade.statistics import asked
 from regrade.statistics.curves import MEASURES
 from regrade.statistics.wording import phrase
 from support.expanded import expanded

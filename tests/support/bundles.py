@@ -9,8 +9,8 @@ from regrade.bundle import describe, metrics
 from regrade.bundle.answers import RULES, Correct
 from regrade.bundle.bundle import Bundle
 from regrade.cells.cell import Cell
+from regrade.checking import asked
 from regrade.config.params import Params
-from regrade.statistics import asked
 
 
 def made_up(

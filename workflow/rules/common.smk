@@ -18,7 +18,7 @@ from regrade.datasets.identity import PREPARED, RAW
 from regrade.core import files, fingerprints
 from regrade.runtime import gpus
 from regrade.config import overlays, params
-from regrade.statistics import references
+from regrade.checking import references
 from regrade import reporting
 from regrade.reporting import study_code
 from regrade.settle import summary

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the audit of each study."""
     from regrade.cells import expansion
-    from regrade.statistics import audit, references
+    from regrade.checking import references
+    from regrade.commands import audit_view
+    from regrade.statistics import audit
 
     params = parameters.read(options)
     worlds = params.present_audit_worlds if options.worlds is None else options.worlds
@@ -34,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
     references.check(params, every)
     for study in options.studies:
         parameters.require_study(study, params)
-        print(audit.as_text(audit.audit(study, params, every, worlds)))
+        print(audit_view.as_text(audit.audit(study, params, every, worlds)))
     return 0

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a line per cell, and their number; 1 if the record of one is damaged."""
     from regrade.cells import expansion
-    from regrade.statistics import references
+    from regrade.checking import references
 
     params = parameters.read(options)
     every, damages = expansion.expand(params), []

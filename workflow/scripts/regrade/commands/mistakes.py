@@ -17,6 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from regrade.bundle import describe
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
+from regrade.checking import references
+from regrade.checking.references import Experiment
 from regrade.config import claims, params, protocol, studies
 from regrade.config.params import Params
 from regrade.config.places import Places, about_parameters
@@ -28,8 +30,6 @@ from regrade.reporting import study_code
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
 from regrade.reporting.pages.rendering import environment
-from regrade.statistics import references
-from regrade.statistics.references import Experiment
 
 _NAME = TypeAdapter(Name)
 

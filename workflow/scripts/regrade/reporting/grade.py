@@ -11,6 +11,7 @@ from pathlib import Path
 
 from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
+from regrade.checking import references
 from regrade.config import description, studies
 from regrade.config.looks import ERROR, Look
 from regrade.core.errors import UserError
@@ -21,7 +22,7 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.graded import read as read_verdicts
 from regrade.reporting.pages import assets, site
-from regrade.statistics import BUNDLE, grading, reference, references
+from regrade.statistics import BUNDLE, grading, reference
 from regrade.statistics.grades import GRADES
 from regrade.statistics.verdicts import VERDICTS
 

@@ -154,7 +154,12 @@ def _ratio(
 ) -> Comparison:
     """Seconds on different machines can only be compared as ratios: to the first number that the source states."""
     first = next(line for line in lines if (line["experiment"], line["metric"]) == (row["experiment"], row["metric"]))
-    base_cell = _cell(study, first, 0, measurements) or cell
+    of_ratio: ReportedNumber = {**row, "metric": f"{row['metric']}_ratio"}
+    stated_ratio = stated / reported.number_of(first)
+    base_cell = _cell(study, first, 0, measurements)
+    if base_cell is None:
+        note = "; ".join(filter(None, ("the first line's cell is not there", row["note"])))
+        return Comparison(of_ratio, cell, stated_ratio, note=note)
     timed = [(one, _seconds(measurements, one, line)) for one, line in ((cell, row), (base_cell, first))]
     ratios = measurements.time_ratios(*timed).to_numpy()
     seconds = [f"{reported.number_of(line):,g} s" for line in (row, first)]
@@ -163,11 +168,9 @@ def _ratio(
     # Of a quotient, the relative errors of both numbers add up; a number divided by itself is 1
     both = (row, first) if row is not first else ()
     inexact = sum(float(reported.half_unit(line["value"])) / reported.number_of(line) for line in both)
-    row = {**row, "metric": f"{row['metric']}_ratio"}
     # A number divided by itself is the same for all seeds
     ratio = _sample(ratios[:1] if len(np.unique(ratios)) == 1 else ratios)
-    stated_ratio = stated / reported.number_of(first)
-    return Comparison(row, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)
+    return Comparison(of_ratio, cell, stated_ratio, rounding=stated_ratio * inexact, sample=ratio, note=note)
 
 
 def _seconds(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> "pd.Series[float]":
@@ -288,7 +291,7 @@ def _selected(measurements: Measurements, cell: BundledCell, row: ReportedNumber
 def steps_per_epoch(cell: BundledCell) -> int:
     """Steps of the optimizer in an epoch. ValueError for a cell whose settings do not say how many rows it trains on.
 
-    `regrade.statistics.references` lets no line of reported.csv ask for steps of such a cell.
+    `regrade.checking.references` lets no line of reported.csv ask for steps of such a cell.
     """
     rows, size = cell.settings.get("train_rows"), cell.settings.get("batch_size")
     if not isinstance(rows, int) or not isinstance(size, int):

@@ -163,7 +163,7 @@ class Hypotheses:
     @_parts.register
     def _(self, test: Ratio, each: dict[str, Value]) -> list[Statement]:
         first, second = self._one(test, test.cell | each), self._one(test, test.than | each)
-        # A winner is refused when the claim is checked (statistics/references.py)
+        # A winner is refused when the claim is checked (checking/references.py)
         if not isinstance(first, BundledCell) or not isinstance(second, BundledCell):
             return [self._missing(test, (test.than if first else test.cell) | each)]
         ratio = self.measurements.ratio(first, second, test.metric)

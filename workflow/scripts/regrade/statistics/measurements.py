@@ -185,8 +185,19 @@ class Measurements:
         """
         common = sorted(set.intersection(*(set(one.index) for one in times)))
         seeds = self.on_one_device(measured, common)
-        again = [one.loc[seeds].duplicated() for one in times]
+        jobs = [self._jobs(one, of_one) for one, of_one in zip(measured, times, strict=True)]
+        again = [of_cell.loc[seeds].duplicated() for of_cell in jobs]
         return [seed for seed in seeds if not any(of_cell[seed] for of_cell in again)]
+
+    def _jobs(self, one: Measured, times: "pd.Series[float]") -> "pd.Series[float]":
+        """By seed, what only seeds that were trained together have in common: all digits of their time of training.
+
+        Curves are rounded, so that times of an epoch may be equal by chance; they count where nothing else is known.
+        """
+        if not isinstance(one, BundledCell) or "train_seconds" not in self.of(one):
+            return times
+        whole: pd.Series[float] = self.of(one).set_index("seed")["train_seconds"].reindex(times.index).fillna(times)
+        return whole
 
     def time_ratios(
         self, first: tuple[BundledCell, "pd.Series[float]"], second: tuple[BundledCell, "pd.Series[float]"]

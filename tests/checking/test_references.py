@@ -16,12 +16,13 @@ from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
+from regrade.checking import asked, references, vacuous
 from regrade.config import claims, params, reported, studies
 from regrade.config.claims import ORIGINS, Claim
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
-from regrade.statistics import asked, comparison, grades, grading, hypotheses, naming, references, vacuous, verdicts
+from regrade.statistics import comparison, grades, grading, hypotheses, naming, verdicts
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.units import unit

@@ -1,4 +1,4 @@
-"""What is known of the cells that params.yaml asks for, before any is trained (see regrade.statistics.references)."""
+"""What is known of the cells that params.yaml asks for, before any is trained (see regrade.checking.references)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Whether claims.yaml and reported.csv name only what is there: a misspelt name would count as not run.
 
-That is what params.yaml asks for (regrade.statistics.asked), or what a bundle has (regrade.statistics.bundled). A value
+That is what params.yaml asks for (regrade.checking.asked), or what a bundle has (regrade.checking.bundled). A value
 that a setting may have, but that no cell has at present, is not a mistake: grids may be made smaller.
 """
 
@@ -13,6 +13,9 @@ from regrade.bundle.manifest import BundledCell
 from regrade.bundle.units import is_share
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
+from regrade.checking import asked, vacuous
+from regrade.checking.asked import Asked, Made
+from regrade.checking.bundled import Bundled
 from regrade.config import claims, reported
 from regrade.config.claims import SELECTED, Best, Compare, Equivalent, Order, Ratio, Reference, Stated, Test, Trend
 from regrade.config.messages import hint
@@ -21,9 +24,7 @@ from regrade.config.reported import ReportedNumber
 from regrade.config.study import Select, includes
 from regrade.config.types import Value, is_number
 from regrade.core.errors import UserError
-from regrade.statistics import asked, curves, naming, units, vacuous
-from regrade.statistics.asked import Asked, Made
-from regrade.statistics.bundled import Bundled
+from regrade.statistics import curves, naming, units
 
 # An experiment: its study and its name
 Experiment = tuple[str, str]

@@ -7,10 +7,11 @@ import pytest
 import yaml
 from regrade.bundle.bundle import Bundle
 from regrade.cells import expansion
+from regrade.checking import references
 from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting import grade
-from regrade.statistics import comparison, references, repeatability
+from regrade.statistics import comparison, repeatability
 from regrade.statistics.grading import measured
 from support.bundles import made_up
 from support.expanded import CONFIG

@@ -1,4 +1,4 @@
-"""What is known of the cells in a bundle, from wherever it came (see regrade.statistics.references)."""
+"""What is known of the cells in a bundle, from wherever it came (see regrade.checking.references)."""
 
 from collections.abc import Collection, Iterator
 from itertools import product
@@ -6,12 +6,12 @@ from itertools import product
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
 from regrade.bundle.tables import ABOUT_RUNS, KEYS
+from regrade.checking import asked
+from regrade.checking.asked import Made
 from regrade.config.messages import hint
 from regrade.config.settings import Settings
 from regrade.config.study import Select
 from regrade.config.types import Value
-from regrade.statistics import asked
-from regrade.statistics.asked import Made
 
 _NO_METRICS = {*KEYS, *ABOUT_RUNS, "folder", "status"}
 
