@@ -267,6 +267,15 @@ def test_a_trend_over_equal_values_is_no_trend(parts: Callable):
         assert not part.holds
 
 
+def test_a_trend_needs_cells_that_tell_its_settings_apart(parts: Callable):
+    """With one value of a setting, or two settings that change together, any slope would fit."""
+    trend = {"kind": "trend", "experiment": "a2_filters", "metric": "train_seconds"}
+    for over, alike in ((["filters1"], {"filters1": 50}), (["filters1", "filters2"], {"filters2": 60})):
+        (part,) = parts(**trend, over=over, cells=alike)
+        assert not hasattr(part, "sample")
+        assert part.why.startswith("the cells do not tell the effect of filters1")
+
+
 def test_on_a_linear_scale_a_trend_is_the_change_over_the_tested_range(parts: Callable):
     trend = {"kind": "trend", "experiment": "a2_filters", "over": ["filters1"], "metric": "train_seconds"}
     (doubling,), (change,) = parts(**trend), parts(**trend, scale="linear")
@@ -287,6 +296,31 @@ def test_on_a_linear_scale_a_trend_is_the_change_over_the_tested_range(parts: Ca
 
 WINNER = {"experiment": "a1_baseline", "cell": {}, "than": {"experiment": "a2_filters", "filters1": 10, "filters2": 20}}
 VACUOUS: dict[str, tuple[dict, str]] = {
+    "a cell is like itself": (
+        {"kind": "equivalent", "experiment": "a2_filters", "margin": 0.1}
+        | {key: {"filters1": 10, "filters2": 20} for key in ("cell", "than")},
+        "filters1=10, filters2=20 is compared with itself; correct one of the two",
+    ),
+    "also by other words": (
+        {"kind": "greater", "experiment": "a1_baseline", "cell": {}, "than": {"experiment": "a1_baseline"}},
+        "is compared with itself",
+    ),
+    "and in every combination": (
+        {"kind": "not_greater", "experiment": "a2_filters", "each": {"filters2": "all"}}
+        | {"cell": {"filters1": 10}, "than": {"filters1": 10}},
+        "is compared with itself",
+    ),
+    "it is not above itself": (
+        {"kind": "order", "experiment": "a2_filters"}
+        | {
+            "cells": [
+                {"filters1": 10, "filters2": 20},
+                {"filters1": 50, "filters2": 20},
+                {"filters1": 10, "filters2": 20},
+            ]
+        },
+        "is compared with itself",
+    ),
     "a fall is not negative": (
         {"metric": {"measure": "fall_after_highest", "of": "test_accuracy"}, "at_least": 0},
         "at_least: fall_after_highest of test_accuracy is never below 0, so the test cannot fail; make it larger",

@@ -1,12 +1,15 @@
 """Tests that say nothing, because a metric can only have values that pass them, or only such that do not."""
 
+import itertools
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from regrade.bundle.manifest import BundledCell
 from regrade.cells.cell import Cell
-from regrade.config.claims import Compare, Equivalent, Ratio, Stated, Test, Threshold
+from regrade.cells.layout import label
+from regrade.config.claims import Compare, Equivalent, Order, Ratio, Reference, Stated, Test, Threshold
+from regrade.config.study import includes
 from regrade.config.types import is_number
 from regrade.statistics.curves import Range
 from regrade.statistics.units import possible, unit
@@ -19,7 +22,8 @@ def complaint(test: Test, cells: Sequence[Cell | BundledCell], stated: Sequence[
 
     `cells`: those of its experiment. `stated`: the values that it is compared with, if it is a test of stated numbers.
     """
-    return next(_complaints(test, possible_in(test.metric, cells), stated), None)
+    bounds = _complaints(test, possible_in(test.metric, cells), stated)
+    return next(itertools.chain(_of_one_cell(test, cells), bounds), None)
 
 
 def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell | BundledCell]) -> Range:
@@ -31,6 +35,29 @@ def possible_in(metric: str | dict[str, Any], cells: Sequence[Cell | BundledCell
     if unit(metric) == "epochs" and not (isinstance(metric, dict) and metric["measure"] == "last_epoch_near"):
         low = min(map(_first_evaluation, cells))
     return low, high
+
+
+def _of_one_cell(test: Test, cells: Sequence[Cell | BundledCell]) -> Iterator[str]:
+    """Comparisons of a cell with itself."""
+    match test:
+        case Order():
+            pairs = [*itertools.combinations(test.cells, 2)]
+        case Compare() | Ratio() | Equivalent() if test.cell is not None and test.than is not None:
+            pairs = [(test.cell, test.than)]
+        case _:
+            pairs = []
+    for first, second in pairs:
+        if _named(first, test, cells) == _named(second, test, cells):
+            yield f"{label(first) or 'cell'} is compared with itself; correct one of the two"
+
+
+def _named(reference: Reference, test: Test, cells: Sequence[Cell | BundledCell]) -> object:
+    """The only cell of the test's experiment that a reference names; the reference itself, if there is none."""
+    settings = {key: value for key, value in reference.items() if key not in (*test.each, "experiment")}
+    if "winner" in reference or reference.get("experiment", test.experiment) != test.experiment:
+        return reference
+    found = [cell.name for cell in cells if includes(cell.varying, cell.valued(settings))]
+    return found[0] if len(found) == 1 else settings
 
 
 def _first_evaluation(cell: Cell | BundledCell) -> float:

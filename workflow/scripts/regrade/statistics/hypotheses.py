@@ -197,6 +197,11 @@ class Hypotheses:
         scaled = [[scale(value) for value in point] for point in points]
         # Least squares as a weighted sum of the cells' metrics, so that it has seeds and rows like any other
         design = np.column_stack([np.ones(len(cells)), scaled])
+        if np.linalg.matrix_rank(design) < design.shape[1]:
+            # One value of a setting, or settings that change together: any slope would fit
+            settings = " and ".join(test.over)
+            why = f"the cells do not tell the effect of {settings} apart; it takes more values, or more combinations"
+            return [Statement(f"slopes of {wording.phrase(test.metric)}", _unit(test), cells, why=why)]
         weights = np.linalg.pinv(design)[1:]
         bounds = (0.0, math.inf) if test.direction == "up" else (-math.inf, 0.0)
         name, parts = wording.phrase(test.metric), []
