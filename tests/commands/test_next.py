@@ -54,9 +54,7 @@ def test_the_plan_and_its_overlay(graded: Path, capsys: pytest.CaptureFixture[st
     assert cells == [{"width": 2}, {"width": 3}]
 
 
-def test_the_command_to_train_them_has_what_they_were_planned_with(
-    graded: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_the_command_to_train_them_has_what_they_were_planned_with(graded: Path, capsys: pytest.CaptureFixture[str]):
     (graded / "mine too.yaml").write_text("keep_models: []\n")
     planned = ("--hours", "3", "--cores", "2", "--configfile", "mine too.yaml")
     told = "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu 'seeds=[0, 1, 2]', with"

@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="source", type=Path, metavar="FOLDER", help="bundles to go by, one per study, not your reports"
     )
     parser.add_argument(
-        "--to", type=Path, default=Path("next.yaml"), metavar="FILE", help="the overlay to write (next.yaml); replaces one that this command has written, no other file"
+        "--to",
+        type=Path,
+        default=Path("next.yaml"),
+        metavar="FILE",
+        help="the overlay to write (next.yaml); replaces one that this command has written, no other file",
     )
     parameters.add_cores(parser)
     parameters.add(parser)

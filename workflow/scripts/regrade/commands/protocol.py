@@ -36,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     params = parameters.read(options)
     for study in options.studies:
         parameters.require_study(study, params)
-    named = {name: content for name, content in params.studies.items() if name in options.studies or not options.studies}
+    named = {
+        name: content for name, content in params.studies.items() if name in options.studies or not options.studies
+    }
     before = {file: file.read_bytes() for file in map(path, named) if file.exists()}
     protocol.write(params.model_copy(update={"studies": named}))
     changed = [file for file in map(path, named) if file.read_bytes() != before.get(file)]

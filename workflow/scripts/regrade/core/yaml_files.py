@@ -99,8 +99,13 @@ def read(path: Path | str) -> object:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise UserError(not_utf_8(path, error)) from None
     return parse(text, str(path))
+
+
+def not_utf_8(path: Path | str, error: UnicodeDecodeError) -> str:
+    """One sentence for a file of any kind that is in another encoding."""
+    return f"{path} is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
 
 
 def _sentence(problem: object) -> str:
