@@ -200,6 +200,28 @@ def test_single_parameters_that_contradict_each_other(
     assert lines[0].startswith(f"--config: {sentence}") and lines[1:] == ["1 mistake."]
 
 
+OVERLAYS = {
+    "tab.yaml": (b"studies:\n\tmine: 1\n", "tab.yaml, line 2: "),
+    "twice.yaml": (b"studies: {}\nstudies: {}\n", "twice.yaml, line 2: the key 'studies' is there twice; remove one"),
+    "latin1.yaml": ("a: ö".encode("latin-1"), "latin1.yaml is not in UTF-8"),
+    "empty.yaml": (b"", "empty.yaml is not a mapping of keys to values"),
+    "none.yaml": (None, "none.yaml cannot be read (No such file or directory)"),
+    "null.yaml": (b"studies:\n", "null.yaml: studies has no study; give 'mine', or remove the key"),
+    "other.yaml": (b"threads: 2\n", "params.yaml has no study 'mine'; it has tiny; correct the name, or give the over"),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_study_that_is_not_found_may_be_in_an_overlay_that_cannot_be_read(
+    checked: Path, capsys: pytest.CaptureFixture[str], name: str
+):
+    content, sentence = OVERLAYS[name]
+    if content is not None:
+        Path(name).write_bytes(content)
+    (line,) = check(capsys, "mine", "--configfile", name)
+    assert line.startswith(f"Error: {sentence}")
+
+
 def test_only_the_named_studies_are_checked(tmp_path: Path):
     other = PARAMS["studies"][STUDY] | {"titel": "B"}
     project = tiny(tmp_path, {"studies": {"other": other}})

@@ -91,7 +91,7 @@ def test_both_forms_do_the_same(project: Project, form: str):
     assert answer.stdout.count("missing   results/tiny/sweep/width=") == 2
     wrong = project.run(*FORMS[form], "cells", "--config", "scale=none")
     assert wrong.returncode == 1
-    assert wrong.stdout.startswith("Error: params.yaml: scale: 'none' is not one of ")
+    assert wrong.stdout.startswith("Error: --config: scale: 'none' is not one of ")
 
 
 @pytest.mark.parametrize("form", FORMS)

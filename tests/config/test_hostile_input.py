@@ -332,6 +332,22 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
             assert words in said and "a/file" in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("there", ["file", "folder"])
+def test_paths_of_the_wrong_kind_are_one_sentence(there: str, tmp_path: Path, monkeypatch, capsys):
+    tiny(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path / "workflow/studies")
+    if there == "file":
+        Path("reports").write_text("mine")
+        command, words = "report", "reports/assets leads through a file, where a folder has to be: move that away"
+    else:
+        Path("dvc.yaml").mkdir()
+        command, words = "dvc", "Error: dvc.yaml is a folder, but has to be a file: move it away"
+    assert main.main([command]) == 1
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1, said
+
+
 def test_a_damaged_record_hides_no_other_cell(tmp_path: Path):
     project = tiny(tmp_path)
     listing = project.run(sys.executable, "-m", "regrade", "cells")

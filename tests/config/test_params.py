@@ -106,6 +106,11 @@ MISTAKES = {
     ),
     "unknown selected setting": (f"{OPTIMIZERS}.select.settings", ["width"], "a2_filters has no setting 'width'"),
     "selection from itself": (f"{OPTIMIZERS}.select.from", "a3_optimizers", "leads back to itself"),
+    "selection from nowhere": (
+        f"{OPTIMIZERS}.select.from",
+        "a2_filter",
+        f"{OPTIMIZERS}.select.from: there is no experiment 'a2_filter' (did you mean 'a2_filters'?)",
+    ),
     "momentum of adam": (
         f"{OPTIMIZERS}.cells",
         [{"optimizer": "adam", "momentum": 0.5}],

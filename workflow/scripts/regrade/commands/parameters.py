@@ -42,4 +42,13 @@ def require_project() -> None:
 def require_study(study: str, params: "Params") -> None:
     """UserError when the parameters have no study of this name."""
     if study not in params.studies:
-        raise UserError(f"params.yaml has no study {study!r}; it has {', '.join(params.studies)}")
+        from regrade.config.messages import no_study
+
+        raise UserError(no_study(study, params.studies))
+
+
+def placed(sentence: str, options: argparse.Namespace) -> str:
+    """A sentence about a mistake of the user: about the overlay that has it, if it is in the user's parameters."""
+    from regrade.config import places
+
+    return places.placed(sentence, options.configfile, options.config) if "configfile" in options else sentence

@@ -49,6 +49,14 @@ def mistakes(error: ValidationError, content: object = None) -> list[tuple[Where
     return [(path, _complaint(of_path)) for path, of_path in reports.items() if path not in above]
 
 
+def no_study(name: str, known: Iterable[str]) -> str:
+    """One sentence for a study that the parameters at hand do not have."""
+    return (
+        f"params.yaml has no study {name!r}; it has {', '.join(map(str, known))}; correct the name, or give the overlay "
+        "that has the study (--configfile)"
+    )
+
+
 def refuse(complaints: Iterable[str], info: ValidationInfo) -> None:
     """ValueError for the first of what a model's validator complains of; all of it goes to a list given as context."""
     if info.context is not None:
