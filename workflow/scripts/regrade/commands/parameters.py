@@ -13,9 +13,28 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Let the user change params.yaml."""
     parser.add_argument(
-        "--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml"
+        "--configfile",
+        "--configfiles",
+        nargs="+",
+        default=[],
+        action=_Once,
+        metavar="FILE",
+        help="overlays of params.yaml",
     )
-    parser.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
+    parser.add_argument(
+        "--config", "-C", nargs="*", default=[], action=_Once, metavar="KEY=VALUE", help="single parameters"
+    )
+
+
+class _Once(argparse.Action):
+    """Refuses an option that is given twice, of which argparse would silently take the last only."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(options, self.dest) is not self.default:
+            parser.error(f"{option} is there twice, and only the last would count; write one, with all values after it")
+        setattr(options, self.dest, values)
 
 
 def add_cores(parser: argparse.ArgumentParser) -> None:

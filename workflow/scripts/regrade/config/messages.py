@@ -153,7 +153,7 @@ def _of_value(mistake: ErrorDetails) -> str:
             return f"{shown} should have at most {context['max_length']} characters; make it shorter"
         case "string_pattern_mismatch":
             pattern = context["pattern"]
-            return f"{shown} does not have the form of {FORMS[pattern] if pattern in FORMS else pattern}"
+            return f"{shown} does not have the form of {FORMS.get(pattern, pattern)}"
         case "none_required":
             return f"{shown} has no meaning here; remove this key"
         case "finite_number":
