@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+from regrade.cells import layout
 from regrade.cells.cell import Cell
 from support.expanded import CONFIG, expanded, experiment
 from support.project import ROOT, Project
@@ -126,14 +127,23 @@ def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project
         project.folder / "data/prepared/cifar10/real-0123abcd",
         project.folder / "results/.state/0123abcd",
     ]
-    for folder in [named, *strangers]:
+    own = [
+        project.folder / "results/backup/old/20261126",
+        project.folder / "results/ce4042/a1_baseline/before-20261126",
+        project.folder / "data/prepared/cifar10/mine-20261126",
+    ]
+    other = project.folder / "results/other/sweep/0123abcd"
+    for folder in [named, *own, *strangers, other]:
         folder.mkdir(parents=True)
         (folder / "file").write_text("x")
     (project.folder / "results/notes.txt").write_text("mine")
+    (other / layout.RECORD).write_text("{}")
     shown = project.regrade("prune")
+    assert "The parameters have no study other: to keep its results, give the overlay that has it" in shown.stdout
+    assert not any(str(folder.relative_to(project.folder)) in shown.stdout for folder in own)
     assert all(str(folder.relative_to(project.folder)) in shown.stdout for folder in strangers)
     assert all(folder.exists() for folder in strangers), "it must not delete without an answer"
     project.regrade("prune", "--yes")
-    assert not any(folder.exists() for folder in strangers)
-    assert named.exists()
+    assert not any(folder.exists() for folder in [*strangers, other])
+    assert all(folder.exists() for folder in [named, *own])
     assert (project.folder / "results/notes.txt").exists()

@@ -169,7 +169,7 @@ def test_settings_reach_the_arguments():
         (module(rat=1), "0.module: Net takes no argument 'rat' (did you mean 'rate'?); correct or remove it"),
         ({"module": {"import": "my_package.nets:Net"}}, "0.module: Net needs the argument 'width'; add it"),
         ({"module": {"width": 3}}, "0.module.import: this key is missing; add it"),
-        ({"module": {"import": 3}}, "0.module.import: 3 should be a valid string"),
+        ({"module": {"import": 3}}, "0.module.import: 3 should be a text"),
         ("module", "0.module.import: this key is missing; add it"),
         (module(kind="dense"), "0.module.kind: this layer is a module; remove or rename this key"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from regrade.cells import expansion
+from regrade.commands import main
 from regrade.commands.mistakes import mistakes
 from regrade.config import params, studies
 from regrade.config.places import Places
@@ -138,6 +139,87 @@ def test_a_page_is_tried_while_nothing_is_trained(tmp_path: Path):
     answer = project.run("regrade", "check")
     assert "claims.yaml: shown: figures: the page has no 'figure-02'; correct or remove it\n1 mistake." in answer.stdout
     assert not project.find("reports/*") and not project.find("results/*")
+
+
+ODD_FILES = {
+    "report.md.j2": ("# Größe".encode("latin-1"), "report.md.j2 is not in UTF-8 (invalid start byte at byte 4)"),
+    "part.md.j2": (b"\xff", "part.md.j2 is not in UTF-8 (invalid start byte at byte 0); save it as UTF-8"),
+    "folder.j2/file": (b"", "folder.j2 cannot be read (it is no file); mend or remove it"),
+    "figures.py": (
+        'size = "Größe"'.encode("latin-1"),
+        "figures.py, line 1: (unicode error) 'utf-8' codec can't decode",
+    ),
+    "claims.yml": (b"claims: []", "claims.yml is never read; what is read is called claims.yaml: rename it"),
+    "Claims.yaml": (b"claims: []", "Claims.yaml is never read; what is read is called claims.yaml: rename it"),
+    "report.csv": (b"", "report.csv is never read; what is read is called reported.csv: rename it"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_odd_files_of_a_study_are_one_sentence(checked: Path, capsys: pytest.CaptureFixture[str], name: str):
+    content, sentence = ODD_FILES[name]
+    file = studies.folder(STUDY) / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    lines = check(capsys)
+    assert sentence in lines[0] and lines[1:] == ["1 mistake."]
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project, which is the working directory."""
+    tiny(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path / "workflow/studies")
+    return tmp_path
+
+
+def check(capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
+    main.main(["check", *options])
+    return "".join(capsys.readouterr()).splitlines()
+
+
+def test_copies_beside_the_files_of_a_study_are_no_mistake(checked: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("claims.yaml", "claims_old.yaml", "claims.yaml.bak", "notes.md", ".claims.yaml.swp"):
+        (studies.folder(STUDY) / name).write_text("claims: []")
+    assert check(capsys) == ["Nothing wrong with tiny."]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    {
+        "looks=[{seeds: 5, error: 0.5}]": "looks: their errors add up to 0.5, more than 0.05; make some smaller",
+        "looks=[{seeds: 5, error: 0.01}, {seeds: 2, error: 0.01}]": "looks: [5, 2] seeds do not rise from look to look",
+        "settle={least_chance: 0.1, looks: [3]}": "settle.looks: 3 is none of the planned looks, [2]; take one of",
+    }.items(),
+)
+def test_single_parameters_that_contradict_each_other(
+    checked: Path, capsys: pytest.CaptureFixture[str], values: str, sentence: str
+):
+    lines = check(capsys, "--config", values)
+    assert lines[0].startswith(f"--config: {sentence}") and lines[1:] == ["1 mistake."]
+
+
+OVERLAYS = {
+    "tab.yaml": (b"studies:\n\tmine: 1\n", "tab.yaml, line 2: "),
+    "twice.yaml": (b"studies: {}\nstudies: {}\n", "twice.yaml, line 2: the key 'studies' is there twice; remove one"),
+    "latin1.yaml": ("a: ö".encode("latin-1"), "latin1.yaml is not in UTF-8"),
+    "empty.yaml": (b"", "empty.yaml is not a mapping of keys to values"),
+    "none.yaml": (None, "none.yaml cannot be read (No such file or directory)"),
+    "null.yaml": (b"studies:\n", "null.yaml: studies has no study; give 'mine', or remove the key"),
+    "other.yaml": (b"threads: 2\n", "params.yaml has no study 'mine'; it has tiny; correct the name, or give the over"),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_study_that_is_not_found_may_be_in_an_overlay_that_cannot_be_read(
+    checked: Path, capsys: pytest.CaptureFixture[str], name: str
+):
+    content, sentence = OVERLAYS[name]
+    if content is not None:
+        Path(name).write_bytes(content)
+    (line,) = check(capsys, "mine", "--configfile", name)
+    assert line.startswith(f"Error: {sentence}")
 
 
 def test_only_the_named_studies_are_checked(tmp_path: Path):

@@ -75,7 +75,7 @@ def test_mistakes_are_one_sentence(tmp_path: Path):
     project = tiny(tmp_path, REAL)
     file = calibrated(project)
     assert "--cores is 0; give the number of cores" in cost(project, "--cores", "0")
-    assert "params.yaml: forecast.time_margin: 0.5 " in cost(project, "--config", "forecast={time_margin: 0.5}")
+    assert "--config: forecast.time_margin: 0.5 " in cost(project, "--config", "forecast={time_margin: 0.5}")
     file.write_text(file.read_text().replace("100.0", "1.0"))
     assert f"{file.relative_to(project.folder)} is damaged (" in cost(project)
     answer = project.snakemake("train_all", options=("-n",), overlay={})

@@ -54,6 +54,38 @@ def test_the_plan_and_its_overlay(graded: Path, capsys: pytest.CaptureFixture[st
     assert cells == [{"width": 2}, {"width": 3}]
 
 
+def test_the_command_to_train_them_has_what_they_were_planned_with(graded: Path, capsys: pytest.CaptureFixture[str]):
+    (graded / "mine too.yaml").write_text("keep_models: []\n")
+    planned = ("--hours", "3", "--cores", "2", "--configfile", "mine too.yaml")
+    told = "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu 'seeds=[0, 1, 2]', with"
+    assert told in regrade_next(capsys, *planned, "--config", "device=cpu", "seeds=[0, 1, 2]")
+    # What it has written itself is replaced, and stays the last overlay
+    again = regrade_next(capsys, *planned, "next.yaml", "--config", "device=cpu")
+    assert "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu, with" in again
+
+
+OTHERS = {
+    "params.yaml": "--to: params.yaml was not written by this command, so it stays as it is; give another file",
+    "mine.yaml": "--to: mine.yaml was not written by this command, so it stays",
+    "empty.yaml": "--to: empty.yaml was not written by this command, so it stays",
+    "/dev/null": "--to: /dev/null was not written by this command, so it stays",
+    "workflow": "--to: workflow is a folder; give a file",
+    "/proc/x.yaml": "--to: /proc/x.yaml cannot be written (No such file or directory); give one in a folder that you may",
+    "params.yaml/x.yaml": "--to: params.yaml/x.yaml cannot be written (",
+}
+
+
+@pytest.mark.parametrize("target", OTHERS)
+def test_it_replaces_no_file_of_somebody_else(graded: Path, capsys: pytest.CaptureFixture[str], target: str):
+    (graded / "mine.yaml").write_text("# Not written by regrade next\nkeep_models: []\n")
+    (graded / "empty.yaml").write_text("")
+    before = {path: path.read_bytes() for path in graded.glob("*") if path.is_file()}
+    said = regrade_next(capsys, "--hours", "3", "--cores", "2", "--to", target)
+    assert f"Error: {OTHERS[target]}" in said and said.count("Error") == 1 and "Traceback" not in said
+    assert {path: path.read_bytes() for path in graded.glob("*") if path.is_file()} == before
+    assert Path("/dev/null").is_char_device()
+
+
 def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.CaptureFixture[str]):
     assert regrade_next(capsys, "--hours", "0.1", "--cores", "2") == (
         "Error: 0.1 h settle no claim: the cheapest, near of tiny, takes 0.61 h for 12 seeds and a chance of 1.00; "

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from regrade.commands import new_study
+from regrade.config import studies
+from regrade.core import files
 from support.project import Project
 from support.tiny import STUDY, tiny
 
@@ -31,6 +34,23 @@ def test_what_it_writes_is_a_study_without_mistakes(project: Project):
     assert project.run("bash", "-c", check).stdout == "Nothing wrong with other.\n"
     listed = project.run("regrade", "cells", "--configfile", "other.yaml")
     assert listed.stdout.count("missing   results/other/sizes/hidden_size=") == 2
+
+
+def test_all_is_written_or_nothing(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(studies, "FOLDER", project.folder / "workflow/studies")
+    before = set(project.find("**/*"))
+
+    def failing(path: Path, text: str) -> None:
+        if path.name == "claims.yaml":
+            raise PermissionError(13, "Permission denied", str(path))
+        write_text(path, text)
+
+    write_text = files.write_text
+    monkeypatch.setattr(files, "write_text", failing)
+    with pytest.raises(PermissionError):
+        new_study.write("other")
+    assert {path for path in set(project.find("**/*")) - before if "__pycache__" not in path.parts} == set()
 
 
 @pytest.mark.parametrize(

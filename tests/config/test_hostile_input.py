@@ -18,7 +18,7 @@ import yaml
 from regrade.bundle import describe
 from regrade.cells import expansion, layout, prune
 from regrade.commands import main
-from regrade.config import params, reported, studies
+from regrade.config import overlays, params, reported, studies
 from regrade.config.dataset import DataFile
 from regrade.core.errors import UserError
 from regrade.datasets.fetch import fetch
@@ -81,6 +81,42 @@ def test_tags_of_yaml_make_no_objects(tmp_path: Path):
         assert answer.returncode == 1, answer.stdout
         assert "Traceback" not in answer.stdout
     assert not project.find("pwned") and not project.find("results/*")
+
+
+BOMB = "".join(f"    - &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10))
+ALIASES = {
+    "a list in itself": ("scale: &a [*a]\n", "line 1: this is part of itself; write it without the alias"),
+    "a mapping in itself": ("studies: &a\n  my_study: *a\n", "line 1: this is part of itself"),
+    "far below": ("scale: 1\nlooks: &a [{seeds: [{b: *a}]}]\n", "line 2: this is part of itself"),
+    "merged into itself": ("studies: &a\n  <<: *a\n", "line 1: this is part of itself"),
+    "a bomb": (f"seeds:\n    - &a0 [1]\n{BOMB}", "line 8: aliases (*) make more values of this than can be meant"),
+}
+
+
+@pytest.mark.parametrize("odd", ALIASES)
+def test_aliases_of_yaml_are_not_followed_without_end(odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text, sentence = ALIASES[odd]
+    monkeypatch.chdir(tmp_path)
+    Path("odd.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"^odd\.yaml, {re.escape(sentence)}"):
+        overlays.of_file("odd.yaml")
+
+
+def test_aliases_that_only_repeat_something_are_right(tmp_path: Path):
+    (tmp_path / "right.yaml").write_text("a: &a {b: [1, 2]}\nc: *a\nd: [*a, *a]\ne: {<<: *a, f: 3}\n")
+    inner = {"b": [1, 2]}
+    assert overlays.of_file(tmp_path / "right.yaml") == {
+        "a": inner,
+        "c": inner,
+        "d": [inner] * 2,
+        "e": inner | {"f": 3},
+    }
+
+
+def test_a_long_value_is_not_shown():
+    config = merged(PARAMS, {"threads": [["long"] * 1000] * 1000, "scale": {"a": "b" * 100}})
+    with pytest.raises(UserError, match=r"scale: the value should be a text \(1 more mistake"):
+        params.parse(config)
 
 
 NAMES = ["../up", "/root", "a/b", "$(touch pwned)", "a;b", "a b", "a\n", "", "-a", "A"]
@@ -294,6 +330,22 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
             assert main.main([command]) == 1
             said = capsys.readouterr().err
             assert words in said and "a/file" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("there", ["file", "folder"])
+def test_paths_of_the_wrong_kind_are_one_sentence(there: str, tmp_path: Path, monkeypatch, capsys):
+    tiny(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path / "workflow/studies")
+    if there == "file":
+        Path("reports").write_text("mine")
+        command, words = "report", "reports/assets leads through a file, where a folder has to be: move that away"
+    else:
+        Path("dvc.yaml").mkdir()
+        command, words = "dvc", "Error: dvc.yaml is a folder, but has to be a file: move it away"
+    assert main.main([command]) == 1
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1, said
 
 
 def test_a_damaged_record_hides_no_other_cell(tmp_path: Path):

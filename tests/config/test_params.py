@@ -41,7 +41,7 @@ MISTAKES = {
     "unknown key deep": (f"{BASELINE}.setings", {}, f"{BASELINE}.setings: there is no such key"),
     "unknown scale": ("scale", "paperr", "scale: 'paperr' is not one of paper, quick, demo"),
     "wrong type": ("threads", "two", "threads: 'two' should be a whole number"),
-    "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a valid number"),
+    "text for a number": (f"{BASELINE}.settings.lr", "1e-", f"{BASELINE}.settings.lr: '1e-' should be a number"),
     "negative": (f"{BASELINE}.settings.epochs", -1, f"{BASELINE}.settings.epochs: -1 should be greater than 0"),
     "misspelt optimizer": (
         f"{BASELINE}.settings.optimizer",
@@ -106,6 +106,11 @@ MISTAKES = {
     ),
     "unknown selected setting": (f"{OPTIMIZERS}.select.settings", ["width"], "a2_filters has no setting 'width'"),
     "selection from itself": (f"{OPTIMIZERS}.select.from", "a3_optimizers", "leads back to itself"),
+    "selection from nowhere": (
+        f"{OPTIMIZERS}.select.from",
+        "a2_filter",
+        f"{OPTIMIZERS}.select.from: there is no experiment 'a2_filter' (did you mean 'a2_filters'?)",
+    ),
     "momentum of adam": (
         f"{OPTIMIZERS}.cells",
         [{"optimizer": "adam", "momentum": 0.5}],
@@ -131,6 +136,30 @@ MISTAKES |= {
         f"{BASELINE}.settings.evaluate_every: 1e-300 should be greater than or equal to 0.001",
     ),
     "large seed": ("seeds", [0, 2**31], "seeds.1: 2147483648 should be less than 2147483648"),
+    "no value": (
+        f"{BASELINE}.settings.lr",
+        None,
+        f"{BASELINE}.settings.lr: there is no value; give a number, a text or",
+    ),
+    "a list for a value": (
+        f"{BASELINE}.settings.lr",
+        [0.1, 0.2],
+        "lr: [0.1, 0.2] should be a number, a text or true or",
+    ),
+    "no number": (f"{BASELINE}.settings.lr", float("nan"), f"{BASELINE}.settings.lr: NaN is not a finite number"),
+    "no mapping": (STUDY, None, f"{STUDY}: there is no value; give a mapping of keys to values"),
+    "a text for settings": (f"{BASELINE}.settings", "lr", "settings: 'lr' should be a mapping of keys to values"),
+    "odd name": (f"{STUDY}.networks.My-Net", ["flatten"], "'My-Net' does not have the form of a name; take a-z, 0-9"),
+    "one class": (
+        "datasets.mine",
+        {"format": "table", "label": "a", "classes": [0], "split": {"test_share": 0.5, "seed": 1}},
+        "datasets.mine.classes: must have 2 entries or more, not 1",
+    ),
+    "no number in an own layer": (
+        f"{CNN}.9",
+        {"module": {"import": "a:B", "width": [1, float("nan")]}},
+        f"{CNN}.9.module.width.1: NaN is not a finite number",
+    ),
     "more seeds of no study": (
         "more_seeds",
         [{"study": "ce4024", "experiment": "a1_baseline", "seeds": [7]}],

@@ -200,7 +200,7 @@ def test_what_numpy_lacks_is_refused_in_one_sentence(tmp_path: Path):
         overlay = {"scale": "demo", "studies": {"cs324": {"networks": {"tiny": layers}, "experiments": experiments}}}
         listed = project.regrade("cells", overlay=overlay)
         assert listed.returncode == 1
-        assert f"Error: params.yaml: studies.cs324.networks.{lacks[name]}" in listed.stdout
+        assert f"Error: overlay.yaml: studies.cs324.networks.{lacks[name]}" in listed.stdout
     settings["momentum"] = 0.9
     listed = project.regrade("cells", overlay=overlay)
     assert listed.returncode == 1

@@ -4,6 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version, validate
 
 min_version("9.0")
@@ -17,7 +18,7 @@ from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
 from regrade.core import files, fingerprints
 from regrade.runtime import gpus
-from regrade.config import overlays, params
+from regrade.config import messages, overlays, params, places
 from regrade.checking import references
 from regrade import reporting
 from regrade.reporting import study_code
@@ -26,8 +27,8 @@ from regrade.settle import summary
 try:
     # Our own reader, as in `regrade`: Snakemake's reads 1e-05 as a text and silently keeps the last of two
     # equal keys. Overlays apply in the order of the command line; keys keep the order of params.yaml
-    given = workflow.config_settings
-    PARAMS = params.parse(PLANNED or overlays.merged(map(os.path.relpath, given.configfiles), given.config_args or ()))
+    given = [*map(os.path.relpath, workflow.config_settings.configfiles)], workflow.config_settings.config_args or ()
+    PARAMS = params.parse(PLANNED or overlays.merged(*given))
     CELLS = {cell.folder.as_posix(): cell for cell in expansion.expand(PARAMS)}
     references.check(PARAMS, CELLS.values())
     COSTS = Model(PARAMS, rates.known(PARAMS.device))
@@ -36,7 +37,7 @@ try:
     for study in PARAMS.studies:
         fingerprints.code(*(study_code.path(study, name) for name in (study_code.FIGURES, study_code.MEASURE)))
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(str(error) if PLANNED else places.placed(str(error), *given)) from None
 
 
 if PLANNED is None:
@@ -72,12 +73,39 @@ wildcard_constraints:
     vectors="word_vectors-[0-9a-f]{8}",
 
 
+def require_known(target):
+    """WorkflowError for a file that was asked for, of a study or of data that the parameters do not have.
+
+    Else a rule that makes such files would look for them, and Snakemake show a traceback.
+    """
+    path = os.path.relpath(target)
+    match Path(path).parts:
+        case ("reports" | "results", study, _, *_) | ("models", study, *_) if study not in (
+            *PARAMS.studies,
+            *params.NOT_STUDIES,
+        ):
+            raise WorkflowError(f"{path}: {messages.no_study(study, PARAMS.studies)}")
+        case ("results", _, _, cell, *_) if path not in SELECTIONS and "/".join(Path(path).parts[:4]) not in CELLS:
+            raise WorkflowError(f"{path} is of no cell of params.yaml; `regrade cells` lists them")
+        case ("data", "raw", dataset, file) if file not in getattr(PARAMS.datasets.get(dataset), "files", ()):
+            raise WorkflowError(f"{path} is no file of params.yaml; give its address under datasets, or correct the name")
+        case ("data", "prepared", dataset, _) if path not in IDENTITIES and path not in WORD_VECTORS:
+            raise WorkflowError(f"{path} is not asked for by params.yaml; snakemake -- prepare_all makes what is")
+
+
+# Snakemake itself looks at targets only when all rules are read, and of --configfile given twice takes the last only
+if workflow.is_main_process and Path(sys.argv[0]).name == "snakemake":
+    if sum(argument.partition("=")[0] in ("--configfile", "--configfiles") for argument in sys.argv[1:]) > 1:
+        raise WorkflowError(
+            "--configfile is there twice, and only the last would count; write one, with all values after it"
+        )
+    for target in get_argument_parser().parse_args(sys.argv[1:]).targets:
+        require_known(target)
+
+
 def cell_of(wildcards):
     """The cell that a training job's folder belongs to."""
-    folder = f"{layout.RESULTS}/{wildcards.study}/{wildcards.experiment}/{wildcards.cell}"
-    if folder not in CELLS:
-        raise WorkflowError(f"{folder} is no cell of params.yaml; `regrade cells` lists them")
-    return CELLS[folder]
+    return CELLS[f"{layout.RESULTS}/{wildcards.study}/{wildcards.experiment}/{wildcards.cell}"]
 
 
 def gpus(cell):

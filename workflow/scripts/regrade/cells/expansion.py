@@ -156,7 +156,9 @@ class _Expansion:
     def maker(self, name: str, waiting: tuple[str, ...] = ()) -> Callable[[dict[str, Value]], Cell]:
         """A function that makes a cell of the experiment from the settings that vary."""
         where = self._where(name)
-        experiment = self._experiment(name, f"{where}.select", waiting)
+        # A mistake in the name of one that another selects from is a mistake of the other
+        named = f"{self._where(waiting[-1])}.select.from" if waiting else where
+        experiment = self._experiment(name, named, waiting)
         fixed = self._fixed(name, ())
         if select := experiment.select:
             candidates = self.cells(select.source, (*waiting, name))

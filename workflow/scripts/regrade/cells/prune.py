@@ -1,5 +1,6 @@
 """What lies under results/ and data/prepared/ that no cell of params.yaml needs."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Iterable
@@ -7,12 +8,15 @@ from pathlib import Path
 
 from regrade.cells import batching, expansion, noted_seeds, set_aside
 from regrade.cells.cell import Cell
-from regrade.cells.layout import RESULTS, STATES
+from regrade.cells.layout import FILES, RESULTS, STATES
 from regrade.config.params import Params
 from regrade.datasets.identity import PREPARED
 
 # Only what has a name of the workflow's making is ever deleted
-_NAMED_BY_US = re.compile(r"(^|.*-)[0-9a-f]{8}(\.json)?")
+_HASH = "[0-9a-f]{8}"
+_CELL = re.compile(rf".*=.*-{_HASH}|selected-{_HASH}\.json")
+_PREPARED = re.compile(rf"(real|stand_in|word_vectors)-{_HASH}")
+_STATE = re.compile(rf"(.*-)?{_HASH}(\.json)?")
 
 
 def unnamed(params: Params) -> list[Path]:
@@ -37,9 +41,30 @@ def unnamed(params: Params) -> list[Path]:
                 }
     needed |= {cell.folder for cell in every} | {cell.selection.path for cell in every if cell.selection}
     needed |= {folder for cell in every for folder in cell.needed_data.folders}
-    present_paths = [*RESULTS.glob("[!.]*/*/*"), *PREPARED.glob("*/*"), *STATES.glob("*")]
-    present_paths += [*STATES.glob("failed/*"), *STATES.glob("seeds/*"), *STATES.glob("aside/*")]
-    return sorted(path for path in present_paths if _NAMED_BY_US.fullmatch(path.name) and path not in needed)
+    present_paths = [path for path in RESULTS.glob("[!.]*/*/*") if _is_of_cell(path, params)]
+    present_paths += [path for path in PREPARED.glob("*/*") if _PREPARED.fullmatch(path.name)]
+    states = itertools.chain.from_iterable(STATES.glob(kind) for kind in ("*", "failed/*", "seeds/*", "aside/*"))
+    present_paths += [path for path in states if _STATE.fullmatch(path.name)]
+    return sorted(path for path in present_paths if path not in needed)
+
+
+def others(paths: Iterable[Path], params: Params) -> list[str]:
+    """The studies that some of these results are of and that the parameters do not have."""
+    of_results = (path.relative_to(RESULTS).parts[0] for path in paths if path.is_relative_to(RESULTS))
+    return sorted({study for study in of_results if study != STATES.name} - params.studies.keys())
+
+
+def _is_of_cell(path: Path, params: Params) -> bool:
+    """Whether a file or folder below results/ has the name of a cell or of a selection.
+
+    Where nothing varies, that is a hash, which a date may look like: it then has to be in an experiment's folder, or to
+    have the files of a cell.
+    """
+    if not re.fullmatch(_HASH, path.name):
+        return bool(_CELL.fullmatch(path.name))
+    study = params.studies.get(path.parts[-3])
+    known = study is not None and path.parts[-2] in study.experiments
+    return known or any((path / name).exists() for name in FILES)
 
 
 def forget(finished: Iterable[Cell]) -> None:

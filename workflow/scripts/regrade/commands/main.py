@@ -20,6 +20,7 @@ from regrade.commands import (
     model,
     new_study,
     next_seeds,
+    parameters,
     protocol,
     prune,
     reference,
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if (sentence := explain(error)) is None:
             raise
-        print(f"Error: {sentence}", file=sys.stderr)
+        print(f"Error: {parameters.placed(sentence, options)}", file=sys.stderr)
         return 1
 
 

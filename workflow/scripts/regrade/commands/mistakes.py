@@ -3,6 +3,7 @@
 No rule is written here. What has mistakes is left out, so that the rest can be judged.
 """
 
+import difflib
 import itertools
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -19,12 +20,12 @@ from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.checking import references
 from regrade.checking.references import Experiment
-from regrade.config import claims, params, protocol, studies
+from regrade.config import claims, looks, params, protocol, reported, studies
 from regrade.config.params import Params
 from regrade.config.places import Places, about_parameters
 from regrade.config.study import Study
 from regrade.config.types import Name
-from regrade.core import fingerprints
+from regrade.core import fingerprints, yaml_files
 from regrade.core.errors import UserError
 from regrade.reporting import study_code
 from regrade.reporting.evidence import Evidence
@@ -58,8 +59,13 @@ def mistakes(places: Places, names: Collection[str]) -> Iterator[str]:
         # An experiment may take settings over from what reported.csv states
         of_others = itertools.filterfalse(about_parameters, refused.get(study, ()))
         of_study = [cell for cell in cells if cell.study == study]
-        complete = parameters if of_study and not _of(study, unknown) else None
+        complete = parameters if of_study and not _of(study, unknown) and not _contradict(parameters) else None
         yield from dict.fromkeys([*of_others, *_of_files(study, of_study, unknown, complete)])
+
+
+def _contradict(parameters: Params | None) -> bool:
+    """Whether the planned looks contradict each other, so that no page can show them."""
+    return parameters is not None and any(looks.contradictions(parameters.looks))
 
 
 def _of(study: str, experiments: Iterable[Experiment]) -> list[str]:
@@ -88,8 +94,14 @@ def _of_files(
 ) -> Iterator[str]:
     """What is wrong with the files of a study. Its page is not tried without `parameters`."""
     yield from map(str, references.complaints([study], cells, unknown))
-    yield from _of_other_files(study)
-    if parameters:
+    yield from _misnamed(study)
+    templates = sorted(studies.folder(study).glob("*.j2"))
+    of_layout = [*_refusals(*(partial(_parse, template) for template in templates), partial(_load, study))]
+    yield from _refusals(partial(protocol.read, study))
+    yield from of_layout
+    yield from _refusals(partial(fingerprints.code, study_code.path(study, study_code.MEASURE)))
+    # A page would only say again what is wrong with what it is made by
+    if parameters and not of_layout:
         yield from _of_page(study, cells, parameters)
 
 
@@ -122,11 +134,20 @@ def _is_name(study: str) -> bool:
         return False
 
 
-def _of_other_files(study: str) -> Iterator[str]:
-    """What is wrong with the protocol, the templates and the code of a study, apart from what they are used for."""
-    checks: list[Callable[[], object]] = [partial(protocol.read, study)]
-    checks += [partial(_parse, template) for template in sorted(studies.folder(study).glob("*.j2"))]
-    checks += [partial(_load, study), partial(fingerprints.code, study_code.path(study, study_code.MEASURE))]
+def _misnamed(study: str) -> Iterator[str]:
+    """Files that nobody reads, since their names are not quite those that are read."""
+    files = {file.name: file for file in sorted(studies.folder(study).glob("*")) if not file.name.startswith(".")}
+    read = (claims.path, reported.path, protocol.path)
+    names = [*(path(study).name for path in read), study_page.TEMPLATE, study_code.FIGURES, study_code.MEASURE]
+    missing = [name for name in names if name not in files]
+    for name in sorted(files.keys() - set(names)):
+        # Case and the ending, too, may be what is wrong; beside the right file, it may be a copy
+        if meant := difflib.get_close_matches(name.lower(), missing, 1, cutoff=0.8):
+            yield f"{files[name]} is never read; what is read is called {meant[0]}: rename it"
+
+
+def _refusals(*checks: Callable[[], object]) -> Iterator[str]:
+    """What these checks of single files raise, whatever the files are used for."""
     for check in checks:
         try:
             check()
@@ -139,6 +160,10 @@ def _parse(template: Path) -> None:
         environment(template.parent).get_template(template.name)
     except TemplateSyntaxError as error:
         raise UserError(f"{template}, line {error.lineno}: {error.message}; mend the template") from None
+    except UnicodeDecodeError as error:
+        raise UserError(yaml_files.not_utf_8(template, error)) from None
+    except OSError as error:
+        raise UserError(f"{template} cannot be read ({error.strerror or 'it is no file'}); mend or remove it") from None
 
 
 def _load(study: str) -> None:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 def write(study: str) -> list[Path]:
     """Write the files of a study of this name: an overlay of params.yaml, and what is in the study's folder.
 
-    UserError for a name that is not one, or is taken. Nothing is overwritten.
+    UserError for a name that is not one, or is taken. Nothing is overwritten, and all of it is written or nothing.
     """
     from regrade.config import studies
     from regrade.core.files import write_text
@@ -49,8 +49,16 @@ def write(study: str) -> list[Path]:
     for path in (folder, *files):
         if path.exists():
             raise UserError(f"{os.path.relpath(path)} exists already; choose another name than {study!r}")
-    for path, name in files.items():
-        write_text(path, (SKELETON / name).read_text("utf-8").replace(_EXAMPLE, study))
+    try:
+        for path, name in files.items():
+            write_text(path, (SKELETON / name).read_text("utf-8").replace(_EXAMPLE, study))
+    except BaseException:
+        # None of them was there before
+        for path in files:
+            path.unlink(missing_ok=True)
+        if folder.exists():
+            folder.rmdir()
+        raise
     return list(files)
 
 

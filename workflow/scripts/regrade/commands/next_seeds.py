@@ -5,12 +5,14 @@ it with the --configfile and --config that you run Snakemake with, then Snakemak
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
 from regrade.commands import parameters
 from regrade.core.errors import UserError
 
+COMMAND = "regrade next"
 EXAMPLES = """\
 regrade next --hours 2 --config scale=paper
 regrade next --hours 0.5 --study cs324 --to more.yaml
@@ -26,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="source", type=Path, metavar="FOLDER", help="bundles to go by, one per study, not your reports"
     )
     parser.add_argument(
-        "--to", type=Path, default=Path("next.yaml"), metavar="FILE", help="the overlay to write (next.yaml)"
+        "--to",
+        type=Path,
+        default=Path("next.yaml"),
+        metavar="FILE",
+        help="the overlay to write (next.yaml); replaces one that this command has written, no other file",
     )
     parameters.add_cores(parser)
     parameters.add(parser)
@@ -39,12 +45,14 @@ def run(options: argparse.Namespace) -> int:
     from regrade.cells import expansion
     from regrade.commands import next_view, status_view
     from regrade.core.files import write_text
+    from regrade.core.targets import can_be_written, require_own
     from regrade.costs import forecasting
     from regrade.settle import overlay, reports
     from regrade.settle.plan import Planner
 
     if not options.hours > 0:
         raise UserError(f"--hours is {options.hours:g}; give a number of hours above 0")
+    require_own(options.to, overlay.beginning(COMMAND))
     params = parameters.read(options)
     for study in options.study:
         parameters.require_study(study, params)
@@ -54,10 +62,19 @@ def run(options: argparse.Namespace) -> int:
     trained, claims = reports.claims(present, every, params, options.study or None)
     _, forecasts = forecasting.forecasts(params, every)
     plan = Planner(claims, trained, forecasts, at_once).plan(options.hours)
-    lines = overlay.comments(plan, f"regrade next --hours {options.hours:g}")
-    write_text(options.to, overlay.text(overlay.entries(plan.seeds, trained.values(), params), lines))
+    lines = overlay.comments(plan, f"{COMMAND} --hours {options.hours:g}")
+    with can_be_written(options.to):
+        write_text(options.to, overlay.text(overlay.entries(plan.seeds, trained.values(), params), lines))
     # Outside a terminal nothing is cut or broken into lines
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
     console.print(next_view.view(plan, options.hours, at_once), "")
-    print(f"To train them: snakemake --configfile {options.to}, with what else you give Snakemake")
+    print(f"To train them: {_to_train(options)}, with what else you give Snakemake")
     return 0
+
+
+def _to_train(options: argparse.Namespace) -> str:
+    """The command that trains the seeds, with the parameters that they were chosen for."""
+    # The new overlay last, since it takes the place of an earlier one's seeds
+    overlays = [*(name for name in options.configfile if name != str(options.to)), str(options.to)]
+    values = ["--config", *options.config] if options.config else []
+    return shlex.join(["snakemake", "--configfile", *overlays, *values])

@@ -13,9 +13,28 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Let the user change params.yaml."""
     parser.add_argument(
-        "--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", help="overlays of params.yaml"
+        "--configfile",
+        "--configfiles",
+        nargs="+",
+        default=[],
+        action=_Once,
+        metavar="FILE",
+        help="overlays of params.yaml",
     )
-    parser.add_argument("--config", "-C", nargs="*", default=[], metavar="KEY=VALUE", help="single parameters")
+    parser.add_argument(
+        "--config", "-C", nargs="*", default=[], action=_Once, metavar="KEY=VALUE", help="single parameters"
+    )
+
+
+class _Once(argparse.Action):
+    """Refuses an option that is given twice, of which argparse would silently take the last only."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(options, self.dest) is not self.default:
+            parser.error(f"{option} is there twice, and only the last would count; write one, with all values after it")
+        setattr(options, self.dest, values)
 
 
 def add_cores(parser: argparse.ArgumentParser) -> None:
@@ -42,4 +61,13 @@ def require_project() -> None:
 def require_study(study: str, params: "Params") -> None:
     """UserError when the parameters have no study of this name."""
     if study not in params.studies:
-        raise UserError(f"params.yaml has no study {study!r}; it has {', '.join(params.studies)}")
+        from regrade.config.messages import no_study
+
+        raise UserError(no_study(study, params.studies))
+
+
+def placed(sentence: str, options: argparse.Namespace) -> str:
+    """A sentence about a mistake of the user: about the overlay that has it, if it is in the user's parameters."""
+    from regrade.config import places
+
+    return places.placed(sentence, options.configfile, options.config) if "configfile" in options else sentence

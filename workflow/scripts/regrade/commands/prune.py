@@ -21,13 +21,19 @@ def run(options: argparse.Namespace) -> int:
     """Show what nobody needs, ask, and delete it."""
     from regrade.cells import prune
 
-    unnamed = prune.unnamed(parameters.read(options))
+    params = parameters.read(options)
+    unnamed = prune.unnamed(params)
     for path in unnamed:
         print(f"{prune.size(path) / 1e6:9.2f} MB  {path}")
     if not unnamed:
         print("Nothing to delete.")
         return 0
     print(f"{sum(map(prune.size, unnamed)) / 1e6:9.2f} MB in all")
+    if others := prune.others(unnamed, params):
+        print(
+            f"The parameters have no study {', '.join(others)}: to keep its results, give the overlay that has it "
+            "(--configfile)."
+        )
     if not options.yes and not _agreed():
         print("Nothing was deleted; `prune --yes` deletes without asking.")
         return 0

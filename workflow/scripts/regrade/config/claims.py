@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from regrade.config import studies
 from regrade.config.messages import Where, further, refuse
 from regrade.config.salvage import salvage
-from regrade.config.types import Count, Name, NonNegative, Positive, Real, Section, Value
+from regrade.config.types import ClaimId, Count, Name, NonNegative, Positive, Real, Section, Value
 from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
@@ -186,7 +186,7 @@ Test = Annotated[Compare | Ratio | Order | Best | Trend | Threshold | Equivalent
 class Claim(Section):
     """A claim: it holds when all its tests do."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: ClaimId
     """Short name: lower-case words joined by hyphens."""
     claim: str
     """The claim as a sentence."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from regrade.config.own_data import ArraysOptions, ByPart, ImagesOptions, OwnOptions, TableOptions, TextsOptions
-from regrade.config.types import Count, FileName, Name, Positive, Section, Value
+from regrade.config.types import Checksum, Count, FileName, Name, Positive, Section, Value
 
 
 class DataFile(Section):
@@ -15,7 +15,7 @@ class DataFile(Section):
     """Addresses, tried in order. `file://` works, and so does a path in the project's folder, to a file or, for images,
     to a folder of them.
     """
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Checksum | None = None
     """Checksum of the file; required. Leave it out to be told the checksum of a file on this machine."""
 
 
@@ -49,7 +49,7 @@ class Dataset(Section):
     """How word2vec is fitted on the training texts, including those without a label."""
     expected: Expected | None = None
     """What the real data will be like, for forecasts made before they are prepared."""
-    contents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field([])
+    contents: list[Checksum] = Field([])
     """Checksums of what is prepared from the publisher's files (`regrade.datasets.content`). Files with other
     checksums, such as archives that were packed again, are the same data where one of these comes out.
     """

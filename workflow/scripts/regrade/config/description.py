@@ -42,8 +42,9 @@ def read(study: str) -> Description:
     file = studies.folder(study) / "study.yaml"
     if not file.exists():
         return Description()
+    content = yaml_files.read(file) or {}
     try:
-        return Description.model_validate(yaml_files.read(file) or {})
+        return Description.model_validate(content)
     except ValidationError as error:
-        where, complaint = first_mistake(error)
+        where, complaint = first_mistake(error, content)
         raise UserError(f"{file}: {where}: {complaint}" if where else f"{file}: {complaint}") from None

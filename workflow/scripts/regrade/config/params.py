@@ -163,7 +163,7 @@ def parse(config: dict[str, Any]) -> Params:
     try:
         return Params.model_validate(config)
     except ValidationError as error:
-        path, complaint = first_mistake(error)
+        path, complaint = first_mistake(error, config)
         raise UserError(f"params.yaml: {path}: {complaint}" if path else f"params.yaml: {complaint}") from None
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from regrade.config import overlays
+from regrade.config.messages import further, no_study
 from regrade.core.errors import UserError
 
 # How sentences about the parameters begin, whichever file they are in
@@ -15,6 +16,14 @@ _ABOUT = f"{overlays.BASE}: "
 def about_parameters(sentence: str) -> bool:
     """Whether a mistake is in params.yaml or in what lies on top of it."""
     return sentence.startswith(_ABOUT)
+
+
+def placed(sentence: str, files: Iterable[str], values: Iterable[str]) -> str:
+    """A sentence about the parameters, about the file that its mistake is in; any other sentence unchanged.
+
+    `files`, `values`: the overlays and the values of --config.
+    """
+    return Places(files, values).by_file([sentence])[-1] if about_parameters(sentence) else sentence
 
 
 class Places:
@@ -45,12 +54,21 @@ class Places:
 
     def studies(self, names: Collection[str]) -> list[str]:
         """These studies, in the order of params.yaml; all if there are none. UserError for one that does not exist."""
-        content = self.merged().get("studies")
-        known = content if isinstance(content, dict) else {}
+        known = self.merged().get("studies")
+        if not isinstance(known, dict):
+            known = {}
         for name in names:
             if name not in known:
-                raise UserError(f"params.yaml has no study {name!r}; it has {', '.join(map(str, known))}")
+                raise self._no_study(name, known)
         return [name for name in known if not names or name in names]
+
+    def _no_study(self, name: str, known: Iterable[str]) -> UserError:
+        """The error for a study that is not there: it may be in a file that cannot be read, or there are none."""
+        if self._unreadable:
+            return UserError(f"{self._unreadable[0]}{further(len(self._unreadable) - 1)}", self._unreadable)
+        if not known:
+            return UserError(f"{self._file(['studies'])}: studies has no study; give {name!r}, or remove the key")
+        return UserError(no_study(name, known))
 
     def by_file(self, sentences: Iterable[str]) -> list[str]:
         """Sentences about params.yaml, each once and about the file that its mistake is in, in the files' order.

@@ -80,6 +80,6 @@ def read(study: str) -> Protocol | None:
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
-        where, complaint = first_mistake(error)
+        where, complaint = first_mistake(error, content)
         place = f"{file}: {where}" if where else f"{file}"
         raise UserError(f"{place}: {complaint}; regrade protocol writes it again") from None

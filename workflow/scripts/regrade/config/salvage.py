@@ -26,7 +26,7 @@ def salvage(
         try:
             rest = model.model_validate(content, context=contradictions)
         except ValidationError as error:
-            wrong = mistakes(error)
+            wrong = mistakes(error, content)
             # What is wrong with the rest only follows from what is left out
             complaints = complaints or wrong
             parts = {path[: part(path)] for path, _ in wrong}

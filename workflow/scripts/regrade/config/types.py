@@ -8,9 +8,21 @@ from typing_extensions import TypeAliasType
 
 from regrade.core.yaml_files import number
 
+_NAME, _FILE_NAME = r"^[a-z][a-z0-9_]*$", r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_ARGUMENT_NAME, _CHECKSUM, _ID = r"^[A-Za-z_][A-Za-z0-9_]*$", r"^[0-9a-f]{64}$", r"^[a-z0-9]+(-[a-z0-9]+)*$"
+# What the patterns ask for
+FORMS = {
+    _NAME: "a name; take a-z, 0-9 and _, a letter first",
+    _FILE_NAME: "a plain file name; take letters without accents, digits and . _ -, a letter or digit first",
+    _ARGUMENT_NAME: "the name of an argument in Python; take letters without accents, digits and _, no digit first",
+    _CHECKSUM: "a SHA-256 checksum; take 64 of 0-9 and a-f",
+    _ID: "a claim's id; take words of a-z and 0-9 joined by hyphens",
+}
 # A name becomes part of file names, for which a file system allows 255 bytes
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+Name = Annotated[str, Field(pattern=_NAME, max_length=64)]
+FileName = Annotated[str, Field(pattern=_FILE_NAME, max_length=200)]
+Checksum = Annotated[str, Field(pattern=_CHECKSUM)]
+ClaimId = Annotated[str, Field(pattern=_ID)]
 # Some files store whole numbers in 32 bits, and networks store real numbers as float32
 NUMBER = BeforeValidator(number)
 Whole = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
@@ -26,7 +38,7 @@ Share = Annotated[float, Field(ge=0, lt=1), NUMBER]
 Value = Annotated[int | float | str | bool, NUMBER]
 # What a layer may be given: own networks take lists and mappings, too, and names as Python has them
 Argument = TypeAliasType("Argument", "Value | list[Argument] | dict[str, Argument] | None")
-ArgumentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+ArgumentName = Annotated[str, Field(pattern=_ARGUMENT_NAME, max_length=64)]
 LayerTemplate = str | dict[Name, dict[ArgumentName, Argument]]
 Metric = Literal[
     "test_accuracy_best_epoch",

@@ -13,6 +13,8 @@ _NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[
 _EXACT = 2**53
 # Whole numbers with more digits are too large for any use here
 _DIGITS = 30
+# Values that a file may stand for, each counted as often as aliases repeat it
+_MOST_VALUES = 10**6
 
 
 def number(value: object) -> object:
@@ -35,6 +37,10 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
     """PyYAML's safe loader with the plain values of YAML 1.2, and an error for duplicate keys."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        _count(node, {})
+        return super().construct_document(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         seen = set()
@@ -59,6 +65,24 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
             problem = f"there is no date {node.value} ({error}); quote it if it is meant as text"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
         return str(node.value)
+
+
+def _count(node: yaml.Node, counts: dict[int, int]) -> int:
+    """How many values a node stands for; `counts`: of nodes that were counted, 0 while that is going on.
+
+    ConstructorError for a node that is part of itself, or that aliases make too many values of.
+    """
+    if id(node) not in counts:
+        counts[id(node)] = 0
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        # The entries of a mapping are pairs of nodes
+        inner = [one for part in parts for one in (part if isinstance(part, tuple) else (part,))]
+        counts[id(node)] = 1 + sum(_count(one, counts) for one in inner)
+    count = counts[id(node)]
+    if not 0 < count <= _MOST_VALUES:
+        problem = "aliases (*) make more values of this than can be meant" if count else "this is part of itself"
+        raise yaml.constructor.ConstructorError(None, None, f"{problem}; write it without the alias", node.start_mark)
+    return count
 
 
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -99,8 +123,13 @@ def read(path: Path | str) -> object:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise UserError(not_utf_8(path, error)) from None
     return parse(text, str(path))
+
+
+def not_utf_8(path: Path | str, error: UnicodeDecodeError) -> str:
+    """One sentence for a file of any kind that is in another encoding."""
+    return f"{path} is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
 
 
 def _sentence(problem: object) -> str:

@@ -38,7 +38,8 @@ def explain(error: Exception) -> str | None:
     """One sentence for an error that the user can fix; None for a bug."""
     if isinstance(error, UserError):
         return str(error)
-    number, place = getattr(error, "errno", None), getattr(error, "filename", None)
+    # Of two paths, the second is the one that a finished file was to get
+    number, place = getattr(error, "errno", None), getattr(error, "filename2", None) or getattr(error, "filename", None)
     where = f" ({place})" if place else ""
     if _is(error, errno.ENOSPC):
         return (
@@ -50,6 +51,8 @@ def explain(error: Exception) -> str | None:
             f"{place or 'a file'} may not be changed or read ({os.strerror(number)}): give this user the right to, or "
             "work in a copy, and run again; finished work is kept"
         )
+    if place and number in _WRONG_KIND:
+        return f"{place} {_WRONG_KIND[number]}, and run again; finished work is kept"
     # PyTorch's error for a GPU has a type of its own, which is not imported here; the one for a CPU has none
     of_torch = type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in _NO_MEMORY)
     if isinstance(error, MemoryError) or of_torch or _is(error, errno.ENOMEM):
@@ -60,6 +63,13 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+# Paths of the wrong kind: what is wrong, and what to do
+_WRONG_KIND = {
+    errno.EISDIR: "is a folder, but has to be a file: move it away, or give another name",
+    errno.ENOTDIR: "leads through a file, where a folder has to be: move that away, or give another name",
+    errno.EEXIST: "is a file, but has to be a folder: move it away, or give another name",
+    errno.ENOENT: "does not exist: correct the name, or make it",
+}
 # What PyTorch says about a tensor that is too large for the memory, or for any memory
 _NO_MEMORY = ("can't allocate memory", "calculation overflowed")
 

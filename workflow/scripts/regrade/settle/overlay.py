@@ -35,10 +35,19 @@ def cells(more_seeds: Iterable[Mapping[str, Any]], every: Iterable[Cell]) -> lis
     return [cell for cell in every if (cell.study, cell.experiment, dict(cell.varying)) in listed]
 
 
+def beginning(command: str) -> str:
+    """How the text of an overlay begins that this command has written."""
+    return f"# {_written_by(command)}"
+
+
+def _written_by(command: str) -> str:
+    return f"Written by {command}"
+
+
 def comments(plan: Plan, command: str) -> list[str]:
     """What an overlay is for."""
     return [
-        f"Written by {command}",
+        _written_by(command),
         f"{significant(plan.wall, 2)} h for {significant(plan.verdicts, 2)} more verdicts, expected from:",
         *(
             f"  {line.waiting.study} {line.waiting.claim}: {line.to} seeds, chance {line.chance:.2f}"
