@@ -56,8 +56,8 @@ def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Se
         [candidates[winner].bounds.loc[seed] for winner, seed in zip(winners, seeds, strict=True)],
         index=pd.Index(seeds),
     )
-    answers = _on_same_rows(candidates, seeds)
-    rows = None if answers is None else _correct(candidates, seeds, answers[winners, range(len(seeds))])
+    alone = _on_same_rows(candidates, seeds)
+    rows = None if alone is None else _correct(candidates, seeds, alone[winners, range(len(seeds))])
     return Seen(candidates[0].experiment, bounds, rows)
 
 
