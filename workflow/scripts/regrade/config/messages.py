@@ -52,8 +52,8 @@ def mistakes(error: ValidationError, content: object = None) -> list[tuple[Where
 def no_study(name: str, known: Iterable[str]) -> str:
     """One sentence for a study that the parameters at hand do not have."""
     return (
-        f"params.yaml has no study {name!r}; it has {', '.join(map(str, known))}; correct the name, or give the overlay "
-        "that has the study (--configfile)"
+        f"params.yaml has no study {name!r}; it has {', '.join(map(str, known))}; correct the name, or give the "
+        "overlay that has the study (--configfile)"
     )
 
 
