@@ -88,7 +88,9 @@ def require_known(target):
         case ("results", _, _, cell, *_) if path not in SELECTIONS and "/".join(Path(path).parts[:4]) not in CELLS:
             raise WorkflowError(f"{path} is of no cell of params.yaml; `regrade cells` lists them")
         case ("data", "raw", dataset, file) if file not in getattr(PARAMS.datasets.get(dataset), "files", ()):
-            raise WorkflowError(f"{path} is no file of params.yaml; give its address under datasets, or correct the name")
+            raise WorkflowError(
+                f"{path} is no file of params.yaml; give its address under datasets, or correct the name"
+            )
         case ("data", "prepared", dataset, _) if path not in IDENTITIES and path not in WORD_VECTORS:
             raise WorkflowError(f"{path} is not asked for by params.yaml; snakemake -- prepare_all makes what is")
 

@@ -67,7 +67,6 @@ def explain(error: Exception) -> str | None:
 _WRONG_KIND = {
     errno.EISDIR: "is a folder, but has to be a file: move it away, or give another name",
     errno.ENOTDIR: "leads through a file, where a folder has to be: move that away, or give another name",
-    errno.EEXIST: "is a file, but has to be a folder: move it away, or give another name",
     errno.ENOENT: "does not exist: correct the name, or make it",
 }
 # What PyTorch says about a tensor that is too large for the memory, or for any memory
