@@ -1,7 +1,7 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
@@ -88,7 +88,8 @@ class Measurements:
         """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
 
         Both are the same unless a run did not last long enough to tell: one that has not converged needs at least its
-        epochs. Of a run that diverged, what was to be measured later is not known at all.
+        epochs. Of a run that diverged, what was to be measured later is not known, and a measure of its curve only as
+        far as the curve until then decides it.
         """
         # Claims, numbers, tables and figures ask for the same ones again and again
         key = "bounds", cell.experiment, cell.name, repr(metric)
@@ -100,33 +101,37 @@ class Measurements:
             return pd.DataFrame({"low": [], "high": []}, dtype=float)
         runs = runs.set_index("seed")
         if isinstance(metric, dict):
-            values = self._measured(cell, metric)
+            values = self._measured(cell, metric, runs.index[runs["status"] == "diverged"])
         elif metric in runs:
-            values = runs[metric].astype(float)
+            of_runs = runs[metric].astype(float)
             if metric == "epochs_to_converge":
-                values = values.fillna(math.inf)
+                of_runs = of_runs.fillna(math.inf)
+            values = pd.DataFrame({"low": of_runs, "high": of_runs})
         else:
-            values = pd.Series(dtype=float)
-        values = values.reindex(runs.index)
-        longer = (values == math.inf) & (unit(metric) == "epochs")
-        unknown = ~longer & (np.isinf(values) | (values.isna() & (runs["status"] == "diverged")))
-        low = values.mask(unknown, -math.inf)
+            values = pd.DataFrame({"low": [], "high": []}, dtype=float)
+        low, high = (values[end].reindex(runs.index) for end in ("low", "high"))
+        longer = (low == math.inf) & (unit(metric) == "epochs")
+        unknown = ~longer & (np.isinf(low) & (low == high) | (low.isna() & (runs["status"] == "diverged")))
+        low = low.mask(unknown, -math.inf)
         if longer.any():
             low = low.mask(longer, runs["epochs"].astype(float))
-        return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
+        return pd.DataFrame({"low": low, "high": high.mask(unknown, math.inf)}).dropna()
 
-    def _measured(self, cell: BundledCell, metric: dict[str, Value]) -> "pd.Series[float]":
-        """A measure of the curve of each run, by seed."""
+    def _measured(self, cell: BundledCell, metric: dict[str, Value], diverged: Container[int]) -> pd.DataFrame:
+        """Between which values a measure of the curve of each run lies, by seed; `diverged`: the seeds of such runs."""
         arguments = {key: value for key, value in metric.items() if key != "measure"}
-        measure = curves.MEASURES[str(metric["measure"])]
-        histories = self.curve(cell)
-        if not len(histories):
-            return pd.Series(dtype=float)  # runs from elsewhere may come without any
-        columns = [arguments[key] for key in ("of", "against") if key in arguments]
-        if missing := [name for name in columns if name not in histories]:
+        name, histories = str(metric["measure"]), self.curve(cell)
+        # Runs from elsewhere may come without any curves
+        columns = [arguments[key] for key in ("of", "against") if key in arguments] if len(histories) else []
+        if missing := [column for column in columns if column not in histories]:
             raise UserError(f"{cell.experiment}: its histories have no column {missing[0]!r}")
-        by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
-        return pd.Series(by_seed, dtype=float)
+        by_seed = {}
+        for seed, history in histories.groupby("seed") if len(histories) else ():
+            if seed in diverged:
+                by_seed[seed] = curves.of_diverged(name, history, **arguments)
+            else:
+                by_seed[seed] = (curves.MEASURES[name](history, **arguments),) * 2
+        return pd.DataFrame.from_dict(by_seed, orient="index", columns=["low", "high"], dtype=float)
 
     def values(self, cell: BundledCell, metric: Metric) -> "pd.Series[float]":
         """A metric of a cell by seed, without seeds of which it is not known; empty when it is not trained.
