@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from regrade.statistics import pooling
 from regrade.statistics.estimate import estimate
+from regrade.statistics.intervals import mean_interval
 from regrade.statistics.row_error import row_error
 from regrade.statistics.sample import Sample
 from regrade.statistics.share import p_most
@@ -185,6 +186,12 @@ def test_a_mean_may_lie_where_what_is_not_known_of_some_runs_puts_it():
     assert mean([-math.inf, 30, 50], [10, 30, math.inf]) == (30, (True, True))
     # Of the last run nothing is known, so it does not count
     assert mean([10, 30, -math.inf], [10, 30, math.inf]) == (20, (True, True))
+
+
+def test_equal_values_have_no_interval_wherever_it_is_asked_for():
+    for values in ([2.3] * 5, [0.1, 0.1], [4.0]):
+        assert mean_interval(values) == pytest.approx((values[0], math.nan, math.nan), nan_ok=True)
+        assert estimate(values).interval() == pytest.approx((math.nan, math.nan), nan_ok=True)
 
 
 def test_variances_are_pooled_only_where_they_are_alike():

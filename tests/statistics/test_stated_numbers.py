@@ -1,7 +1,9 @@
 """Stated numbers beside ours: of the settings that they are for, as ratios, of curves, of winners."""
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from regrade.bundle import describe
@@ -138,3 +140,25 @@ def test_seeds_that_all_agree_do_not_say_how_far_another_one_may_be(tmp_path: Pa
     curves = pd.DataFrame({"experiment": [], "cell": []})
     compared = comparison.comparisons("ce4042", Measurements(described(every), pd.DataFrame(rows), curves))
     assert grades.table(compared)["grade"].tolist() == ["within", "too few seeds"]
+
+
+@pytest.mark.parametrize(("stated", "grade"), [("120", "within"), ("40", "within"), ("1", "below")])
+def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
+    stated: str, grade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,epochs_to_converge,{stated},\n")
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    run = {"folder": cell.folder.as_posix(), "status": "done", "epochs": 50}
+    # Three of five never got there in 50 epochs
+    rows = [
+        run | {"seed": seed, "epochs_to_converge": epochs}
+        for seed, epochs in enumerate([40, 42, np.nan, np.nan, np.nan])
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame(rows), curves)))
+    assert table["grade"].tolist() == [grade]
+    assert table["predicted_high"].tolist() == [math.inf]
+    assert 0 < table["predicted_low"].item() < 40

@@ -32,8 +32,12 @@ def short(value: float | str | None) -> str:
 
 
 def interval(bounds: tuple[float | None, float | None]) -> str:
-    """From the lower to the upper bound, or a dash."""
+    """From the lower to the upper bound, or a dash; one of them may be infinite."""
     low, high = map(short, bounds)
+    if math.inf in bounds:
+        return f"{low} or more"
+    if -math.inf in bounds:
+        return f"{high} or less"
     return "–" if "–" in (low, high) else f"{low} to {high}"
 
 

@@ -66,6 +66,12 @@ class Sample:
         counted = np.where(np.isfinite(self.low), self.low, self.high)
         return bool(np.any(unknown | (self.low < counted))), bool(np.any(unknown | (self.high > counted)))
 
+    @property
+    def open_ends(self) -> tuple[bool, bool]:
+        """Whether some runs are only known to be below, and above, a value; not of runs that say nothing at all."""
+        low, high = np.isfinite(self.low), np.isfinite(self.high)
+        return bool(np.any(high & ~low)), bool(np.any(low & ~high))
+
     def p_mean(self, bound: float, side: int) -> float:
         """One-sided p of the hypothesis that the mean over all runs is not above (side 1) or below (−1) `bound`.
 
