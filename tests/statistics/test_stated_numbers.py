@@ -162,3 +162,7 @@ def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
     assert table["grade"].tolist() == [grade]
     assert table["predicted_high"].tolist() == [math.inf]
     assert 0 < table["predicted_low"].item() < 40
+    # Runs of which none got there say nothing of how they differ
+    never = pd.DataFrame([row | {"epochs_to_converge": np.nan} for row in rows])
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), never, curves)))
+    assert table["grade"].tolist() == ["within" if grade == "within" and stated == "120" else "too few seeds"]

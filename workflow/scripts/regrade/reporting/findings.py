@@ -132,6 +132,9 @@ def _beyond(row: dict) -> float | None:
     except ValueError:
         return None
     low, high = row["predicted_low"], row["predicted_high"]
+    # A range without an end is at least as wide on that side as on the other
+    mean = float(row["mean"])
+    low, high = (2 * mean - high if low == -math.inf else low), (2 * mean - low if high == math.inf else high)
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return None
     return max(low - reported, reported - high, 0.0) / (high - low)

@@ -96,7 +96,7 @@ def _grade(one: Comparison, standing: Standing) -> str:
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)
     outside = one.stated - one.rounding > high + slack or one.stated + one.rounding < low - slack
-    if outside and low == high and one.estimate.distinct == 1:
+    if outside and one.estimate.distinct == 1 and (low == high or math.isinf(high - low)):
         return TOO_FEW_SEEDS  # seeds that all agree do not show how far another one may be
     if one.stated - one.rounding > high + slack:
         return ABOVE

@@ -143,11 +143,26 @@ def on_common_seeds(parts: Sequence[Hypothesis]) -> list[Hypothesis]:
 
 
 class Hypotheses:
-    """The parts of a claim, made from what was measured. UserError where it names what the study does not have."""
+    """The parts of a claim, made from what was measured. UserError where it names what the study does not have.
 
-    def __init__(self, study: str, claim: Claim, measurements: Measurements, comparisons: list[Comparison]):
+    `look`: how many seeds count; all by default.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        claim: Claim,
+        measurements: Measurements,
+        comparisons: list[Comparison],
+        look: int | None = None,
+    ):
         self.study, self.claim, self.measurements, self.comparisons = study, claim, measurements, comparisons
+        self.look = look
         self._where = f"{path(study)}: {claim.id}"
+
+    def at(self, look: int) -> "Hypotheses":
+        """The same with as many seeds."""
+        return Hypotheses(self.study, self.claim, self.measurements, self.comparisons, look)
 
     def all(self) -> list[Statement]:
         """All parts, in the order of the claim's tests."""
@@ -267,7 +282,7 @@ class Hypotheses:
     ) -> Statement:
         cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
-        sample = self.measurements.sample(weights, test.metric) if trained else None
+        sample = self.measurements.sample(weights, test.metric, self.look) if trained else None
         return _statement(test, text, _unit(test), cells, sample, low, high, self._why(test, cells, sample))
 
     def _why(self, test: Test, cells: list[BundledCell], sample: Sample | None) -> str:

@@ -154,15 +154,23 @@ class Measurements:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
         return self.sample(list(weights), metric).mean
 
-    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric) -> Sample:
-        """What each seed gave for the weighted sum of a metric over cells, which are paired by seed and by test row."""
+    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric, look: int | None = None) -> Sample:
+        """What each seed gave for the weighted sum of a metric over cells, which are paired by seed and by test row.
+
+        `look`: how many seeds count, the lowest first; all by default. Others then have no part in anything: neither in
+        the choice of a winner, nor in the variance that cells have in common.
+        """
         seen = [self._seen(one, metric) for one, _ in weights]
         seeds = sorted(set.intersection(*(set(one.bounds.index) for one in seen)))
         if unit(metric) == "seconds":
             seeds = _timed_apart(seen, self.on_one_device([one for one, _ in weights], seeds))
+        seeds = seeds[:look]
+        is_of_winner = any(isinstance(one, Winner) for one, _ in weights)
+        if look and is_of_winner:
+            seen = [self._seen(one, metric, seeds) for one, _ in weights]
         by = [weight for _, weight in weights]
         low, high = _combined(seen, by, seeds)
-        pooled = self._pooled(seen[0].experiment, metric)
+        pooled = self._pooled(seen[0].experiment, metric, look)
         return Sample(
             seeds=tuple(seeds),
             low=low,
@@ -171,7 +179,7 @@ class Measurements:
             bounds=(0.0, 1.0) if by == [1.0] and unit(metric) == "share" else None,
             pooled=pooled.scaled(sum(weight**2 for weight in by)) if pooled else None,
             exact=metric in EXACT,
-            rotated=any(isinstance(one, Winner) for one, _ in weights),
+            rotated=is_of_winner,
         )
 
     def on_one_device(self, measured: Sequence[Measured], seeds: Iterable[int]) -> list[int]:
@@ -185,21 +193,23 @@ class Measurements:
         devices = [self.of(cell).set_index("seed")["device"].dropna() for cell in cells]
         return [seed for seed in seeds if len({one[seed] for one in devices if seed in one}) <= 1]
 
-    def _seen(self, one: Measured, metric: Metric) -> Seen:
+    def _seen(self, one: Measured, metric: Metric, seeds: list[int] | None = None) -> Seen:
+        """What is seen of a cell or a winner, in all of its runs or those of these seeds."""
         if isinstance(one, BundledCell):
-            return Seen(one.experiment, self.bounds(one, metric), self.correct(one, metric))
-        candidates = [self._seen(cell, metric) for cell in one.candidates]
-        by = candidates if one.by == metric else [self._seen(cell, one.by) for cell in one.candidates]
+            bounds = self.bounds(one, metric)
+            return Seen(one.experiment, bounds if seeds is None else bounds.loc[seeds], self.correct(one, metric))
+        candidates = [self._seen(cell, metric, seeds) for cell in one.candidates]
+        by = candidates if one.by == metric else [self._seen(cell, one.by, seeds) for cell in one.candidates]
         return rotated(candidates, by, one.highest)
 
-    def _pooled(self, experiment: str, metric: Metric) -> Pooled | None:
-        """The variance between seeds that the cells of an experiment have in common."""
+    def _pooled(self, experiment: str, metric: Metric, look: int | None) -> Pooled | None:
+        """The variance between seeds that the cells of an experiment have in common, at a look in as many of each."""
 
         def compute() -> Pooled | None:
-            values = [self.bounds(cell, metric)["low"].to_numpy() for cell in self.find(experiment)]
-            return pooled([of_cell[np.isfinite(of_cell)] for of_cell in values])
+            of_cells = [self.bounds(cell, metric)["low"].sort_index() for cell in self.find(experiment)]
+            return pooled([of_cell[np.isfinite(of_cell)].to_numpy()[:look] for of_cell in of_cells])
 
-        return self.once(("pooled", experiment, str(metric)), compute)
+        return self.once(("pooled", experiment, str(metric), str(look)), compute)
 
     def ratio(self, first: BundledCell, second: BundledCell, metric: Metric) -> Sample:
         """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.

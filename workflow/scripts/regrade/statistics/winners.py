@@ -39,12 +39,15 @@ class Seen:
 
 
 def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Seen:
-    """What is seen of the winner among `candidates`, chosen by what is seen in `by`; empty if one is missing."""
+    """What is seen of the winner among `candidates`, chosen by what is seen in `by`; empty if one is missing.
+
+    By rows, too, where `by` is `candidates` itself.
+    """
     seeds = sorted(set.intersection(*(set(one.bounds.index) for one in [*candidates, *by])))
     if not seeds:
         return Seen(candidates[0].experiment, candidates[0].bounds.iloc[:0], None)
     sign = 1 if highest else -1
-    answers = _on_same_rows(candidates, seeds) if list(candidates) == list(by) else None
+    answers = _on_same_rows(candidates, seeds) if candidates is by else None
     if answers is not None:
         chosen = _by_seeds_and_rows(sign * answers)
         correct = np.take_along_axis(answers, chosen[None], axis=0)[0]
