@@ -166,3 +166,30 @@ def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
     never = pd.DataFrame([row | {"epochs_to_converge": np.nan} for row in rows])
     table = grades.table(comparison.comparisons("cs324", Measurements(described(every), never, curves)))
     assert table["grade"].tolist() == ["within" if grade == "within" and stated == "120" else "too few seeds"]
+
+
+def test_numbers_from_tables_of_runs_are_of_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(
+        f"{HEADER}a,p1_cifar_mlp,,steps_above_chance,100,\na,p1_cifar_mlp,epoch=2,test_accuracy,0.5,\n"
+    )
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    of_mlp = [cell for cell in every if cell.experiment == "p1_cifar_mlp"]
+    (cell,) = described(of_mlp, classes=10, settings={"train_rows": 100, "batch_size": 10})
+    run = {"folder": cell.folder.as_posix(), "epochs": 6}
+    rows = [run | {"seed": seed, "status": "diverged" if seed == 4 else "done"} for seed in (7, 4, 2)]
+    # The runs in another order than their seeds; one is above chance from epoch 3 on, one diverged after 2, one is never
+    accuracies = {7: [0.1, 0.12, 0.3, 0.3, 0.3, 0.3], 4: [0.1, 0.13], 2: [0.1, 0.14, 0.1, 0.1, 0.1, 0.1]}
+    curves = pd.DataFrame(
+        {"seed": seed, "epoch": epoch, "test_accuracy": accuracy, "experiment": cell.experiment, "cell": cell.name}
+        for seed, of_run in accuracies.items()
+        for epoch, accuracy in enumerate(of_run, 1)
+    )
+    steps, at_epoch = (
+        one.sample for one in comparison.comparisons("cs324", Measurements([cell], pd.DataFrame(rows), curves))
+    )
+    assert (steps.seeds, at_epoch.seeds) == ((2, 4, 7), (2, 4, 7))
+    assert steps.low.tolist() == [60, 20, 30]
+    assert steps.high.tolist() == [math.inf, math.inf, 30]
+    assert at_epoch.low.tolist() == [0.14, 0.13, 0.12]
