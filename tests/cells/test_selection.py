@@ -40,6 +40,16 @@ def finish(cell: Cell, correct: dict[int, list[int]]) -> None:
         Path(cell.folder / name).touch()
 
 
+def test_equally_good_candidates_are_chosen_in_the_order_of_params():
+    every = expanded(lambda config: config.update(seeds=[0, 1, 2, 3, 4]))
+    candidates = of("q3_candidates", every)
+    (best,) = of("q3_best", every)
+    # As many correct answers of the first two, but in an order in which the mean accuracy is a little larger
+    for cell, of_seeds in zip(candidates, ((1, 2, 3, 4, 5), (1, 2, 4, 3, 5), (1,) * 5, (1,) * 5), strict=True):
+        finish(cell, {seed: [1, count, 1, 1, 1, 1] for seed, count in enumerate(of_seeds)})
+    assert selection.choose(best.selection)["cell"] == candidates[0].folder.as_posix()
+
+
 def test_the_best_candidate_is_trained_for_as_long_as_it_took_to_be_at_its_best():
     every = expanded(lambda config: config.update(seeds=[0, 1]))
     candidates = of("q3_candidates", every)

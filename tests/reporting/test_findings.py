@@ -10,9 +10,9 @@ from regrade.reporting.graded import Verdicts
 from regrade.reporting.number_format import counted, in_unit, rounded
 from regrade.reporting.pages.rendering import environment
 
-OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "undecided": 0, "counted": True, "timed": False, "among": 16}
+OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "undecided": 0, "about": "runs", "timed": False, "among": 16}
 OPEN |= {"p_for": 0.3, "p_against": 0.8, "parts": [{}], "claimed": [None, 0.5], "low": None, "high": None}
-MEAN = {"counted": False, "claimed": [-0.01, 0.01]}
+MEAN = {"about": "mean", "claimed": [-0.01, 0.01]}
 SO_NARROWLY = "but so narrowly that it may be chance in their test rows"
 REASONS = {
     "fewer seeds than the first look needs": {"look": None, "seeds": 2, "known": 2, "doing": 2},
@@ -83,7 +83,6 @@ def test_why_a_claim_is_open_is_true_of_its_runs(seeds: int, parts: int):
 
 CLAIM = {"quantity": "value", "unit": "epochs", "claimed": [None, 7.0], "about": "runs", "holds": True, "at": None}
 CLAIM |= {
-    "counted": True,
     "seeds": 40,
     "known": 40,
     "doing": 30,
@@ -108,7 +107,7 @@ CAME_OUT = {
     },
     "5 epochs (95 % interval 4 to 6, 40 seeds); the weakest of 24 comparisons": {"about": "mean", "parts": [{}] * 24},
     "5 epochs (95 % interval 4 to 6, 3 jobs); of 2 comparisons the one most against the claim": {
-        **{"about": "mean", "counted": False, "parts": [{}] * 2, "holds": False},
+        **{"about": "mean", "parts": [{}] * 2, "holds": False},
         **{"timed": True, "seeds": 3, "known": 3},
     },
     "unknown": {"about": "mean", "known": 0, "undecided": 40, "effect": None, "low": None, "high": None},

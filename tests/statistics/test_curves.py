@@ -6,12 +6,15 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from regrade.bundle.manifest import BundledCell
 from regrade.bundle.units import by_name
 from regrade.checking import asked
 from regrade.config import reported
-from regrade.statistics.curves import MEASURES
+from regrade.statistics.curves import MEASURES, of_diverged
+from regrade.statistics.measurements import Measurements
 from regrade.statistics.units import possible, unit
 from support.expanded import expanded
+from support.simulation import statement
 
 # Ten evaluations, so that a tenth of them is one
 CURVE = pd.DataFrame(
@@ -82,6 +85,68 @@ def test_a_run_that_diverged_at_once_has_no_measures(name: str, evaluations: int
     nothing = CURVE.assign(train_loss=math.nan).head(evaluations)
     arguments = {key: GIVEN[key] for key in list(inspect.signature(MEASURES[name]).parameters)[2:]}
     assert math.isnan(MEASURES[name](nothing, of="train_loss", **arguments))
+
+
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("highest", LOSS, (9, INF)),
+        ("lowest", LOSS, (-INF, 3)),
+        ("epoch_of_lowest", LOSS, (12, INF)),
+        ("largest_drop", LOSS | {"after": 4}, (3, INF)),
+        ("rises_between", LOSS | {"first": 8, "last": 20}, (2 + 0.5, INF)),
+        ("rises_between", LOSS | {"first": 8, "last": 12}, (2, 2)),
+        ("later_fall", LOSS | {"after": 8}, (1, INF)),
+        ("later_fall", LOSS | {"after": 16}, (-INF, INF)),
+        ("value_at", LOSS | {"epoch": 14}, (3.5, 3.5)),
+        ("value_at", LOSS | {"epoch": 16}, (-INF, INF)),
+        ("mean_between", LOSS | {"first": 4, "last": 8}, (16 / 3, 16 / 3)),
+        ("mean_between", LOSS | {"first": 4, "last": 20}, (-INF, INF)),
+        ("highest_between", LOSS | {"first": 5, "last": 20}, (6, INF)),
+        ("lowest_between", LOSS | {"first": 2, "last": 10}, (4, 4)),
+        ("lowest_between", LOSS | {"first": 8, "last": 20}, (-INF, 3)),
+        ("gain", LOSS, (-INF, INF)),
+        ("fluctuation", LOSS, (-INF, INF)),
+        ("share_above", LOSS | {"value": 1, "after": 2}, (-INF, INF)),
+        ("last_gap", LOSS | {"against": "test_accuracy"}, (-INF, INF)),
+        ("epochs_until", LOSS | {"value": 9}, (2, 2)),
+        ("epochs_until", LOSS | {"value": 10}, (14, INF)),
+        ("last_epoch_near", LOSS | {"value": 6, "within": 1}, (10, INF)),
+        ("last_epoch_near", LOSS | {"value": 3, "within": 1}, (14, INF)),
+    ],
+)
+def test_of_a_run_that_diverged_only_what_it_was_until_then_counts(name: str, arguments: dict, expected: tuple):
+    # The seventh evaluation of ten was the last with a finite loss
+    cut = CURVE.head(8).assign(train_loss=[*CURVE["train_loss"].head(7), math.nan])
+    assert of_diverged(name, cut, **arguments) == pytest.approx(expected)
+    # However the curve would have gone on, the measure of all of it is in that range
+    generator = np.random.default_rng(4)
+    for _ in range(50):
+        whole = CURVE.assign(train_loss=[*CURVE["train_loss"].head(7), *generator.exponential(9, 3)])
+        low, high = of_diverged(name, cut, **arguments)
+        assert low - 1e-9 <= MEASURES[name](whole, **arguments) <= high + 1e-9
+
+
+def test_runs_that_exploded_do_not_show_that_none_does():
+    cell = BundledCell(study="s", experiment="e", name="c", status="diverged")
+    runs = [
+        {"experiment": "e", "cell": "c", "folder": cell.folder.as_posix(), "seed": seed}
+        | {"status": "diverged", "epochs": 5}
+        for seed in range(10)
+    ]
+    curve = pd.DataFrame(
+        {"epoch": range(1, 6), "gradient_norm": [1, 1.2, 3, 8, math.nan], "experiment": "e", "cell": "c"}
+    )
+    curves = pd.concat([curve.assign(seed=seed) for seed in range(10)])
+    seen = Measurements([cell], pd.DataFrame(runs), curves).sample(
+        [(cell, 1.0)], {"measure": "highest", "of": "gradient_norm"}
+    )
+    assert statement(seen, high=10, about="runs", closed=True).p_for == 1
+    assert statement(seen, high=10, about="runs", closed=True).p_against == 1
+    assert statement(seen, high=5, about="runs", closed=True).p_against == pytest.approx(2**-10)
 
 
 @pytest.mark.filterwarnings("ignore:An input array is constant")

@@ -1,11 +1,17 @@
-"""What mattered in a grid, in worlds in which we know it."""
+"""What mattered in a grid, and what is the best of it, in worlds in which we know it."""
+
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 from regrade.bundle.manifest import BundledCell
+from regrade.config.claims import Claim
 from regrade.statistics import effects
+from regrade.statistics.best_set import could_be_best
+from regrade.statistics.hypotheses import Hypotheses
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.winners import Seen, rotated
 from scipy import stats
 
 WORLDS = 400
@@ -85,3 +91,36 @@ def test_a_grid_has_the_effects_that_its_cells_were_given():
     # A combination that is missing, or has one seed only, makes it none
     assert grid(cells[1:], pd.DataFrame(rows[5:])) is None
     assert grid(cells, pd.DataFrame(rows[4:])) is None
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 0.9123, 0.0])
+def test_runs_that_are_all_equal_have_nothing_to_share(value: float):
+    assert {one.share for one in effects.shares(np.full((3, 4, 5), value), NAMES)} == {0.0}
+
+
+def test_equally_good_candidates_win_in_their_order():
+    generator = np.random.default_rng(3)
+    for _ in range(200):
+        counts = generator.integers(560, 600, 6)
+        # The same accuracies of the other seeds in another order
+        accuracies = [counts / 700, np.append(counts[0], generator.permutation(counts[1:])) / 700]
+        seen = [Seen("", pd.DataFrame({"low": one, "high": one + place}), None) for place, one in enumerate(accuracies)]
+        assert (rotated(seen, seen, highest=True).bounds["high"].iloc[0]) == accuracies[0][0]
+
+
+def test_a_cell_whose_runs_all_diverged_cannot_be_the_best():
+    means = [0.9, 0.8, 0.7, None, 0.6, 0.1, 0.2]
+    cells, rows, generator = [], [], np.random.default_rng(0)
+    for place, mean in enumerate(means):
+        status = "diverged" if mean is None else "done"
+        cell = BundledCell(study="s", experiment="e", name=f"c{place}", status=status, varying={"place": place})
+        losses = [math.nan] * 5 if mean is None else mean + 0.01 * generator.normal(size=5)
+        about = {"experiment": "e", "cell": cell.name, "folder": cell.folder.as_posix(), "status": status}
+        cells.append(cell)
+        rows += [about | {"seed": seed, "epochs": 5, "test_loss_best": loss} for seed, loss in enumerate(losses)]
+    test = {"kind": "best", "experiment": "e", "metric": "test_loss_best", "goal": "lowest", "cell": {"place": 0}}
+    claim = Claim.model_validate({"id": "x", "claim": "c", "origin": "ours", "place": "p", "tests": [test]})
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    (found,) = could_be_best(Hypotheses("s", claim, Measurements(cells, pd.DataFrame(rows), curves), []))
+    assert len(found) == 6
+    assert [one["folder"] for one in found if one["possible"]] == [cells[5].folder.as_posix()]

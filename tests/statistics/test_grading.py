@@ -89,4 +89,4 @@ def test_a_mean_that_may_lie_anywhere_is_that_of_the_runs_that_are_known(name: s
     part = Hypothesis("slower", "epochs", [], Sample(tuple(range(len(low))), low, high), low=0.0, about="runs")
     found = grading._numbers(part)
     assert tuple(found[key] for key in ("effect", "at", "doing", "undecided", "known")) == expected
-    assert found["counted"] and not found["timed"]
+    assert found["about"] == "runs" and not found["timed"]

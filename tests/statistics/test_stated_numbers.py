@@ -1,8 +1,10 @@
 """Stated numbers beside ours: of the settings that they are for, as ratios, of curves, of winners."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from regrade.bundle import describe
@@ -179,3 +181,56 @@ def test_seeds_that_all_agree_do_not_say_how_far_another_one_may_be(tmp_path: Pa
     curves = pd.DataFrame({"experiment": [], "cell": []})
     compared = comparison.comparisons("ce4042", Measurements(described(every), pd.DataFrame(rows), curves))
     assert grades.table(compared)["grade"].tolist() == ["within", "too few seeds"]
+
+
+@pytest.mark.parametrize(("stated", "grade"), [("120", "within"), ("40", "within"), ("1", "below")])
+def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
+    stated: str, grade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(f"{HEADER}a,p1_cifar_mlp,,epochs_to_converge,{stated},\n")
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    run = {"folder": cell.folder.as_posix(), "status": "done", "epochs": 50}
+    # Three of five never got there in 50 epochs
+    rows = [
+        run | {"seed": seed, "epochs_to_converge": epochs}
+        for seed, epochs in enumerate([40, 42, np.nan, np.nan, np.nan])
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame(rows), curves)))
+    assert table["grade"].tolist() == [grade]
+    assert table["predicted_high"].tolist() == [math.inf]
+    assert 0 < table["predicted_low"].item() < 40
+    # Runs of which none got there say nothing of how they differ
+    never = pd.DataFrame([row | {"epochs_to_converge": np.nan} for row in rows])
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), never, curves)))
+    assert table["grade"].tolist() == ["within" if grade == "within" and stated == "120" else "too few seeds"]
+
+
+def test_numbers_from_tables_of_runs_are_of_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    (tmp_path / "cs324/reported.csv").write_text(
+        f"{HEADER}a,p1_cifar_mlp,,steps_above_chance,100,\na,p1_cifar_mlp,epoch=2,test_accuracy,0.5,\n"
+    )
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    of_mlp = [cell for cell in every if cell.experiment == "p1_cifar_mlp"]
+    (cell,) = described(of_mlp, classes=10, settings={"train_rows": 100, "batch_size": 10})
+    run = {"folder": cell.folder.as_posix(), "epochs": 6}
+    rows = [run | {"seed": seed, "status": "diverged" if seed == 4 else "done"} for seed in (7, 4, 2)]
+    # The runs in another order than their seeds; one is above chance from epoch 3 on, one diverged after 2, one is never
+    accuracies = {7: [0.1, 0.12, 0.3, 0.3, 0.3, 0.3], 4: [0.1, 0.13], 2: [0.1, 0.14, 0.1, 0.1, 0.1, 0.1]}
+    curves = pd.DataFrame(
+        {"seed": seed, "epoch": epoch, "test_accuracy": accuracy, "experiment": cell.experiment, "cell": cell.name}
+        for seed, of_run in accuracies.items()
+        for epoch, accuracy in enumerate(of_run, 1)
+    )
+    steps, at_epoch = (
+        one.sample for one in comparison.comparisons("cs324", Measurements([cell], pd.DataFrame(rows), curves))
+    )
+    assert (steps.seeds, at_epoch.seeds) == ((2, 4, 7), (2, 4, 7))
+    assert steps.low.tolist() == [60, 20, 30]
+    assert steps.high.tolist() == [math.inf, math.inf, 30]
+    assert at_epoch.low.tolist() == [0.14, 0.13, 0.12]

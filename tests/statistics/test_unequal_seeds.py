@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from regrade.bundle.manifest import BundledCell
 from regrade.config.claims import Claim
 from regrade.config.looks import Look
 from regrade.statistics import planning, repeatability, robustness, verdicts
-from regrade.statistics.hypotheses import Hypothesis
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis
+from regrade.statistics.measurements import Measurements
+from regrade.statistics.winners import Winner
 from support.simulation import numbers, statement
 
 LOOKS = [Look(seeds=2, error=0.01), Look(seeds=4, error=0.02), Look(seeds=8, error=0.02)]
@@ -57,3 +60,45 @@ def test_further_seeds_of_a_cell_weigh_no_more_in_the_price_of_peeking():
     # Seed 1 of the second cell diverged
     assert repeatability.peeking(runs).value == pytest.approx((0.02 + 0.02) / 2)
     assert repeatability.peeking(runs[runs["folder"] == "a"]).seeds == 4
+
+
+@pytest.mark.parametrize("by", ["accuracy", "score"])
+def test_further_seeds_do_not_change_a_look_that_is_over(by: str):
+    """Neither the winner of an experiment nor the variance that its cells share."""
+    generator = np.random.default_rng(2)
+    cells = [BundledCell(study="s", experiment="e", name=f"c{n}", status="done", varying={"n": n}) for n in range(6)]
+    runs = pd.DataFrame(
+        {"experiment": "e", "cell": cell.name, "folder": cell.folder.as_posix(), "seed": seed, "status": "done"}
+        # The third cell is the best of few seeds, the fourth of many
+        | {"accuracy": value + 0.3 * (cell.varying["n"] == (3 if seed > 3 else 2)), "score": value}
+        for cell in cells
+        for seed, value in enumerate(generator.normal(1, 0.5, 8))
+    )
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    tests = [
+        {"kind": "greater", "experiment": "e", "metric": "accuracy", "cell": {"winner": True}, "than": {"n": 0}},
+        {"kind": "greater", "experiment": "e", "metric": by, "cell": {"n": 1}, "than": {"n": 0}},
+    ]
+    about = {"id": "x", "claim": "c", "origin": "ours", "place": "p", "tests": tests}
+    claim = Claim.model_validate(about)
+
+    def parts(seeds: int) -> list[tuple[float, float]]:
+        known = Measurements(cells, runs[runs["seed"] < seeds], curves)
+        one = verdicts._declared(Hypotheses("s", claim, known, []), LOOKS[:2])
+        return [(part.p_for, part.p_against) for part in one.hypotheses]
+
+    assert parts(4) == parts(5) == parts(7) == parts(8)
+    assert parts(3) != parts(4)
+
+
+def test_a_winner_may_be_chosen_by_another_number_than_it_is_judged_by():
+    cells = [BundledCell(study="s", experiment="e", name=f"c{n}", status="done", varying={"n": n}) for n in range(2)]
+    runs = pd.DataFrame(
+        {"experiment": "e", "cell": cell.name, "folder": cell.folder.as_posix(), "seed": seed, "status": "done"}
+        | {"accuracy": float(place), "loss": 5.0 - place}
+        for place, cell in enumerate(cells)
+        for seed in range(3)
+    )
+    known = Measurements(cells, runs, pd.DataFrame({"experiment": [], "cell": []}))
+    winner = Winner(tuple(cells), "accuracy")
+    assert known.sample([(winner, 1.0)], "loss").low.tolist() == [4.0] * 3

@@ -6,6 +6,7 @@ import yaml
 from regrade.config import params
 from regrade.config.looks import ERROR, Look
 from regrade.statistics import looks, planning, verdicts
+from regrade.statistics.estimate import Pooled
 from scipy import stats
 from support.project import ROOT
 from support.simulation import WORLDS, numbers, rates, statement
@@ -74,6 +75,40 @@ def test_the_chance_of_a_verdict_is_about_what_more_seeds_give():
     assert np.mean(foretold) == pytest.approx(np.mean(settled), abs=0.2)
     surest = np.argsort(foretold)[-20:]
     assert np.mean(np.array(settled)[surest]) > 0.7
+
+
+# Samples of some numbers whose verdicts take more than a t-test of these
+IMAGINED = {
+    "plain": lambda values: numbers(values),
+    "of a winner": lambda values: numbers(values, rotated=True),
+    "pooled": lambda values: numbers(values, pooled=Pooled(4.0, 36.0, 36.0)),
+    "pooled, but not fitting": lambda values: numbers(values, pooled=Pooled(0.01, 36.0, 36.0)),
+    "of a share": lambda values: numbers(values / 10 + 0.7, bounds=(0.0, 1.0)),
+    "not known": lambda values: numbers(values, np.where(values > 1.8, np.inf, values)),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGINED)
+@pytest.mark.parametrize("bounds", [{"low": 0.2}, {"high": 0.2}, {"low": -1.5, "high": 1.5}], ids=str)
+def test_the_chance_of_a_verdict_is_how_often_runs_like_those_seen_have_one(kind: str, bounds: dict[str, float]):
+    generator, look = np.random.default_rng(9), Look(seeds=10, error=0.05)
+    for _ in range(4):
+        seen = generator.normal(0.8, 1, 5)
+        foretold = planning.chances([statement(IMAGINED[kind](seen), **bounds)], [look], among=2)[10]
+        settled = []
+        for drawn in planning._urns(5, 10):
+            whole = statement(IMAGINED[kind](seen[drawn.like]), **bounds)
+            settled.append(min(whole.p_for, whole.p_against) <= look.error / 2)
+        assert foretold == pytest.approx(np.mean(settled))
+
+
+def test_no_verdict_is_foretold_that_so_few_runs_cannot_give():
+    shares = np.random.default_rng(10).normal(0.9, 0.01, (20, 10))
+    few = [numbers(one[:5], bounds=(0.0, 1.0)) for one in shares]
+    all_runs = [statement(numbers(one, bounds=(0.0, 1.0)), low=0.85) for one in shares]
+    later = [Look(seeds=10, error=0.03)]
+    assert min(one.p_for for one in all_runs) > 0.3
+    assert {planning.chances([statement(one, low=0.85)], later, among=1)[10] for one in few} == {0.0}
 
 
 def test_runs_that_were_all_alike_do_not_foretell_that_all_to_come_are():

@@ -125,7 +125,7 @@ def why_open(claim: dict) -> str:
     if min(claim["p_for"], claim["p_against"]) <= ERROR:
         alone = CONFIRMED if claim["p_for"] < claim["p_against"] else CONTRADICTED
         return f"{alone} if judged alone, but not with {claim['seeds']} seeds among {claim['among']} claims"
-    return _why_runs(claim) if claim["counted"] else _why_mean(claim)
+    return _why_runs(claim) if claim["about"] == "runs" else _why_mean(claim)
 
 
 def _why_runs(claim: dict) -> str:
@@ -191,6 +191,9 @@ def _beyond(row: dict) -> float | None:
     except ValueError:
         return None
     low, high = row["predicted_low"], row["predicted_high"]
+    # A range without an end is at least as wide on that side as on the other
+    mean = float(row["mean"])
+    low, high = (2 * mean - high if low == -math.inf else low), (2 * mean - low if high == math.inf else high)
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return None
     return max(low - reported, reported - high, 0.0) / (high - low)

@@ -31,9 +31,13 @@ def short(value: float | str | None) -> str:
     return formatted(value, ".4f" if value is None or abs(value) <= 1 else ",.1f")
 
 
-def interval(bounds: tuple[float | None, float | None]) -> str:
-    """From the lower to the upper bound, or a dash."""
-    low, high = map(short, bounds)
+def interval(bounds: tuple[float | None, float | None], digits: int | None = None) -> str:
+    """From the lower to the upper bound, `short` or to so many digits, or a dash; one of them may be infinite."""
+    low, high = (rounded(bound, digits) if digits else short(bound) for bound in bounds)
+    if math.inf in bounds:
+        return f"{low} or more"
+    if -math.inf in bounds:
+        return f"{high} or less"
     return "–" if "–" in (low, high) else f"{low} to {high}"
 
 

@@ -21,7 +21,7 @@ from regrade.core import fingerprints, integrity
 from regrade.core.files import short_hash, write_json
 from regrade.statistics import AUDIT, REPORTS, comparison, looks, made_up, truths, verdicts
 from regrade.statistics.comparison import Comparison
-from regrade.statistics.hypotheses import Hypotheses, Hypothesis
+from regrade.statistics.hypotheses import Hypotheses, Hypothesis, Statement
 from regrade.statistics.made_up import NOTHING, World
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.share import Share
@@ -45,13 +45,13 @@ class _Audited:
     p: list[float] = field(default_factory=list)
     confirmed: list[list[bool]] = field(default_factory=list)
 
-    def draw(self, generator: np.random.Generator, false: bool, seeds: int) -> list[Hypothesis]:
-        """Its parts in a world of its own; none where it depends on no chance, or no values make it false."""
+    def draw(self, generator: np.random.Generator, false: bool, seeds: int) -> Hypotheses | None:
+        """It in a world of its own; None where it depends on no chance, or no values make it false."""
         if not self.truths.by_chance:
-            return []
+            return None
         values = self.truths.false(generator) if false else self.truths.true()
         if values is None:
-            return []
+            return None
         world = World(
             self.designed.cells,
             NOTHING,
@@ -64,8 +64,7 @@ class _Audited:
             experiments=self.designed.experiments,
         )
         compared = truths.with_samples(self.stated, world, self.claim)
-        parts = Hypotheses(self.study, self.claim, world, compared).all()
-        return [part for part in parts if isinstance(part, Hypothesis)]
+        return Hypotheses(self.study, self.claim, world, compared)
 
     def add(self, false: bool, at_looks: Sequence[Judged]) -> bool:
         """Note its verdicts at the looks in one world; whether any of them was a false confirmation."""
@@ -172,14 +171,18 @@ def _looks(params: Params) -> list[Look]:
 
 
 def _judged(
-    audited: list[_Audited], drawn: list[list[Hypothesis]], look: Look, planned: Sequence[Look]
+    audited: list[_Audited], drawn: list[Hypotheses | None], look: Look, planned: Sequence[Look]
 ) -> list[Judged]:
     """All claims, judged by the runs that there are at a look."""
     declared = [
-        Judged(one.claim, [part.first(look.seeds) for part in parts], [])
+        Judged(one.claim, _parts(parts, look.seeds) if parts else [], [])
         for one, parts in zip(audited, drawn, strict=True)
     ]
     return verdicts.decide(declared, planned)
+
+
+def _parts(drawn: Hypotheses, seeds: int) -> list[Statement]:
+    return [part.first(seeds) for part in drawn.at(seeds).all() if isinstance(part, Hypothesis)]
 
 
 def _rates(audited: list[_Audited], planned: Sequence[Look]) -> dict[str, object]:

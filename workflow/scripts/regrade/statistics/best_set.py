@@ -27,7 +27,9 @@ def could_be_best(parts: Hypotheses) -> list[list[Candidate]]:
         if not isinstance(test, Best):
             continue
         for each in parts.combinations(test):
-            cells = [cell for cell in parts.several(test, test.among | each) if len(measurements.of(cell))]
+            # Cells whose runs all diverged have no number that could be the best
+            every = parts.several(test, test.among | each)
+            cells = [cell for cell in every if len(measurements.values(cell, test.metric))]
             if len(cells) > 1:
                 rivals = sorted(cells, key=lambda cell: _rank(parts, test, cell))[: RIVALS + 1]
                 sets.append([_candidate(parts, test, cell, rivals, len(cells)) for cell in cells])

@@ -188,7 +188,8 @@ def _by_epoch(measurements: Measurements, cell: BundledCell, row: ReportedNumber
     curve = measurements.curve(cell)
     if row["metric"] not in curve:
         return _sample([]), None
-    return _sample(finite(curve.loc[curve["epoch"] == row["cell"]["epoch"], row["metric"]])), None
+    at_epoch = curve[curve["epoch"] == row["cell"]["epoch"]].set_index("seed")
+    return _by_seed(finite(at_epoch[row["metric"]])), None
 
 
 def _mean_until(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
@@ -205,7 +206,7 @@ def _mean_until(measurements: Measurements, cell: BundledCell, row: ReportedNumb
 def _steps(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
     """Steps of the optimizer until the accuracy at which the experiment counts as converged."""
     epochs = measurements.bounds(cell, "epochs_to_converge")
-    return _sample(epochs["low"] * steps_per_epoch(cell), epochs["high"] * steps_per_epoch(cell)), None
+    return _by_seed(epochs["low"] * steps_per_epoch(cell), epochs["high"] * steps_per_epoch(cell)), None
 
 
 def _steps_above_chance(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
@@ -215,9 +216,10 @@ def _steps_above_chance(measurements: Measurements, cell: BundledCell, row: Repo
         return _sample([]), None
     bound = ABOVE_CHANCE / cell.classes
     first = curve[curve["test_accuracy"] >= bound].groupby("seed")["epoch"].min()
-    first = first.reindex(curve["seed"].unique())
-    steps = steps_per_epoch(cell)
-    return _sample(first.fillna(curve["epoch"].max()) * steps, first.fillna(math.inf) * steps), None
+    # A run that was never above chance was not until its own last epoch
+    last, steps = curve.groupby("seed")["epoch"].max(), steps_per_epoch(cell)
+    first = first.reindex(last.index)
+    return _by_seed(first.fillna(last) * steps, first.fillna(math.inf) * steps), None
 
 
 def _parameters(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
@@ -233,11 +235,17 @@ def _parameters(measurements: Measurements, cell: BundledCell, row: ReportedNumb
     return _sample(of_kind, exact=True), None
 
 
-def _sample(low: ArrayLike, high: ArrayLike | None = None, exact: bool = False) -> Sample:
-    """Numbers by seed, in the order of the seeds; with `high`, they lie between these."""
-    least = np.asarray(low, dtype=float)
-    most = least if high is None else np.asarray(high, dtype=float)
-    return Sample(tuple(range(len(least))), least, most, exact=exact)
+def _sample(values: ArrayLike, exact: bool = False) -> Sample:
+    """Numbers of which nobody needs to know the seeds."""
+    numbers = np.asarray(values, dtype=float)
+    return Sample(tuple(range(len(numbers))), numbers, numbers, exact=exact)
+
+
+def _by_seed(low: "pd.Series[float]", high: "pd.Series[float] | None" = None) -> Sample:
+    """Numbers by seed, in whatever order the tables have them; with `high`, they lie between these."""
+    least = low.astype(float).sort_index()
+    most = least if high is None else high.astype(float).sort_index()
+    return Sample(tuple(least.index.tolist()), least.to_numpy(), most.to_numpy())
 
 
 def _layers(measurements: Measurements, cell: BundledCell) -> list[dict[str, int]]:
@@ -249,14 +257,15 @@ def _samples(valid: bool) -> Callable[[Measurements, BundledCell, ReportedNumber
     """Of ten texts written from one prompt after the last epoch, how many are valid; over all prompts and seeds."""
 
     def count(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
-        shares = [np.array(json.loads(text)) for text in measurements.known(cell, "valid_by_prompt")]
-        if not shares:
+        texts = measurements.known(cell, "valid_by_prompt")
+        if not len(texts):
             return _sample([]), None
-        counts = [10 * (share if valid else 1 - share) for share in shares]
+        shares = {seed: np.array(json.loads(text)) for seed, text in texts.items()}
+        counts = {seed: 10 * (share if valid else 1 - share) for seed, share in shares.items()}
         tail = (1 - LEVEL) / 2
-        low, high = np.quantile(np.concatenate(counts), [tail, 1 - tail])
+        low, high = np.quantile(np.concatenate(list(counts.values())), [tail, 1 - tail])
         # The source's prompts are not ours: all of ours together show what one more prompt would give
-        return _sample([of_seed.mean() for of_seed in counts]), (low, high)
+        return _by_seed(pd.Series({seed: of_seed.mean() for seed, of_seed in counts.items()})), (low, high)
 
     return count
 

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import scipy
 
@@ -53,36 +55,64 @@ def _correlation(of: Range, against: Range) -> Range:
     return -1, 1
 
 
+# How the measure of a curve that is cut short may differ from that of the whole curve, which nobody knows
+OpenEnd = Literal["anywhere", "above", "below", "nowhere"]
+
 # By name; what each is called in a sentence, with what a claim gives beside in braces; what it is counted in, None for
-# what the curve itself is counted in; and what it can be, from what the curve can be and what the other curve can be,
-# where there is one
+# what the curve itself is counted in; what it can be, from what the curve can be and what the other curve can be, where
+# there is one; and where it may be if the rest of the curve is not known
 MEASURES: dict[str, Callable[..., float]] = {}
 PHRASES: dict[str, str] = {}
 UNITS: dict[str, str | None] = {}
 RANGES: dict[str, Callable[[Range, Range], Range]] = {}
+OPEN: dict[str, OpenEnd] = {}
 
 
 def _measure(
-    phrase: str, possible: Callable[[Range, Range], Range], unit: str | None = None
+    phrase: str,
+    possible: Callable[[Range, Range], Range],
+    unit: str | None = None,
+    open_end: OpenEnd = "anywhere",
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Add a function of a run's history, and of what a claim gives beside, to the measures."""
 
     def add(function: Callable[..., float]) -> Callable[..., float]:
         name = function.__name__
-        MEASURES[name], PHRASES[name], UNITS[name], RANGES[name] = function, phrase, unit, possible
+        MEASURES[name], PHRASES[name], UNITS[name] = function, phrase, unit
+        RANGES[name], OPEN[name] = possible, open_end
         return function
 
     return add
 
 
-@_measure("epoch of the lowest {of}", _epoch, "epochs")
+def of_diverged(name: str, history: pd.DataFrame, **arguments: Any) -> Range:
+    """Between which values the measure of a run that diverged lies: what it was until then decides it, or leaves open.
+
+    The curve is known up to its last finite value. A stretch between two epochs is known if it ends by then.
+    """
+    columns = [arguments[key] for key in ("of", "against") if key in arguments]
+    known = np.flatnonzero(np.isfinite(history[columns]).all(axis=1))
+    if not len(known):
+        return -math.inf, math.inf
+    seen = history.iloc[: known[-1] + 1]
+    value, until = MEASURES[name](seen, **arguments), float(seen["epoch"].iloc[-1])
+    if value == math.inf and UNITS[name] == "epochs":
+        return until, math.inf
+    if not math.isfinite(value):
+        return -math.inf, math.inf
+    if OPEN[name] == "nowhere" or arguments.get("last", arguments.get("epoch", math.inf)) <= until:
+        return value, value
+    return value if OPEN[name] == "above" else -math.inf, value if OPEN[name] == "below" else math.inf
+
+
+@_measure("epoch of the lowest {of}", _epoch, "epochs", open_end="above")
 def epoch_of_lowest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is lowest; NaN where it has no values."""
     known = history.dropna(subset=[of])
     return float(known["epoch"].iloc[known[of].argmin()]) if len(known) else math.nan
 
 
-@_measure("epoch of the highest {of}", _epoch, "epochs")
+@_measure("epoch of the highest {of}", _epoch, "epochs", open_end="above")
 def epoch_of_highest(history: pd.DataFrame, of: str) -> float:
     """The epoch at which the curve is highest; NaN where it has no values."""
     known = history.dropna(subset=[of])
@@ -124,7 +154,9 @@ def gain(history: pd.DataFrame, of: str) -> float:
     return float(history[of].iloc[-_window(history) :].mean() - history[of].iloc[0])
 
 
-@_measure("largest fall from one evaluation to the next, from epoch {after} on, of the {of}", _distance)
+@_measure(
+    "largest fall from one evaluation to the next, from epoch {after} on, of the {of}", _distance, open_end="above"
+)
 def largest_drop(history: pd.DataFrame, of: str, after: float) -> float:
     """The largest fall from one evaluation to the next, from epoch `after` on; 0 where there are none.
 
@@ -142,7 +174,7 @@ def fluctuation(history: pd.DataFrame, of: str) -> float:
     return float(history[of].diff().std())
 
 
-@_measure("sum of all rises of the {of} in epochs {first} to {last}", _rises)
+@_measure("sum of all rises of the {of} in epochs {first} to {last}", _rises, open_end="above")
 def rises_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The sum of all rises from one evaluation to the next, from epoch `first` to epoch `last`; 0 for a steady fall.
 
@@ -159,20 +191,20 @@ def share_above(history: pd.DataFrame, of: str, value: float, after: float) -> f
     return float((known >= value).mean()) if len(known) else math.nan
 
 
-@_measure("further fall after epoch {after} (below the lowest value until then) of the {of}", _change)
+@_measure("further fall after epoch {after} (below the lowest value until then) of the {of}", _change, open_end="above")
 def later_fall(history: pd.DataFrame, of: str, after: float) -> float:
     """How far the lowest value later than epoch `after` lies below the lowest until then; NaN without such epochs."""
     late = history["epoch"] > after
     return float(history.loc[~late, of].min() - history.loc[late, of].min())
 
 
-@_measure("lowest {of}", _value)
+@_measure("lowest {of}", _value, open_end="below")
 def lowest(history: pd.DataFrame, of: str) -> float:
     """The lowest value."""
     return float(history[of].min())
 
 
-@_measure("highest {of}", _value)
+@_measure("highest {of}", _value, open_end="above")
 def highest(history: pd.DataFrame, of: str) -> float:
     """The highest value."""
     return float(history[of].max())
@@ -190,13 +222,13 @@ def mean_between(history: pd.DataFrame, of: str, first: float, last: float) -> f
     return float(_between(history, of, first, last).mean())
 
 
-@_measure("lowest {of} in epochs {first} to {last}", _value)
+@_measure("lowest {of} in epochs {first} to {last}", _value, open_end="below")
 def lowest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The lowest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).min())
 
 
-@_measure("highest {of} in epochs {first} to {last}", _value)
+@_measure("highest {of} in epochs {first} to {last}", _value, open_end="above")
 def highest_between(history: pd.DataFrame, of: str, first: float, last: float) -> float:
     """The highest value from epoch `first` to epoch `last`; NaN where there is none."""
     return float(_between(history, of, first, last).max())
@@ -217,7 +249,7 @@ def last_gap(history: pd.DataFrame, of: str, against: str) -> float:
     return float(history[of].iloc[-1] - history[against].iloc[-1])
 
 
-@_measure("first epoch with a {of} of {value} or more", _epoch, "epochs")
+@_measure("first epoch with a {of} of {value} or more", _epoch, "epochs", open_end="nowhere")
 def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
     """The first epoch at which the curve is at `value` or above; infinite where it never is.
 
@@ -229,7 +261,7 @@ def epochs_until(history: pd.DataFrame, of: str, value: float) -> float:
     return float(reached.iloc[0]) if len(reached) else math.inf
 
 
-@_measure("last epoch with a {of} within {within} of {value}", _epoch, "epochs")
+@_measure("last epoch with a {of} within {within} of {value}", _epoch, "epochs", open_end="above")
 def last_epoch_near(history: pd.DataFrame, of: str, value: float, within: float) -> float:
     """The last epoch at which the curve is no further than `within` from `value`; 0 where it never is.
 

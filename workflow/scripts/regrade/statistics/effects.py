@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from regrade.bundle.manifest import BundledCell
 from regrade.config.types import Value
-from regrade.statistics.estimate import LEVEL, Estimate
+from regrade.statistics.estimate import LEVEL, NOISE, Estimate
 from regrade.statistics.measurements import Measurements
 
 INTERACTIONS = "interactions"
@@ -124,7 +124,7 @@ def shares(values: NDArray[np.float64], names: Sequence[str]) -> list[Explained]
         squares, degrees = (sum(part) for part in zip(*sources.values(), strict=True))
         sources[INTERACTIONS] = (of_cells - squares, cells - 1 - int(degrees))
     scale = total + residual
-    if scale <= 0:  # all runs are equal
+    if np.ptp(values) <= NOISE * np.abs(values).max():  # all runs are equal
         return [Explained(name, 0.0, 0.0) for name in sources] + [Explained(SEEDS, 0.0, math.nan)]
     found = [
         Explained(

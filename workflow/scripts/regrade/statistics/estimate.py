@@ -45,7 +45,7 @@ class Estimate:
 
     `seed_variance`: between the seeds' values (NaN for one seed), with its degrees of freedom `seed_df`. `rows`: how
     far the rows may lead astray. `interaction`: the variance of the mean that both of these contain. `distinct`: how
-    many values the seeds have, where there are no rows.
+    many values the seeds have.
     """
 
     value: float
@@ -54,17 +54,20 @@ class Estimate:
     seed_df: float = math.nan
     rows: RowError = NONE
     interaction: float = 0.0
-    distinct: int | None = None
+    distinct: int = 0
 
     @property
     def constant(self) -> bool:
-        """Whether all seeds have one value, so that nothing is known of the spread."""
-        return self.distinct == 1
+        """Whether all seeds have one value, and there are no rows, so that nothing is known of any spread."""
+        return self.distinct == 1 and self.rows is NONE
 
     @property
     def lumped(self) -> bool:
-        """Whether the seeds have so few values that Student's t does not fit: one, or two where there might be more."""
-        return self.distinct is not None and (self.distinct == 1 or self.distinct == 2 < self.seeds)
+        """Whether the seeds have so few values that Student's t does not fit: one, or two where there might be more.
+
+        Then the p-values say too little by themselves; `Sample.p_mean` counts runs as well.
+        """
+        return self.distinct == 1 or self.distinct == 2 < self.seeds
 
     @property
     def error(self) -> float:
@@ -78,11 +81,14 @@ class Estimate:
         The distances for seeds alone (Student's t) and for rows alone (`RowError`) are added in squares (Zou and Donner
         2008), less what both contain. With few seeds, one t for both, after Satterthwaite, would err more often.
         """
+        return self.value + side * self._both(tail, self.rows.distance(tail, side))
+
+    def _both(self, tail: float, of_rows: float) -> float:
+        """The distance of a limit, from that for rows alone."""
         # scipy.stats has the same, but is a hundred times slower and takes half a second to load
-        of_seeds = scipy.special.stdtrit(self.seed_df, 1 - tail) ** 2 * self.seed_variance / self.seeds
-        of_rows = self.rows.distance(tail, side) ** 2
-        both = of_seeds + of_rows - scipy.special.ndtri(tail) ** 2 * self.interaction
-        return self.value + side * math.sqrt(max(both, of_seeds, of_rows))
+        of_seeds = float(scipy.special.stdtrit(self.seed_df, 1 - tail)) ** 2 * self.seed_variance / self.seeds
+        both = of_seeds + of_rows**2 - float(scipy.special.ndtri(tail)) ** 2 * self.interaction
+        return math.sqrt(max(both, of_seeds, of_rows**2))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Lower and upper bound of the mean; NaN where nothing is known of the spread: for one seed, or a constant."""
@@ -104,7 +110,7 @@ class Estimate:
     def p_above(self, bound: float) -> float:
         """One-sided p of the hypothesis that the true mean is at or below `bound`; small speaks for above.
 
-        1 where too little is known of the spread.
+        1 for a single seed.
         """
         return self._p(bound, -1)
 
@@ -121,25 +127,28 @@ class Estimate:
         return self._is_beyond(bound, level, 1)
 
     def _is_beyond(self, bound: float, level: float, side: int) -> bool:
-        known = self.seeds > 1 and not self.lumped
+        known = self.seeds > 1 and side * (bound - self.value) > 0
         return known and side * (bound - self.limit(level, side)) >= 0
 
     def _p(self, bound: float, side: int) -> float:
         """The tail at which the limit on this side just reaches the bound."""
-        if self.seeds < 2 or self.lumped:
+        if self.seeds < 2:
             return 1.0
-        if side * (bound - self.value) <= 0:
+        distance = side * (bound - self.value)
+        if distance <= 0:
             return 1.0 if self.value == bound else 1 - self._p(2 * self.value - bound, side)
-        if side * (bound - self.limit(LEAST_P, side)) >= 0:
-            return LEAST_P
-        if side * (bound - self.limit(0.5, side)) <= 0:
-            return 0.5
-        lowest = math.log(LEAST_P)
 
-        def beyond(log_tail: float) -> float:
-            return side * (self.limit(math.exp(log_tail), side) - bound)
+        def tail(of_rows: float) -> float:
+            return min(max(self.rows.p_beyond(of_rows, side), LEAST_P), 0.5)
 
-        return math.exp(scipy.optimize.brentq(beyond, lowest, math.log(0.5), xtol=1e-6))
+        def beyond(of_rows: float) -> float:
+            return self._both(tail(of_rows), of_rows) - distance
+
+        if self.rows is NONE or beyond(0.0) >= 0:
+            error = math.sqrt(self.seed_variance / self.seeds)
+            return max(float(scipy.special.stdtr(self.seed_df, -distance / error)), LEAST_P) if error else LEAST_P
+        # Sought among the distances for rows, as their tails are known sooner than distances for a tail
+        return tail(scipy.optimize.brentq(beyond, 0.0, distance, xtol=1e-9 * distance))
 
 
 def estimate(
@@ -159,15 +168,23 @@ def estimate(
     trained and tested on parts of the same data (Nadeau and Bengio 2003).
     """
     values = np.asarray(values, dtype=float)
+    residual = sum(_interaction(sample) / sample.shape[1] for sample, _ in rows) if len(values) > 1 else 0.0
+    of_rows = row_error([(sample.mean(axis=0), bounds) for sample, bounds in rows])
+    return on_rows(values, of_rows, residual, pooled, rotated)
+
+
+def on_rows(
+    values: NDArray[np.float64], rows: RowError, residual: float, pooled: Pooled | None = None, rotated: bool = False
+) -> Estimate:
+    """The same, given what the rows leave open, and the variance of a single seed's value that only they explain."""
     count = len(values)
     if count < 2:
         return Estimate(float(values[0]) if count else math.nan, count, math.nan)
-    residual = sum(_interaction(sample) / sample.shape[1] for sample, _ in rows)
-    own = float(values.var(ddof=1))
-    distinct = None if rows else _distinct(values)
+    distinct = _distinct(values)
+    own = float(values.var(ddof=1)) if distinct > 1 else 0.0
     # Each seed's value contains the interaction: seeds that happen to agree more closely than it allows are luck
     variance, df = max(own, residual), float(count - 1)
-    if pooled is not None and distinct != 1 and pooled.fits(variance, df):
+    if pooled is not None and (distinct > 1 or rows is not NONE) and pooled.fits(variance, df):
         variance, df = max(variance, pooled.variance), df + pooled.df
     if rotated:
         variance *= 1 + count / (count - 1)
@@ -176,7 +193,7 @@ def estimate(
         seeds=count,
         seed_variance=variance,
         seed_df=df,
-        rows=row_error([(sample.mean(axis=0), bounds) for sample, bounds in rows]),
+        rows=rows,
         interaction=residual / count,
         distinct=distinct,
     )

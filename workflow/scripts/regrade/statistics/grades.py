@@ -26,9 +26,10 @@ COLUMNS = (
 def table(comparisons: list[Comparison]) -> pd.DataFrame:
     """One row per reported number: what it is, mean of ours, its 95 % interval, prediction interval, grade.
 
-    `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. A value
-    that was rounded stands for all that round to it. `reached`: how many runs are as far from our mean as it, or
-    further, on its side. `possible`, `nearest`: see `regrade.statistics.possible.judged`.
+    `above`: the reported value lies above the prediction interval for one more single run; `below`: below it. The
+    interval is infinite on a side where some runs are only known to be beyond a value. A value that was rounded stands
+    for all that round to it. `reached`: how many runs are as far from our mean as it, or further, on its side.
+    `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
     return pd.DataFrame([_row(one) for one in comparisons], columns=list(COLUMNS))
@@ -54,7 +55,7 @@ def _row(one: Comparison) -> dict[str, object]:
         "note": "; ".join(filter(None, (_ours(one), deviates, _known(one), _other_rows(one), one.note))),
     }
     if one.cell and one.measured and one.estimate:
-        low, high = _possible(one, one.estimate.interval())
+        low, high = _possible(one, _open(one, one.estimate.interval()))
         predicted_low, predicted_high = _possible(one, _prediction(one, one.cell, one.estimate))
         row |= {"mean": f"{one.estimate.value:.6g}", "seeds": one.estimate.seeds, "low": low, "high": high}
         row |= {"predicted_low": predicted_low, "predicted_high": predicted_high, "reached": _reached(one)}
@@ -117,7 +118,7 @@ def _grade(one: Comparison, standing: Standing) -> str:
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)
     outside = one.stated - one.rounding > high + slack or one.stated + one.rounding < low - slack
-    if outside and low == high and one.estimate.constant:
+    if outside and one.estimate.distinct == 1 and (low == high or math.isinf(high - low)):
         return TOO_FEW_SEEDS  # seeds that all agree do not show how far another one may be
     if one.stated - one.rounding > high + slack:
         return ABOVE
@@ -126,7 +127,14 @@ def _grade(one: Comparison, standing: Standing) -> str:
 
 def _prediction(one: Comparison, cell: BundledCell, estimate: Estimate) -> tuple[float, float]:
     """Where one more run lies, on the source's rows."""
-    return one.prediction or estimate.prediction(own_rows=cell.own_rows)
+    return one.prediction or _open(one, estimate.prediction(own_rows=cell.own_rows))
+
+
+def _open(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:
+    """An interval without an end on a side where nobody knows how far runs would have got, such as to an accuracy."""
+    below, above = one.sample.open_ends if one.sample else (False, False)
+    low, high = interval
+    return -math.inf if below else low, math.inf if above else high
 
 
 def _possible(one: Comparison, interval: tuple[float, float]) -> tuple[float, float]:

@@ -145,7 +145,7 @@ def _range(part: Statement | None) -> dict[str, object]:
 def _numbers(part: Hypothesis | None) -> dict[str, object]:
     """What was seen of a part, as JSON: mean and 95 % interval; what it is about; what is known of how many runs.
 
-    `doing`, `undecided`: of how many runs it is true, and of how many it is not known. `counted`: whether that decides.
+    `doing`, `undecided`: of how many runs it is true, and of how many it is not known.
     `known`: of how many runs the number itself is known. `at`: "least" or "most" where the mean is at least or at most
     the effect, as some runs are only known to be beyond a value. Where it may be either, the effect is of the runs of
     which the number is known.
@@ -154,7 +154,7 @@ def _numbers(part: Hypothesis | None) -> dict[str, object]:
         return (
             _mean(None)
             | dict.fromkeys(("about", "doing", "undecided", "known", "at"))
-            | dict.fromkeys(("counted", "constant", "timed"), False)
+            | dict.fromkeys(("constant", "timed"), False)
         )
     share, sample = part.share, part.sample
     below, above = sample.may_be
@@ -165,7 +165,6 @@ def _numbers(part: Hypothesis | None) -> dict[str, object]:
     mean |= {end: None for end, unknown in (("low", below), ("high", above)) if unknown}
     return mean | {
         "about": part.about,
-        "counted": part.of_runs,
         "doing": share.doing,
         "undecided": share.runs - share.doing - share.not_doing,
         "seeds": len(sample),

@@ -87,11 +87,6 @@ class Hypothesis(Statement):
         return self.sample.share(self.low, self.high, self.closed)
 
     @property
-    def of_runs(self) -> bool:
-        """Whether runs are counted: as stated, or because they have so few values that their spread says little."""
-        return self.about == "runs" or self.sample.mean.lumped
-
-    @property
     def holds(self) -> bool:
         """Whether the statement is true of what was seen, leaving uncertainty aside."""
         if self.about == "runs" or self.sample.exact:
@@ -104,21 +99,36 @@ class Hypothesis(Statement):
         """The p-value of the hypothesis that the statement is false: small speaks for the statement."""
         if self.sample.exact:
             return float(self.share.doing < self.share.runs)
-        if self.of_runs:
+        if self.about == "runs":
             return self.share.p_for
-        sides = [(self.low, 1), (self.high, -1)]
-        return max(self.sample.p_mean(bound, side) for bound, side in sides if math.isfinite(bound))
+        return max(self.sample.p_mean(bound, side) for bound, side in self._sides)
 
     @cached_property
     def p_against(self) -> float:
         """The p-value of the hypothesis that the statement is true: small speaks against it."""
         if self.sample.exact:
             return float(not self.share.not_doing)
-        if self.of_runs:
+        if self.about == "runs":
             return self.share.p_against
-        sides = [(self.low, -1), (self.high, 1)]
-        p_of_sides = [self.sample.p_mean(bound, side) for bound, side in sides if math.isfinite(bound)]
-        return min(1.0, len(p_of_sides) * min(p_of_sides))
+        return min(1.0, len(self._sides) * min(self.sample.p_mean(bound, -side) for bound, side in self._sides))
+
+    def shows(self, level: float) -> bool:
+        """Whether `p_for` is at most `level`. Quicker than the p itself; not for what is the same for all seeds."""
+        if self.about == "runs":
+            return self.share.p_for <= level
+        return all(self.sample.shows_mean(bound, side, level) for bound, side in self._sides)
+
+    def shows_opposite(self, level: float) -> bool:
+        """Whether `p_against` is at most `level`, see `shows`."""
+        if self.about == "runs":
+            return self.share.p_against <= level
+        each = level / len(self._sides)
+        return any(self.sample.shows_mean(bound, -side, each) for bound, side in self._sides)
+
+    @property
+    def _sides(self) -> list[tuple[float, int]]:
+        """The bounds, and on which side of each the number is claimed to be: above (1) or below (−1)."""
+        return [(bound, side) for bound, side in ((self.low, 1), (self.high, -1)) if math.isfinite(bound)]
 
     @property
     def p(self) -> float:
@@ -134,11 +144,26 @@ def on_common_seeds(parts: Sequence[Hypothesis]) -> list[Hypothesis]:
 
 
 class Hypotheses:
-    """The parts of a claim, made from what was measured. UserError where it names what the study does not have."""
+    """The parts of a claim, made from what was measured. UserError where it names what the study does not have.
 
-    def __init__(self, study: str, claim: Claim, measurements: Measurements, comparisons: list[Comparison]):
+    `look`: how many seeds count; all by default.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        claim: Claim,
+        measurements: Measurements,
+        comparisons: list[Comparison],
+        look: int | None = None,
+    ):
         self.study, self.claim, self.measurements, self.comparisons = study, claim, measurements, comparisons
+        self.look = look
         self._where = f"{path(study)}: {claim.id}"
+
+    def at(self, look: int) -> "Hypotheses":
+        """The same with as many seeds."""
+        return Hypotheses(self.study, self.claim, self.measurements, self.comparisons, look)
 
     def all(self) -> list[Statement]:
         """All parts, in the order of the claim's tests."""
@@ -264,7 +289,7 @@ class Hypotheses:
     ) -> Statement:
         cells = [cell for one, _ in weights for cell in ([one] if isinstance(one, BundledCell) else one.candidates)]
         trained = all(len(self.measurements.of(cell)) for cell in cells)
-        sample = self.measurements.sample(weights, test.metric) if trained else None
+        sample = self.measurements.sample(weights, test.metric, self.look) if trained else None
         return _statement(test, text, _unit(test), cells, sample, low, high, self._why(test, cells, sample))
 
     def _why(self, test: Test, cells: list[BundledCell], sample: Sample | None) -> str:

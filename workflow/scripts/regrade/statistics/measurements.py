@@ -1,7 +1,7 @@
 """What was measured, cell by cell: metrics per seed, curves, and which test rows were answered correctly."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -84,15 +84,16 @@ class Measurements:
         return self._curves.get((cell.experiment, cell.name), self.curves.iloc[:0])
 
     def known(self, cell: BundledCell, column: str) -> "pd.Series[Any]":
-        """A column of a cell's finished runs, of those that have a value there; empty where nobody recorded it."""
-        runs = self.of(cell)
+        """A column of a cell's finished runs by seed, where they have a value; empty where nobody recorded it."""
+        runs = self.of(cell).set_index("seed")
         return runs[column].dropna() if column in runs else pd.Series(dtype=object)
 
     def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
 
         Both are the same unless a run did not last long enough to tell: one that has not converged needs at least its
-        epochs. Of a run that diverged, what was to be measured later is not known at all.
+        epochs. Of a run that diverged, what was to be measured later is not known, and a measure of its curve only as
+        far as the curve until then decides it.
         """
         # Claims, numbers, tables and figures ask for the same ones again and again
         key = "bounds", cell.experiment, cell.name, repr(metric)
@@ -104,20 +105,21 @@ class Measurements:
             return pd.DataFrame({"low": [], "high": []}, dtype=float)
         runs = runs.set_index("seed")
         if isinstance(metric, dict):
-            values = self._measured(cell, metric)
+            values = self._measured(cell, metric, runs.index[runs["status"] == "diverged"])
         elif metric in runs:
-            values = runs[metric].astype(float)
+            of_runs = runs[metric].astype(float)
             if metric == "epochs_to_converge":
-                values = values.fillna(math.inf)
+                of_runs = of_runs.fillna(math.inf)
+            values = pd.DataFrame({"low": of_runs, "high": of_runs})
         else:
-            values = pd.Series(dtype=float)
-        values = values.reindex(runs.index)
-        longer = (values == math.inf) & (unit(metric) == "epochs")
-        unknown = ~longer & (np.isinf(values) | (values.isna() & (runs["status"] == "diverged")))
-        low = values.mask(unknown, -math.inf)
+            values = pd.DataFrame({"low": [], "high": []}, dtype=float)
+        low, high = (values[end].reindex(runs.index) for end in ("low", "high"))
+        longer = (low == math.inf) & (unit(metric) == "epochs")
+        unknown = ~longer & (np.isinf(low) & (low == high) | (low.isna() & (runs["status"] == "diverged")))
+        low = low.mask(unknown, -math.inf)
         if longer.any():
             low = low.mask(longer, self._epochs(cell).reindex(runs.index, fill_value=0.0))
-        return pd.DataFrame({"low": low, "high": values.mask(unknown, math.inf)}).dropna()
+        return pd.DataFrame({"low": low, "high": high.mask(unknown, math.inf)}).dropna()
 
     def _epochs(self, cell: BundledCell) -> "pd.Series[float]":
         """By seed, for how many epochs it was trained at least."""
@@ -125,16 +127,21 @@ class Measurements:
         runs = self.of(cell).set_index("seed")
         return runs["epochs"].astype(float).dropna().combine_first(last) if "epochs" in runs else last
 
-    def _measured(self, cell: BundledCell, metric: dict[str, Value]) -> "pd.Series[float]":
-        """A measure of the curve of each run, by seed."""
+    def _measured(self, cell: BundledCell, metric: dict[str, Value], diverged: Container[int]) -> pd.DataFrame:
+        """Between which values a measure of the curve of each run lies, by seed; `diverged`: the seeds of such runs."""
         arguments = {key: value for key, value in metric.items() if key != "measure"}
-        measure = curves.MEASURES[str(metric["measure"])]
-        histories = self.curve(cell)
+        name, histories = str(metric["measure"]), self.curve(cell)
         columns = {str(arguments[key]) for key in ("of", "against") if key in arguments}
         if not len(histories) or not columns <= set(histories.columns):
-            return pd.Series(dtype=float)  # runs from elsewhere may come without any, or without these
-        by_seed = {seed: measure(history, **arguments) for seed, history in histories.groupby("seed")}
-        return pd.Series(by_seed, dtype=float)
+            # Runs from elsewhere may come without any, or without these
+            return pd.DataFrame({"low": [], "high": []}, dtype=float)
+        by_seed = {}
+        for seed, history in histories.groupby("seed"):
+            if seed in diverged:
+                by_seed[seed] = curves.of_diverged(name, history, **arguments)
+            else:
+                by_seed[seed] = (curves.MEASURES[name](history, **arguments),) * 2
+        return pd.DataFrame.from_dict(by_seed, orient="index", columns=["low", "high"], dtype=float)
 
     def values(self, cell: BundledCell, metric: Metric) -> "pd.Series[float]":
         """A metric of a cell by seed, without seeds of which it is not known; empty when it is not trained.
@@ -157,15 +164,23 @@ class Measurements:
         """The weighted sum of a metric over cells, paired by seed and, where cells share them, by test row."""
         return self.sample(list(weights), metric).mean
 
-    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric) -> Sample:
-        """What each seed gave for the weighted sum of a metric over cells, which are paired by seed and by test row."""
+    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric, look: int | None = None) -> Sample:
+        """What each seed gave for the weighted sum of a metric over cells, which are paired by seed and by test row.
+
+        `look`: how many seeds count, the lowest first; all by default. Others then have no part in anything: neither in
+        the choice of a winner, nor in the variance that cells have in common.
+        """
         seen = [self._seen(one, metric) for one, _ in weights]
         seeds = sorted(set.intersection(*(set(one.bounds.index) for one in seen)))
         if unit(metric) == "seconds":
             seeds = self.timed_apart([one for one, _ in weights], [one.bounds["low"] for one in seen])
+        seeds = seeds[:look]
+        is_of_winner = any(isinstance(one, Winner) for one, _ in weights)
+        if look and is_of_winner:
+            seen = [self._seen(one, metric, seeds) for one, _ in weights]
         by = [weight for _, weight in weights]
         low, high = _combined(seen, by, seeds)
-        pooled = self._pooled(seen[0].experiment, metric)
+        pooled = self._pooled(seen[0].experiment, metric, look)
         return Sample(
             seeds=tuple(seeds),
             low=low,
@@ -174,7 +189,7 @@ class Measurements:
             bounds=(0.0, 1.0) if by == [1.0] and unit(metric) == "share" else None,
             pooled=pooled.scaled(sum(weight**2 for weight in by)) if pooled else None,
             exact=metric in EXACT,
-            rotated=any(isinstance(one, Winner) for one, _ in weights),
+            rotated=is_of_winner,
         )
 
     def timed_apart(self, measured: Sequence[Measured], times: Sequence["pd.Series[float]"]) -> list[int]:
@@ -224,21 +239,23 @@ class Measurements:
         devices: pd.Series[str] = self.of(cell).set_index("seed")["device"].dropna()
         return devices
 
-    def _seen(self, one: Measured, metric: Metric) -> Seen:
+    def _seen(self, one: Measured, metric: Metric, seeds: list[int] | None = None) -> Seen:
+        """What is seen of a cell or a winner, in all of its runs or those of these seeds."""
         if isinstance(one, BundledCell):
-            return Seen(one.experiment, self.bounds(one, metric), self.correct(one, metric))
-        candidates = [self._seen(cell, metric) for cell in one.candidates]
-        by = candidates if one.by == metric else [self._seen(cell, one.by) for cell in one.candidates]
+            bounds = self.bounds(one, metric)
+            return Seen(one.experiment, bounds if seeds is None else bounds.loc[seeds], self.correct(one, metric))
+        candidates = [self._seen(cell, metric, seeds) for cell in one.candidates]
+        by = candidates if one.by == metric else [self._seen(cell, one.by, seeds) for cell in one.candidates]
         return rotated(candidates, by, one.highest)
 
-    def _pooled(self, experiment: str, metric: Metric) -> Pooled | None:
-        """The variance between seeds that the cells of an experiment have in common."""
+    def _pooled(self, experiment: str, metric: Metric, look: int | None) -> Pooled | None:
+        """The variance between seeds that the cells of an experiment have in common, at a look in as many of each."""
 
         def compute() -> Pooled | None:
-            values = [self.bounds(cell, metric)["low"].to_numpy() for cell in self.find(experiment)]
-            return pooled([of_cell[np.isfinite(of_cell)] for of_cell in values])
+            of_cells = [self.bounds(cell, metric)["low"].sort_index() for cell in self.find(experiment)]
+            return pooled([of_cell[np.isfinite(of_cell)].to_numpy()[:look] for of_cell in of_cells])
 
-        return self.once(("pooled", experiment, str(metric)), compute)
+        return self.once(("pooled", experiment, str(metric), str(look)), compute)
 
     def ratio(self, first: BundledCell, second: BundledCell, metric: Metric) -> Sample:
         """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.

@@ -1,5 +1,6 @@
 """How many seeds would settle an open claim, by simulating its whole verdict at the looks to come."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -8,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrade.config.looks import Look
+from regrade.statistics.estimate import Estimate, on_rows
 from regrade.statistics.hypotheses import Hypothesis, on_common_seeds
-from regrade.statistics.share import p_most
+from regrade.statistics.sample import Sample
+from regrade.statistics.share import Share
 
 WORLDS = 100
 # With fewer runs there is nothing to simulate from
@@ -76,48 +79,65 @@ def _urns(runs: int, total: int) -> list[Drawn]:
     return urns
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Imagined(Sample):
+    """The runs of a world, of which `drawn` says what each is like, as a sample: the test rows are as they are.
+
+    `part`: the hypothesis about the runs that were seen.
+    """
+
+    part: Hypothesis
+    drawn: Drawn
+
+    def share(self, low: float, high: float, closed: bool) -> Share:
+        """Of these runs, how many are as stated."""
+        seen = self.part.share
+        inside, outside = self.part.sample.within(low, high, closed)
+        doing, p_of_doing = self._counted(inside, seen.p_of_doing, 1)
+        not_doing, p_of_not_doing = self._counted(outside, seen.p_of_not_doing, -1)
+        return Share(len(self), doing, not_doing, p_of_doing, p_of_not_doing)
+
+    def _counted(self, which: NDArray[np.bool], p_of_rows: Sequence[float], side: int) -> tuple[int, tuple[float, ...]]:
+        """How many are on this side, on which `which` of those seen are; and of each, what its test rows leave open."""
+        on_side = self.drawn.among(which, side)
+        if not self.part.sample.rows:
+            return int(on_side.sum()), ()
+        # Test rows may decide a run that is like none seen at least as well as those seen
+        p_of_seen = np.full(len(which), max(p_of_rows, default=1.0))
+        p_of_seen[which] = p_of_rows
+        return int(on_side.sum()), tuple(p_of_seen[self.drawn.like[on_side]].tolist())
+
+    def _beyond(self, bound: float, side: int) -> int:
+        above, below = self.part.sample.within(bound, math.inf, closed=False)
+        stated = bound == (self.part.low if side > 0 else self.part.high)
+        return int(self.drawn.among(above if side > 0 else below, 1 if stated else -1).sum())
+
+    def _estimate(self, values: NDArray[np.float64]) -> Estimate:
+        seen = self.part.sample.mean
+        return on_rows(values, seen.rows, seen.interaction * seen.seeds, self.pooled, self.rotated)
+
+
+def _imagined(part: Hypothesis, drawn: Drawn) -> Hypothesis:
+    """The part if these were its runs: its verdict is then found as ever."""
+    seen = part.sample
+    return replace(
+        part,
+        sample=_Imagined(
+            tuple(range(len(drawn))),
+            seen.low[drawn.like],
+            seen.high[drawn.like],
+            bounds=seen.bounds,
+            pooled=seen.pooled,
+            rotated=seen.rotated,
+            part=part,
+            drawn=drawn,
+        ),
+    )
+
+
 def _settles(parts: Sequence[Hypothesis], drawn: Drawn, level: float) -> bool:
-    """Whether these runs would give a verdict at this level, for all parts or against one."""
-    sides = [_shows(part, drawn, level, level / len(parts)) for part in parts]
-    return all(speaks_for for speaks_for, _ in sides) or any(speaks_against for _, speaks_against in sides)
-
-
-def _shows(part: Hypothesis, drawn: Drawn, level_for: float, level_against: float) -> tuple[bool, bool]:
-    """Whether, if these were its runs, they would show a part, or its opposite, with the test rows as they are."""
-    sample = part.sample
-    if part.of_runs:
-        inside, outside = sample.within(part.low, part.high, part.closed)
-        share = part.share
-        return (
-            _p_most(part, inside, share.p_of_doing, drawn, 1) <= level_for,
-            _p_most(part, outside, share.p_of_not_doing, drawn, -1) <= level_against,
-        )
-    values = sample.low[drawn.like]
-    if not np.isfinite(values).all() or (sample.high[drawn.like] != values).any():
-        return False, False
-    ours = sample.mean
-    more = len(drawn) / len(sample)
-    resampled = replace(
-        ours,
-        value=float(values.mean()),
-        seeds=len(drawn),
-        seed_variance=max(float(values.var(ddof=1)), ours.interaction * len(sample)),
-        seed_df=ours.seed_df + len(drawn) - len(sample),
-        interaction=ours.interaction / more,
+    """Whether these runs would give a verdict at this level, for all parts or against one (see `verdicts.together`)."""
+    imagined = [_imagined(part, drawn) for part in parts]
+    return all(part.shows(level) for part in imagined) or any(
+        part.shows_opposite(level / len(parts)) for part in imagined
     )
-    is_above, is_below = resampled.is_above, resampled.is_below
-    return (
-        is_above(part.low, level_for) and is_below(part.high, level_for),
-        is_below(part.low, level_against / 2) or is_above(part.high, level_against / 2),
-    )
-
-
-def _p_most(part: Hypothesis, which: NDArray[np.bool], p_of_rows: Sequence[float], drawn: Drawn, side: int) -> float:
-    """The p of the hypothesis that at most half of all runs are on this side, on which `which` of those seen are."""
-    on_side = drawn.among(which, side)
-    if not part.sample.rows:
-        return p_most(len(drawn), int(on_side.sum()), ())
-    # Test rows may decide a run that is like none seen at least as well as those seen
-    p_of_seen = np.full(len(which), max(p_of_rows, default=1.0))
-    p_of_seen[which] = p_of_rows
-    return p_most(len(drawn), int(on_side.sum()), p_of_seen[drawn.like[on_side]].tolist())

@@ -28,7 +28,8 @@ def analyses(one: Judged, study: str, measurements: Measurements, comparisons: l
     """The claim under the other accuracies, with other margins, about the other estimand, and without each seed."""
     done = []
     for name, claim in _variants(one.claim):
-        parts = Hypotheses(study, claim, measurements, comparisons).all()
+        look = one.look.seeds if one.look else None
+        parts = Hypotheses(study, claim, measurements, comparisons, look).all()
         tested = [part for part in parts if isinstance(part, Hypothesis)]
         if tested and len(tested) == len(parts):  # runs from elsewhere may have one of the accuracies only
             done.append(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from regrade.statistics.estimate import NOISE, Estimate, Pooled, estimate
 from regrade.statistics.row_error import row_error
-from regrade.statistics.share import Share
+from regrade.statistics.share import Share, p_most
+from regrade.statistics.weighted import WeightedMean
 
 # What each row of a sample contributes to the number, (seeds, rows), and the bounds of these contributions
 Rows = tuple[NDArray[np.float64], tuple[float, float]]
@@ -72,17 +72,52 @@ class Sample:
         counted = np.where(np.isfinite(self.low), self.low, self.high)
         return bool(np.any(unknown | (self.low < counted))), bool(np.any(unknown | (self.high > counted)))
 
+    @property
+    def open_ends(self) -> tuple[bool, bool]:
+        """Whether some runs are only known to be below, and above, a value; not of runs that say nothing at all."""
+        low, high = np.isfinite(self.low), np.isfinite(self.high)
+        return bool(np.any(high & ~low)), bool(np.any(low & ~high))
+
     def p_mean(self, bound: float, side: int) -> float:
         """One-sided p of the hypothesis that the mean over all runs is not above (side 1) or below (−1) `bound`.
 
         Runs count with the end of what is known of them that speaks least for it; 1 where that is infinite.
         """
-        values = self.low if side > 0 else self.high
+        values = self._least(side)
         if not np.isfinite(values).all():
             return 1.0
-        ours = self.mean if self.known == len(self) else self._estimate(values)
+        ours = self._estimate_of(values)
         p = ours.p_above(bound) if side > 0 else ours.p_below(bound)
-        return max(p, _p_bounded(values, bound, self.bounds, side)) if self.bounds else p
+        return max(p, self._p_without_spread(values, ours.lumped, bound, side))
+
+    def shows_mean(self, bound: float, side: int, level: float) -> bool:
+        """Whether `p_mean` is at most `level`, which is less than one half. Quicker than the p itself."""
+        values = self._least(side)
+        if not np.isfinite(values).all():
+            return False
+        ours = self._estimate_of(values)
+        shown = ours.is_above(bound, level) if side > 0 else ours.is_below(bound, level)
+        return shown and self._p_without_spread(values, ours.lumped, bound, side) <= level
+
+    def _least(self, side: int) -> NDArray[np.float64]:
+        return self.low if side > 0 else self.high
+
+    def _estimate_of(self, values: NDArray[np.float64]) -> Estimate:
+        return self.mean if self.known == len(self) else self._estimate(values)
+
+    def _p_without_spread(self, values: NDArray[np.float64], lumped: bool, bound: float, side: int) -> float:
+        """What p is at least, whatever the spread of the runs seems to be.
+
+        By counting runs, where they have so few values that their spread is no measure; and by the worst that a run can
+        be, where that is known.
+        """
+        counted = p_most(len(self), self._beyond(bound, side), ()) if lumped else 0.0
+        return max(counted, _p_bounded(values, bound, self.bounds, side)) if self.bounds else counted
+
+    def _beyond(self, bound: float, side: int) -> int:
+        """How many runs are above (side 1) or below (−1) `bound`."""
+        inside, _ = self.within(*((bound, math.inf) if side > 0 else (-math.inf, bound)), closed=False)
+        return int(inside.sum())
 
     def within(self, low: float, high: float, closed: bool) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
         """Which runs have a number in the range, and which outside; `closed`: or at its ends."""
@@ -120,15 +155,8 @@ class Sample:
 def _p_bounded(values: NDArray[np.float64], bound: float, bounds: tuple[float, float], side: int) -> float:
     """One-sided p for the mean of numbers of which only the bounds are known (Gaffke 2005), as `row_error` has it.
 
-    Few runs cannot show that no run is far worse. The distribution is a beta with the same mean and variance, which is
-    exact where all runs are equal.
+    Few runs cannot show that no run is far worse.
     """
     worst = bounds[0] if side > 0 else bounds[1]
-    above_worst = np.append(side * (values - worst), 0.0)
-    top = above_worst.max()
-    reached = side * (bound - worst)
-    if reached >= top or not top:
-        return 1.0
-    mean, variance = above_worst.mean() / top, above_worst.var() / top**2 / (len(above_worst) + 1)
-    size = mean * (1 - mean) / variance - 1
-    return float(scipy.special.betainc(mean * size, (1 - mean) * size, max(reached / top, 0.0)))
+    above_worst = WeightedMean.of(np.append(side * (values - worst), 0.0))
+    return above_worst.p_below(side * (bound - worst))

@@ -8,6 +8,9 @@ from regrade.bundle import collect
 from regrade.cells.cell import Cell, Selection
 from regrade.core.files import write_json
 
+# Means of metrics, which are shares or losses, are equal if they agree to this many decimals
+DIGITS = 12
+
 
 def choose(selection: Selection) -> dict[str, object]:
     """The winner's settings and the ranking, highest mean first; equals in the order of params.yaml.
@@ -19,7 +22,9 @@ def choose(selection: Selection) -> dict[str, object]:
     seeds = sorted(set.intersection(*(set(cell.trained_seeds) for cell in selection.candidates)))
     if seeds:
         table = table[table["seed"].isin(seeds)]
-    means = table.groupby("cell", sort=False)[selection.by].mean().sort_values(ascending=False, kind="stable")
+    means = table.groupby("cell", sort=False)[selection.by].mean()
+    # Means of the same numbers in another order differ by rounding
+    means = means.loc[means.round(DIGITS).sort_values(ascending=False, kind="stable").index]
     winner = next(cell for cell in selection.candidates if cell.name == means.index[0])
     return {
         "settings": {name: winner.settings[name] for name in selection.settings} | _epochs(selection, table, winner),

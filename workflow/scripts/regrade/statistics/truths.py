@@ -47,7 +47,7 @@ class _Asking(Measurements):
         """A run, as if every cell was trained."""
         return pd.DataFrame({"seed": [0]})
 
-    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric) -> _Asked:
+    def sample(self, weights: Sequence[tuple[Measured, float]], metric: Metric, look: int | None = None) -> _Asked:
         """What is asked for."""
         return self._asked(weights, metric)
 

@@ -87,7 +87,7 @@ def judge(
     contradicted.
     """
     declared = [Hypotheses(study, claim, measurements, comparisons) for claim in claims.read(study).claims]
-    judged = decide([Judged(one.claim, one.all(), could_be_best(one)) for one in declared], planned)
+    judged = decide([_declared(one, planned) for one in declared], planned)
     for one in judged:
         if not one.tested:
             one.why = next((part.why for part in one.parts if part.why), "")
@@ -98,6 +98,14 @@ def judge(
             rest = looks.later(planned, one.look.seeds if one.look else 0)
             one.chances = planning.chances(one.hypotheses, rest, one.among)
     return judged
+
+
+def _declared(parts: Hypotheses, planned: Sequence[Look]) -> Judged:
+    """A claim with its parts, made from the runs of the look that they have reached: later ones must not change it."""
+    one = Judged(parts.claim, parts.all(), could_be_best(parts))
+    if look := looks.reached(planned, one.seeds):
+        one.parts = parts.at(look.seeds).all()
+    return one
 
 
 def decide(declared: list[Judged], planned: Sequence[Look]) -> list[Judged]:

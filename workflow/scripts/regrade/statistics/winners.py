@@ -16,6 +16,9 @@ from regrade.bundle.answers import Correct
 from regrade.bundle.manifest import BundledCell
 from regrade.config.types import Value
 
+# Means of the same numbers in another order differ by rounding: they are equal if they agree to this many decimals
+DIGITS = 12
+
 
 @dataclass(frozen=True)
 class Winner:
@@ -88,7 +91,7 @@ def _by_seeds_and_rows(answers: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _mean_of_others(scores: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """The mean over all seeds but one, (cells,); of a single seed its own."""
+    """The mean over all seeds but one, (cells,), the same for equals; of a single seed its own."""
     others = np.delete(scores, seed, axis=1) if scores.shape[1] > 1 else scores
-    means: NDArray[np.float64] = others.mean(axis=1)
+    means: NDArray[np.float64] = np.round(others.mean(axis=1), DIGITS)
     return means

@@ -80,8 +80,9 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
     for grade, of_grade in numbers.groupby("grade", sort=False):
         look = style.JUDGED[str(grade)]
         x = of_grade["reported"]
-        axes.vlines(x, of_grade["predicted_low"], of_grade["predicted_high"], color=look["color"], **PREDICTION)
-        axes.vlines(x, of_grade["low"], of_grade["high"], color=look["color"], **MEAN)
+        for (least, most), line in ((("predicted_low", "predicted_high"), PREDICTION), (("low", "high"), MEAN)):
+            # Intervals may have no end
+            axes.vlines(x, of_grade[least].clip(low, high), of_grade[most].clip(low, high), color=look["color"], **line)
         axes.plot(x, of_grade["mean"], **POINT | look, zorder=3)
         _point_at(axes, of_grade, look)
 
