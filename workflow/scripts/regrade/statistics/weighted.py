@@ -104,12 +104,14 @@ def _p_negative(factors: NDArray[np.float64], counts: NDArray[np.int64]) -> floa
     spread = math.sqrt(float(counts @ ratios**2))
     step = 2 * math.pi / max(_FINE / at, _FINE / (1 - at), math.sqrt(2 * _FINE) * spread)
     total, begin = -0.5, 0
+    bases, powers = np.append(ratios, 1 / at), np.append(counts, 1)
     for end in _STEPS:
-        line = 1j * step * np.arange(begin, end)
-        # Relative to the height at the saddlepoint
-        parts = np.exp(-np.log1p(-np.multiply.outer(line, ratios)) @ counts - np.log1p(-line / at))
-        total, begin = total + float(parts.real.sum()), end
-        if abs(parts[-1]) < _NOTHING:
+        # Parts relative to the height at the saddlepoint: products of 1 / (1 - i · along)^power, by size and angle, as
+        # complex logarithms take ten times as long
+        along = np.multiply.outer(step * np.arange(begin, end), bases)
+        size, angle = np.exp(-np.log(1 + along**2) @ powers / 2), np.arctan(along) @ powers
+        total, begin = total + float(size @ np.cos(angle)), end
+        if size[-1] < _NOTHING:
             break
     height = math.exp(-float(counts @ np.log1p(at * factors))) / at
     return min(height * step / math.pi * total, 1.0)
