@@ -304,7 +304,7 @@ def test_front_doors_refuse_before_any_job_starts(project: Project):
     for answer in (project.snakemake(overlay=overlay), project.regrade("cells", overlay=overlay)):
         assert answer.returncode == 1
         assert (
-            f"params.yaml: {BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
+            f"overlay.yaml: {BASELINE}.settings.optimizer: 'sgdd' is not one of 'sgd', 'rmsprop', 'adam' or 'adagrad'"
             in answer.stdout
         )
     assert not project.find("results/**/*")
