@@ -241,7 +241,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a name too long for a file": (
         lambda folder: change(folder, lambda content: cell(content).update(name="x" * 240)),
-        "cells.0.name: the value String should have at most 230 characters",
+        "cells.0.name: the value should have at most 230 characters",
     ),
     "not a number in JSON": (
         lambda folder: change(folder, lambda content: cell(content)["settings"].update(lr=float("nan"))),

@@ -126,7 +126,7 @@ def test_what_came_out_of_a_claim_is_said_of_the_runs_that_show_it(words: str):
 def test_times_do_not_surprise():
     claim = {"verdict": "contradicted", "origin": "stated", "p_holm": 0.01, "claimed": [2.0, None]}
     claim |= {"effect": 1.0, "low": 0.5, "high": 1.5}
-    number = {"grade": "above", "reported": "15.2", "predicted_low": 0.0, "predicted_high": 1.6}
+    number = {"grade": "above", "reported": "15.2", "mean": "0.75", "predicted_low": 0.0, "predicted_high": 1.6}
     ours = [claim | {"timed": timed} for timed in (True, False)]
     rows = [number | {"metric": metric} for metric in ("train_seconds_ratio", "train_loss_best")]
     found = Findings(Verdicts(ours, rows, {}))

@@ -198,7 +198,7 @@ def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
         run | {"seed": seed, "epochs_to_converge": epochs}
         for seed, epochs in enumerate([40, 42, np.nan, np.nan, np.nan])
     ]
-    curves = pd.DataFrame({"experiment": [], "cell": []})
+    curves = pd.DataFrame({"experiment": [], "cell": [], "seed": [], "epoch": []})
     table = grades.table(comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame(rows), curves)))
     assert table["grade"].tolist() == [grade]
     assert table["predicted_high"].tolist() == [math.inf]

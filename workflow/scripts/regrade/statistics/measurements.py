@@ -85,8 +85,8 @@ class Measurements:
 
     def known(self, cell: BundledCell, column: str) -> "pd.Series[Any]":
         """A column of a cell's finished runs by seed, where they have a value; empty where nobody recorded it."""
-        runs = self.of(cell).set_index("seed")
-        return runs[column].dropna() if column in runs else pd.Series(dtype=object)
+        runs = self.of(cell)
+        return runs.set_index("seed")[column].dropna() if column in runs else pd.Series(dtype=object)
 
     def bounds(self, cell: BundledCell, metric: Metric) -> pd.DataFrame:
         """By seed, between which values (columns low and high) a metric lies; empty when the cell has no such metric.
