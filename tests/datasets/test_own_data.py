@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said_before_any_job_starts(table: Path):
             {"format": None},
             "datasets.zoo: split belongs to data of your own, which need a format: table, images, arrays",
         ),
-        ({"format": ["table"]}, "datasets.zoo: ['table'] is not one of the formats"),
+        ({"format": ["table"]}, 'datasets.zoo: ["table"] is not one of the formats'),
     ):
         assert said in refused(**changes), changes
 

@@ -75,7 +75,7 @@ def test_other_settings_than_the_sources_get_no_verdict(project: Project):
 
 
 def test_a_protocol_of_ones_own_may_say_otherwise(project: Project):
-    answer = project.regrade("protocol", overlay=FEW_EPOCHS)
+    answer = project.regrade("protocol", "cs324", overlay=FEW_EPOCHS)
     assert answer.returncode == 0, answer.stdout
     answer = project.snakemake("reports/cs324/index.html", overlay=FEW_EPOCHS)
     assert answer.returncode == 0, answer.stdout
