@@ -13,7 +13,7 @@ CHANGES = {
     "seeds": [0, 1, 2],
     "looks": [{"seeds": 3, "error": 0.001}, {"seeds": 6, "error": 0.039}, {"seeds": 9, "error": 0.01}],
     "scales": {"full": {"data": "real"}},
-    "settle": {"hours": 1},
+    "settle": {"hours": 1, "least_chance": 0.5},
     "cells_per_job": 3,
     **sweep(settings={"width": 4, "epochs": 60}, grid=None, cells=[{"lr": 0.5}, {"lr": 0.001}, {"lr": 0.4}]),
 }

@@ -25,7 +25,7 @@ def test_rounds_until_no_claim_has_a_chance(tmp_path: Path):
     project = winnable(tmp_path)
     answer = project.snakemake("settle", overlay={})
     assert answer.returncode == 0, answer.stdout
-    assert re.search(r"^settle: 0\.\d+ of 1 h .*: No open claim has a chance of 0.1 of", answer.stdout, re.M)
+    assert re.search(r"^settle: 0\.\d+ of 1 h .*: No open claim has a chance of 0.5 of", answer.stdout, re.M)
     assert re.search(r"^ *1 +0\.\d\d +6 +2 +1\.0 +0 → 1$", answer.stdout, re.M)
     summary = read_json(tmp_path / "reports/settle.json")
     (only,) = summary["rounds"]
