@@ -206,6 +206,18 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: rows(folder, RUNS, lambda table: table.assign(valid_prompted_last_epoch=81.9)),
         "row 1: valid_prompted_last_epoch is 81.9, but it is a share",
     ),
+    "a negative time": (
+        lambda folder: rows(folder, RUNS, with_value("train_seconds", -1.5)),
+        "row 1: train_seconds is -1.5, but it is never below 0; correct it",
+    ),
+    "a negative epoch": (
+        lambda folder: rows(folder, RUNS, with_value("best_epoch", -4)),
+        "row 1: best_epoch is -4, but it is never below 0; correct it",
+    ),
+    "a negative time in a curve": (
+        lambda folder: rows(folder, CURVES, lambda table: table.assign(value=-1.0, metric="seconds")[:1]),
+        "row 1: seconds is -1, but it is never below 0; correct it",
+    ),
     "an unknown status": (
         lambda folder: rows(folder, RUNS, with_value("status", "ok")),
         "row 1: status is 'ok'; it is",

@@ -91,7 +91,7 @@ def test_what_has_to_do_with_an_accuracy_is_not_always_one(tmp_path: Path):
     assert one.bundle.runs[list(values)].drop_duplicates().to_dict("records") == [values]
     one.bundle.write(tmp_path / "bundle")
     assert len(bundle.read(tmp_path / "bundle").runs) == len(PLAIN)
-    with pytest.raises(UserError, match="86 is no share, from 0 to 1; divide percentages by 100"):
+    with pytest.raises(UserError, match="the value is 86, but it is a share, from 0 to 1; divide percentages by 100"):
         read(tmp_path, PLAIN.assign(**values, test_accuracy_best_epoch=86).to_csv(index=False))
 
 
@@ -207,7 +207,11 @@ MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
     "an empty metric": (spoilt("0.8886", ""), {}, "row 3, column 'test_accuracy_best_epoch': the cell is empty"),
     "a metric that is no number": (spoilt("0.8886", "n/a"), {}, "row 3, column 'test_accuracy_best_epoch': 'n/a'"),
     "not a number": (spoilt("0.8886", "nan"), {}, "row 3, column 'test_accuracy_best_epoch': 'nan'"),
-    "percent": (spoilt("0.8886", "88.86"), {}, "row 3, column 'test_accuracy_best_epoch': 88.86 is no share"),
+    "percent": (
+        spoilt("0.8886", "88.86"),
+        {},
+        "row 3, column 'test_accuracy_best_epoch': the value is 88.86, but it is a share",
+    ),
     "no setting": (spoilt("level", "lvl"), {}, "has no column 'level', by which it names cells of levels"),
     "an empty setting": (spoilt("word,0.01,1", ",0.01,1"), {}, "row 3, column 'level': the setting is empty"),
     "too few columns": (spoilt("word,0.01,1,0.8886", "word,0.01,1"), {}, "row 3: 3 columns where the header has 4"),

@@ -1,6 +1,7 @@
 """What is graded against a bundle names only what a bundle of the study can have, and says so if not."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_what_is_trained_alike_counts_as_repeated_whatever_it_records(whole: dic
 
 
 def claims(**test: object) -> str:
-    test = {"kind": "threshold", "experiment": "p1_toy", "at_least": 0.5} | test
+    test = ({"at_least": 0.5} if "kind" not in test else {}) | {"kind": "threshold", "experiment": "p1_toy"} | test
     claim = {"id": "c", "claim": "A", "origin": "ours", "place": "1", "tests": [test]}
     return yaml.safe_dump({"claims": [claim]})
 
@@ -96,6 +97,16 @@ def test_a_name_or_a_value_that_nothing_can_have(mistake: str, bundle: Bundle, t
     (tmp_path / "cs324" / ("reported.csv" if content.startswith(HEADER) else "claims.yaml")).write_text(content)
     with pytest.raises(UserError, match=re.escape(complaint)):
         references.check_bundle(bundle)
+
+
+def test_the_best_of_a_number_of_somebody_elses_may_be_the_highest_or_the_lowest(bundle: Bundle, tmp_path: Path):
+    scored = replace(bundle, runs=bundle.runs.assign(my_score=1.5))
+    best = {"kind": "greater", "cell": TOY, "than": {"backend": "torch", "winner": True}}
+    (tmp_path / "cs324/claims.yaml").write_text(claims(**best, metric="test_loss_best"))
+    assert references.check_bundle(scored) == []
+    (tmp_path / "cs324/claims.yaml").write_text(claims(**best, metric="my_score"))
+    with pytest.raises(UserError, match="winner: nobody knows whether the highest or the lowest my_score is the best"):
+        references.check_bundle(scored)
 
 
 def test_what_a_part_of_a_study_lacks_counts_as_not_run(bundle: Bundle, tmp_path: Path):

@@ -54,3 +54,12 @@ def test_luck_on_the_rows_that_the_choice_is_made_on_does_not_count():
     for seed, right in by_other_rows.correct.by_seed.items():
         assert any(np.array_equal(right, one[seed]) for one in answers)
         assert by_other_rows.bounds.loc[seed, "low"] == right.mean()
+
+
+def test_a_run_that_diverged_does_not_win():
+    """What it would have needed may be anything; it must not count as the least."""
+    epochs = [{"low": [4.0] * SEEDS, "high": [4.0] * SEEDS}, {"low": [-np.inf] * SEEDS, "high": [np.inf] * SEEDS}]
+    candidates = [Seen("", pd.DataFrame(one), None) for one in epochs]
+    for order in (candidates, candidates[::-1]):
+        for highest in (True, False):
+            assert rotated(order, order, highest).bounds["low"].tolist() == [4.0] * SEEDS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regrade.bundle.named import Named
 from regrade.bundle.tables import KEYS
-from regrade.bundle.units import is_share
+from regrade.bundle.units import beyond, limits
 from regrade.cells.layout import AND, label
 from regrade.config.description import Description
 from regrade.config.messages import hint
@@ -216,10 +216,10 @@ class Exported:
             values[rows] = pd.to_numeric(pd.Series(texts), errors="coerce")
         if infinite := np.flatnonzero(np.isinf(values) & ~diverged).tolist():
             raise UserError(f"{self._columns.place(infinite[0])}, column {name!r}: the number is not finite; {MEND}")
-        if is_share(name) and (wrong := np.flatnonzero((values < 0) | (values > 1)).tolist()):
+        low, high = limits(name)
+        if wrong := np.flatnonzero((values < low) | (values > high)).tolist():
             raise UserError(
-                f"{self._columns.place(wrong[0])}, column {name!r}: {values[wrong[0]]:g} is no share, from 0 "
-                "to 1; divide percentages by 100"
+                f"{self._columns.place(wrong[0])}, column {name!r}: the value is {values[wrong[0]]:g}, {beyond(name)}"
             )
         return values
 

@@ -59,17 +59,15 @@ def long(curves: pd.DataFrame) -> pd.DataFrame:
 def wide(values: pd.DataFrame) -> pd.DataFrame:
     """A row per evaluation, with a column per metric; the inverse of `long`."""
     keys = [*KEYS, "epoch"]
-    metrics = list(dict.fromkeys(values["metric"]))
+    metrics = list(values["metric"].unique())
     table = values.pivot(index=keys, columns="metric", values="value").reindex(columns=metrics).reset_index()
     table.columns.name = None
     if (table["epoch"] % 1 == 0).all():
         table["epoch"] = table["epoch"].astype(int)
     # In the order in which cells were written
-    order = {
-        key: number for number, key in enumerate(dict.fromkeys(zip(values["experiment"], values["cell"], strict=True)))
-    }
-    places = [order[key] for key in zip(table["experiment"], table["cell"], strict=True)]
-    return table.iloc[pd.Series(places).argsort(kind="stable")].reset_index(drop=True)
+    order = values[["experiment", "cell"]].drop_duplicates(ignore_index=True)
+    places = table[["experiment", "cell"]].merge(order.reset_index(names="place"), how="left")["place"]
+    return table.iloc[places.argsort(kind="stable")].reset_index(drop=True)
 
 
 def with_folders(runs: pd.DataFrame, folders: Mapping[tuple[str, str], str]) -> pd.DataFrame:

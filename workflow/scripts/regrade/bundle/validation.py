@@ -16,14 +16,13 @@ from regrade.bundle import CORRECT, CURVES, MANIFEST, RUNS
 from regrade.bundle.answers import RULES
 from regrade.bundle.manifest import FINISHED, SCHEMA, BundledCell, Manifest
 from regrade.bundle.tables import ABOUT_RUNS, DISTINCT, KEYS, REQUIRED
-from regrade.bundle.units import is_share
+from regrade.bundle.units import beyond, limits
 from regrade.config.messages import first_mistake
 from regrade.core.errors import UserError
 from regrade.core.files import SEAL, sha256
 
 # Of runs that are done, these may have no value
 MAY_BE_MISSING = ("epochs_to_converge", "commit", "dirty", "device", "peak_memory_bytes")
-NO_SHARE = "but it is a share, from 0 to 1; divide percentages by 100"
 
 
 def manifest(folder: Path) -> Manifest:
@@ -173,7 +172,7 @@ def _of_runs(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> I
 
 
 def _of_metric(rows: pd.DataFrame, column: str) -> Iterator[str]:
-    """What is wrong with a number of runs: it is unknown though its run is done, or a share is not between 0 and 1."""
+    """What is wrong with a number of runs: it is unknown though its run is done, or beyond its limits."""
     if not types.is_numeric_dtype(rows[column]) or types.is_bool_dtype(rows[column]):
         return
     by_cell = rows[column].notna().groupby([rows["experiment"], rows["cell"]]).transform("any")
@@ -188,25 +187,27 @@ def _of_metric(rows: pd.DataFrame, column: str) -> Iterator[str]:
     if infinite.any():
         number = int(infinite.argmax())
         yield f"row {number + 1}: {column} is not finite in {_place(rows.iloc[number], KEYS)}, whose status is done"
-    outside = (rows[column] < 0) | (rows[column] > 1)
-    if is_share(column) and outside.any():
+    low, high = limits(column)
+    outside = (rows[column] < low) | (rows[column] > high)
+    if outside.any():
         number = int(outside.to_numpy().argmax())
-        yield f"row {number + 1}: {column} is {rows[column].iloc[number]:g}, {NO_SHARE}"
+        yield f"row {number + 1}: {column} is {rows[column].iloc[number]:g}, {beyond(column)}"
 
 
 def _of_curves(rows: pd.DataFrame) -> Iterator[str]:
-    for metric in dict.fromkeys(rows["metric"]):
+    codes, metrics = pd.factorize(rows["metric"])
+    for metric in metrics:
         if metric in (*KEYS, "epoch", "folder"):
             yield f"metric is {metric!r}, which is the name of a column; rename the metric"
     wrong = ~np.isfinite(rows["epoch"].to_numpy(float))
-    shares = [metric for metric in rows["metric"].unique() if is_share(metric)]
-    outside = rows["metric"].isin(shares) & ((rows["value"] < 0) | (rows["value"] > 1))
+    low, high = np.array([limits(metric) for metric in metrics]).reshape(-1, 2)[codes].T
+    outside = (rows["value"] < low) | (rows["value"] > high)
     if wrong.any():
         yield f"row {int(wrong.argmax()) + 1}: epoch is no finite number; correct it"
     if outside.any():
         number = int(outside.to_numpy().argmax())
         metric, value = rows["metric"].iloc[number], rows["value"].iloc[number]
-        yield f"row {number + 1}: {metric} is {value:g}, {NO_SHARE}"
+        yield f"row {number + 1}: {metric} is {value:g}, {beyond(metric)}"
 
 
 def _of_answers(rows: pd.DataFrame, cells: dict[tuple[str, str], BundledCell]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
-from regrade.bundle.units import is_share
+from regrade.bundle.units import goal, is_share
 from regrade.cells.cell import Cell
 from regrade.cells.layout import label
 from regrade.checking import asked, vacuous
@@ -216,6 +216,11 @@ def _check_test(names: _Names, test: Test, stated: Mapping[tuple[str, str], list
         every = names.cells(reference.get("experiment", test.experiment))
         winner = reference.get("winner", False)
         _check_winner(names, test.experiment, every[0].experiment, winner)
+        if winner is True and isinstance(test.metric, str) and goal(test.metric) is None:
+            raise names.wrong(
+                f"winner: nobody knows whether the highest or the lowest {test.metric} is the best; name the settings "
+                "of one cell"
+            )
         if winner and isinstance(test, Ratio):
             raise names.wrong("a ratio cannot be of a winner; name the settings of one cell")
         if not isinstance(test, Stated):

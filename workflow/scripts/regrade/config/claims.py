@@ -14,7 +14,7 @@ from regrade.core import yaml_files
 from regrade.core.errors import UserError
 
 # The settings that name a cell, with `experiment` where it is another than the test's. Among the cells that they leave,
-# `winner: true` is the one with the highest mean, and `winner: selected` the one whose settings the test's experiment
+# `winner: true` is the one with the best mean, and `winner: selected` the one whose settings the test's experiment
 # took over by its `select`
 Reference = dict[Name, Value]
 SELECTED = "selected"

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -42,6 +43,8 @@ SHARES = {
     for split in ("test", "validation")
     for which in ("", "_min", "_max", "_best_epoch", "_cross_fitted", "_last_epoch", "_last_step")
 }
+# What spreadsheets may put between columns instead of commas
+_MARKS = {";": "semicolons", "\t": "tabs"}
 # Before a value: the source gives a lower bound
 AT_LEAST = ">="
 # What a line may call a layer that has another name here. A number says which one, as in dense2; without it, all count
@@ -84,6 +87,8 @@ def entries(study: str) -> Iterator[tuple[int, ReportedNumber | UserError]]:
             reader = csv.DictReader(file, strict=True)
             header = reader.fieldnames or ()
             if missing := [name for name in COLUMNS if name not in header]:
+                if len(header) == 1 and (mark := next((mark for mark in ";\t" if mark in header[0]), None)):
+                    raise UserError(f"{path(study)}: {_MARKS[mark]} separate its columns; save it with commas")
                 raise UserError(f"{path(study)}: the column {missing[0]} is missing; add it to the first line")
             if twice := [name for name in header if header.count(name) > 1]:
                 raise UserError(f"{path(study)}: the column {twice[0]} is there twice; remove one")
@@ -130,8 +135,11 @@ def _row(row: dict[str, Any], where: str) -> ReportedNumber:
 
 
 def _is_number(text: str) -> bool:
+    """Whether this is a number, with no more digits than a floating-point number may have: others take forever."""
     value = number(text)
-    return isinstance(value, int | float) and math.isfinite(value)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    return abs(int(Decimal(text).as_tuple().exponent)) <= sys.float_info.max_10_exp
 
 
 def _cell(text: str, where: str) -> dict[str, Value]:

@@ -116,11 +116,20 @@ def write(
     return verdicts
 
 
+def check_target(target: Path) -> None:
+    """UserError where something else than what was graded before might be lost in the folder `target`."""
+    place = next(place for place in (target, *target.parents) if place.exists())
+    if not place.is_dir():
+        raise UserError(f"--to: {place} is a file; give a new folder")
+    if place == target and any(target.iterdir()) and not (target / MARK).exists():
+        raise UserError(f"--to: {target} has files that regrade did not write; give a new or an empty folder")
+
+
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """An empty folder on the disk of `target`, which need not exist yet; deleted in the end."""
     with can_be_written(target):
-        _check_target(target)
+        check_target(target)
         # No parent of the target is made before all is ready: none is left where it fails
         place = next(place for place in target.absolute().parents if place.exists())
         scratch = tempfile.TemporaryDirectory(prefix=".regrade.", dir=place)
@@ -148,15 +157,6 @@ def _write_study(runs: Bundle, folder: Path, beside_reference: bool) -> Evidence
         reference.write(runs, graded, folder)
     site.write_study(of_study, folder)
     return of_study
-
-
-def _check_target(target: Path) -> None:
-    """UserError where something else than what was graded before might be lost in the folder `target`."""
-    place = next(place for place in (target, *target.parents) if place.exists())
-    if not place.is_dir():
-        raise UserError(f"--to: {place} is a file; give a new folder")
-    if place == target and any(target.iterdir()) and not (target / MARK).exists():
-        raise UserError(f"--to: {target} has files that regrade did not write; give a new or an empty folder")
 
 
 def _move(source: Path, target: Path) -> None:

@@ -125,6 +125,7 @@ def bundles() -> list[Bundle]:
 
 def write_site(target: Path, params: Params) -> None:
     """Write the pages of all its studies, and a page with its findings, into the folder `target`."""
+    grade.check_target(target)  # reading the bundles takes a while
     every = bundles()
 
     def in_words(of_all: list[Verdicts]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from regrade.bundle.manifest import BundledCell
+from regrade.bundle.units import COUNTED
 from regrade.config import claims, reported
 from regrade.config.reported import ReportedNumber
 from regrade.config.types import Value
@@ -18,7 +19,7 @@ from regrade.statistics import naming
 from regrade.statistics.estimate import LEVEL, Estimate
 from regrade.statistics.measurements import Measurements, finite
 from regrade.statistics.sample import Sample
-from regrade.statistics.units import COUNTED, unit
+from regrade.statistics.units import unit
 
 # An accuracy counts as above chance from twice the chance on
 ABOVE_CHANCE = 2

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from regrade.bundle.manifest import BundledCell
+from regrade.bundle.units import goal
 from regrade.cells.layout import label
 from regrade.config import reported
 from regrade.config.claims import (
@@ -39,6 +40,7 @@ from regrade.statistics.share import Share
 from regrade.statistics.units import unit
 from regrade.statistics.winners import Winner
 
+NO_COMMON_SEED = "its cells have no seed in common, by which they would be compared"
 OTHER_DEVICES = "cells were trained on different devices, whose times cannot be compared"
 # The selectors of reported.csv that the text of a statement names
 NAMED_SELECTORS: tuple[str, ...] = ("layer", "epoch", "prompt")
@@ -294,10 +296,13 @@ class Hypotheses:
 
     def _why(self, test: Test, cells: list[BundledCell], sample: Sample | None) -> str:
         """Why trained cells cannot be compared, if they cannot."""
-        if sample is None or len(sample) or unit(test.metric) != "seconds":
+        if sample is None or len(sample):
             return ""
         seeds = set.intersection(*(set(self.measurements.bounds(cell, test.metric).index) for cell in cells))
-        return OTHER_DEVICES if seeds and not self.measurements.on_one_device(cells, seeds) else ""
+        if not seeds and all(len(self.measurements.bounds(cell, test.metric)) for cell in cells):
+            return NO_COMMON_SEED
+        timed = unit(test.metric) == "seconds"
+        return OTHER_DEVICES if timed and seeds and not self.measurements.on_one_device(cells, seeds) else ""
 
     def _missing(self, test: Test, reference: Reference) -> Statement:
         text = f"{wording.phrase(test.metric)}: there are no such cells{_suffix(reference)}"
@@ -317,7 +322,8 @@ class Hypotheses:
         if reference.get("winner") == SELECTED:
             return self._selected(test, cells)
         if reference.get("winner"):
-            return Winner(tuple(cells), test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch")
+            by = test.metric if isinstance(test.metric, str) else "test_accuracy_best_epoch"
+            return Winner(tuple(cells), by, highest=goal(by) != "lowest")
         if len(cells) > 1:
             raise UserError(f"{self._where}: {label(reference)} names {len(cells)} cells; add settings")
         return cells[0]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from regrade.bundle.answers import Correct
 from regrade.bundle.manifest import BundledCell
+from regrade.bundle.units import COUNTED
 from regrade.config.claims import Estimand
 from regrade.statistics.measurements import Measurements, Metric
-from regrade.statistics.units import COUNTED, possible, unit
+from regrade.statistics.units import possible, unit
 
 # What the audit assumes, which the page names; nobody has measured it when a study is designed. Runs of one cell differ
 # as those of small networks on a few thousand rows do: an accuracy of 80 % by 1.5 percentage points

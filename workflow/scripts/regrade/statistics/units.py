@@ -7,9 +7,6 @@ from regrade.bundle.units import by_name
 from regrade.config.types import Value
 from regrade.statistics.curves import RANGES, UNITS, Range
 
-# Units of what is counted: a whole number of these is exact, not rounded
-COUNTED = {"epochs", "steps", "parameters", "bytes", "rows", "maps", "texts of ten"}
-
 
 def unit(metric: str | dict[str, Value]) -> str:
     """The unit of a metric; empty for a number without one, and for a metric of somebody else's."""

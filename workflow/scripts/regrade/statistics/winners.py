@@ -53,7 +53,9 @@ def rotated(candidates: Sequence[Seen], by: Sequence[Seen], highest: bool) -> Se
         accuracy = correct.mean(axis=1)
         bounds = pd.DataFrame({"low": accuracy, "high": accuracy}, index=pd.Index(seeds))
         return Seen(candidates[0].experiment, bounds, _correct(candidates, seeds, correct))
-    scores = sign * np.array([one.bounds["low"].loc[seeds].to_numpy() for one in by])
+    # Of a number that is only known to lie in a range, the worse end counts: nobody wins by a run that diverged
+    worst = "low" if highest else "high"
+    scores = sign * np.array([one.bounds[worst].loc[seeds].to_numpy() for one in by])
     winners = [int(_mean_of_others(scores, at).argmax()) for at in range(len(seeds))]
     bounds = pd.DataFrame(
         [candidates[winner].bounds.loc[seed] for winner, seed in zip(winners, seeds, strict=True)],
