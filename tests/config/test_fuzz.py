@@ -38,7 +38,7 @@ from support.bundles import made_up
 from support.expanded import LANGUAGE, WORDS
 from support.project import ROOT, merged
 
-CHANGES = int(os.environ.get("REGRADE_FUZZ", 2600))
+CHANGES = int(os.environ.get("REGRADE_FUZZ", 1500))
 TRAINED = CHANGES // 100
 MEMORY = 16 * 2**30  # bytes of addresses for one change
 SECONDS = 20  # for one change: more is a hang

@@ -22,6 +22,7 @@ SMALL = {
     "scale": "small",
     "seeds": [0, 1],
     "device": "cpu",
+    "audit_worlds": 2,
     "scales": {"small": {"data": "stand_in", "at_most": {"epochs": 2, "train_rows": 96, "test_rows": 50}}},
     "studies": {
         "ce4042": {

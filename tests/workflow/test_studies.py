@@ -39,6 +39,7 @@ SMALL = {
     "scale": "small",
     "seeds": [0, 1],
     "device": "cpu",
+    "audit_worlds": 2,
     # Most of a job's time would be Python starting up
     "cells_per_job": 12,
     "keep_models": [0],
