@@ -38,7 +38,7 @@ from support.bundles import made_up
 from support.expanded import LANGUAGE, WORDS
 from support.project import ROOT, merged
 
-CHANGES = int(os.environ.get("REGRADE_FUZZ", 1500))
+CHANGES = int(os.environ.get("REGRADE_FUZZ", 2600))
 TRAINED = CHANGES // 100
 MEMORY = 16 * 2**30  # bytes of addresses for one change
 SECONDS = 20  # for one change: more is a hang
@@ -302,7 +302,7 @@ def test_claims(grade: Callable):
     rng, faults, counts = random.Random(16), [], Counter()
     contents = {study: yaml.safe_load((STUDIES / study / "claims.yaml").read_text()) for study in CONFIG["studies"]}
     every = [(study, path) for study, content in contents.items() for path in places(content)]
-    for study, path in rng.choices(every, k=CHANGES // 4):
+    for study, path in rng.choices(every, k=CHANGES // 8):  # each is graded
         content, what = change(contents[study], path, rng)
         if path[0] == "claims" and len(path) > 2:  # grading the others would say nothing new
             content["claims"] = [content["claims"][path[1]]]

@@ -22,6 +22,7 @@ from regrade.cells import heartbeat, noted_seeds
 from regrade.cells.cell import Cell
 from regrade.cells.layout import STATES
 from regrade.cells.progress import configuration_of
+from regrade.core import memory
 from regrade.core.errors import UserError
 from regrade.core.files import read_sealed, write_sealed
 from regrade.runtime.device import choose
@@ -60,7 +61,7 @@ class Store:
             # Left by a job that was killed while it wrote
             for partial in self.folder.glob(".*.part"):
                 partial.unlink()
-            with heartbeat.beating(self.folder, self.runs):
+            with heartbeat.beating(self.folder, self.runs), memory.bounded():
                 yield
 
     def path(self, seed: int) -> Path:
