@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from regrade.cells.layout import STATES
+from regrade.core.background import beside
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, write_json
 
@@ -69,26 +70,20 @@ def beating(folder: Path, runs: Sequence[Trains]) -> Iterator[None]:
     The file goes when the block ends; an error or the end of the process leaves it, to say how far they came. Without
     a heartbeat, as on a full disk, training goes on.
     """
-    ended = threading.Event()
 
     def beat() -> None:
         with suppress(OSError):
             said = Heartbeat(socket.gethostname(), os.environ.get("SLURM_JOB_ID"), time.time(), _progress(runs))
             write_json(folder / FILE, asdict(said))
 
-    def keep_beating() -> None:
+    def keep_beating(ended: threading.Event) -> None:
         beat()
         while not ended.wait(EVERY_SECONDS):
             beat()
 
     # Not by training itself, which may not come by for many minutes
-    thread = threading.Thread(target=keep_beating, daemon=True)
-    thread.start()
-    try:
+    with beside(keep_beating):
         yield
-    finally:
-        ended.set()
-        thread.join()
     with suppress(OSError):
         (folder / FILE).unlink()
 

@@ -5,7 +5,10 @@ import mmap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from regrade.core.background import beside
 
 # What may be resident, as a multiple of what was ever in use, and beyond that
 MOST, SLACK = 1.2, 2**28
@@ -38,17 +41,11 @@ def bounded(every: float = EVERY_SECONDS) -> Iterator[None]:
         yield
         return
     library.mallinfo2.restype = _Heap
-    ended = threading.Event()
-    thread = threading.Thread(target=_watch, args=(library, ended, every), daemon=True)
-    thread.start()
-    try:
+    with beside(partial(_watch, library, every)):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
-def _watch(library: ctypes.CDLL, ended: threading.Event, every: float) -> None:
+def _watch(library: ctypes.CDLL, every: float, ended: threading.Event) -> None:
     apart, most, rest = _resident() - _used(library), 0, 0
     while not ended.wait(every):
         most, rest = max(most, _used(library)), rest - 1
