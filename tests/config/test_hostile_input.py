@@ -284,7 +284,7 @@ def test_a_locale_without_utf_8_changes_nothing(tmp_path: Path, monkeypatch: pyt
     (folder / "reported.csv").write_text(f"{HEADER}Ü,sweep,width=2,best_epoch,1,\n", encoding="utf-8")
     answer = project.run("snakemake", "--cores", "2")
     assert answer.returncode == 0, answer.stdout
-    assert project.run(sys.executable, "-m", "regrade", "report").returncode == 0
+    assert project.run(sys.executable, "-m", "regrade", "check").returncode == 0
     html = (project.folder / "reports/tiny/index.html").read_text(encoding="utf-8")
     assert all(text in html for text in ("Tïny ↑", "Größen", "größer", "Ü"))
 

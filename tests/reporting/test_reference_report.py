@@ -8,12 +8,27 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from regrade.core.files import read_json
 from regrade.reporting import grade
+from regrade.statistics import GRADES
 from support.project import ROOT
 
+# By study, experiment, the cell's beginning and the metric: the text that the README has for the number
+IN_README = {
+    ("ce4042", "a1_baseline", "", "test_accuracy_best_epoch"): "best test accuracy of the baseline CNN on CIFAR-10",
+    ("ce4042", "a3_optimizers", "optimizer=adam", "test_accuracy_best_epoch"): "the same with Adam and wider layers",
+    ("cs324", "p1_toy", "dataset=moons+backend=torch", "epochs_to_converge"): "epochs until PyTorch's MLP solves moons",
+    (
+        "cs324",
+        "p1_toy",
+        "dataset=moons+backend=numpy",
+        "test_accuracy_best_epoch",
+    ): "test accuracy of numpy's MLP on moons, from the course template's start",
+    ("cs324", "p3_palindromes", "sequence_length=10", "test_accuracy_last_step"): "test accuracy on palindromes of 10",
+}
 NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
 
@@ -58,6 +73,17 @@ def test_the_findings_are_those_in_the_docs(site: Path):
     assert NUMBER.sub("#", shown).split() == NUMBER.sub("#", recorded).split()
     for ours, theirs in zip(NUMBER.findall(shown), NUMBER.findall(recorded), strict=True):
         assert math.isclose(_value(ours), _value(theirs), rel_tol=0.02, abs_tol=0.006), (ours, theirs)
+
+
+@pytest.mark.parametrize("number", IN_README)
+def test_the_numbers_of_the_readme_are_those_of_the_reference_run(site: Path, number: tuple[str, str, str, str]):
+    study, experiment, cell, metric = number
+    table = pd.read_parquet(site / study / GRADES)
+    rows = table[(table["experiment"] == experiment) & (table["metric"] == metric) & table["seeds"].gt(0)]
+    row = rows[rows["cell"].str.startswith(cell)].iloc[0]
+    low, high = (f"{value:.3g}" for value in (row["predicted_low"], row["predicted_high"]))
+    expected = f"| `{study}` | {IN_README[number]} | {row['reported']} | {float(row['mean']):.3g} | {low} to {high} | {row['seeds']} |"
+    assert expected in (ROOT / "README.md").read_text().splitlines()
 
 
 def test_runs_of_ones_own_are_graded_beside_the_reference_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

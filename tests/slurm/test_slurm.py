@@ -21,6 +21,7 @@ SMALL = {
     "scale": "small",
     "seeds": [0],
     "device": "cpu",
+    "audit_worlds": 2,
     "cells_per_job": 2,
     "checkpoint_seconds": 0,
     "scales": {"small": {"data": "stand_in", "at_most": {"epochs": 2, "train_rows": 96, "test_rows": 50}}},
