@@ -13,7 +13,7 @@ from regrade.core.background import beside
 # What may be resident, as a multiple of what was ever in use, and beyond that
 MOST, SLACK = 1.2, 2**28
 EVERY_SECONDS = 1.0
-# Looks between two times that memory is given back, as the next tensors must get it anew
+# Looks from one time that memory is given back to the next: new memory for the tensors that follow takes time
 REST = 30
 
 
@@ -30,9 +30,9 @@ class _Heap(ctypes.Structure):
 def bounded(every: float = EVERY_SECONDS) -> Iterator[None]:
     """During the block, give memory back to the operating system when much more is kept than was ever in use.
 
-    Training has the C library keep what is freed for the next tensors (`regrade.runtime.process`). Now and then a small
-    one that stays lies where a large one was, whose like then goes to the end of the heap, which grows: five LSTMs that
-    needed 5 GB had 23 GB after they had been tested on 25,000 reviews three times.
+    Training has the C library keep what is freed for the next tensors (`regrade.runtime.process`). Where a small tensor
+    that stays takes a part of the place of a large one, the next large one no longer fits in, and the heap grows: five
+    LSTMs that needed 5 GB took up to 23 GB while they were tested on 25,000 reviews.
 
     `every`: seconds between looks. Without glibc 2.33 or newer, nothing happens.
     """
