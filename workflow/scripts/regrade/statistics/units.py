@@ -3,7 +3,7 @@
 import math
 from fnmatch import fnmatchcase
 
-from regrade.bundle.units import by_name
+from regrade.bundle.units import by_name, limits
 from regrade.config.types import Value
 from regrade.statistics.curves import RANGES, UNITS, Range
 
@@ -16,8 +16,6 @@ def unit(metric: str | dict[str, Value]) -> str:
     return by_name(metric) or ""
 
 
-# By unit; all that is not here is a count or a measure of size, which is not negative
-_BY_UNIT: dict[str, Range] = {"share": (0, 1), "texts of ten": (0, 10)}
 _ANY = ("*activation_mean*", "layer_sizes", "selected")
 
 
@@ -28,4 +26,5 @@ def possible(metric: str | dict[str, Value]) -> Range:
         return RANGES[str(metric["measure"])](possible(of), possible(str(metric.get("against", of))))
     if any(fnmatchcase(metric, pattern) for pattern in _ANY) or by_name(metric) is None:
         return -math.inf, math.inf
-    return _BY_UNIT.get(unit(metric), (0, math.inf))
+    # All others are shares, counts, losses of ours or measures of size
+    return 0, limits(metric)[1]
