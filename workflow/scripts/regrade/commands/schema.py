@@ -17,7 +17,8 @@ def run(options: argparse.Namespace) -> int:
     """Write the schema into workflow/schemas/."""
     from regrade.config import params
     from regrade.core.files import write_json
+    from regrade.reporting.exports.schema import schema
 
     parameters.require_project()
-    write_json(params.schema_path(), params.schema(), sealed=False)
+    write_json(params.schema_path(), schema(), sealed=False)
     return 0

@@ -29,9 +29,7 @@ Activation = Annotated[
 class LayerSpec(BaseModel):
     """Settings of one layer, as written in params.yaml under the layer's kind."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
     module: ClassVar[str]
     # Whether it has parameters
     trainable: ClassVar[bool] = True

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from regrade.config.options import DatasetOptions, Many
 
@@ -22,13 +22,7 @@ def _two(size: list[int]) -> list[int]:
 HeightAndWidth = Annotated[list[Side], AfterValidator(_two)]
 
 
-class Described(DatasetOptions):
-    """Keys of a dataset in params.yaml, with their descriptions for editors."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class Split(Described):
+class Split(DatasetOptions):
     """Which rows are for training and which for testing: by file, or by a stratified draw."""
 
     train: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -70,7 +64,7 @@ def _distinct(classes: list[str | int]) -> list[str | int]:
 Classes = Annotated[list[Text | int], Field(min_length=2), AfterValidator(_distinct)]
 
 
-class StandIn(Described):
+class StandIn(DatasetOptions):
     """Rows that are generated in place of the real ones at a scale with stand-in data."""
 
     classes: Annotated[int, Field(ge=2, le=10_000)]
@@ -111,7 +105,7 @@ class TextsStandIn(StandIn):
     """Words of a text."""
 
 
-class OwnOptions(Described):
+class OwnOptions(DatasetOptions):
     """What all formats have in common."""
 
     split: Split | None = None
@@ -187,7 +181,7 @@ class ImagesOptions(OwnOptions):
         return self
 
 
-class ByPart(Described):
+class ByPart(DatasetOptions):
     """Names of the arrays of both splits, where one file has them."""
 
     train: Text

@@ -188,11 +188,6 @@ def _part(where: Where) -> int:
     return 0
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of params.yaml, for Snakemake's `validate` and for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema(by_alias=True)}
-
-
 def schema_path() -> Path:
-    """Where the generated schema is kept: workflow/schemas/."""
+    """Where the JSON schema of params.yaml is kept, which `regrade schema` writes: workflow/schemas/."""
     return Path(__file__).resolve().parents[3] / "schemas" / "params.schema.json"

@@ -67,6 +67,4 @@ Seeds = Annotated[list[Whole], AfterValidator(distinct)]
 class Section(BaseModel):
     """A mapping of params.yaml: no key but those declared, no value of another type."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

@@ -1,8 +1,6 @@
 """The tables of docs/ that list keys of params.yaml and claims.yaml, from what the models say about their fields."""
 
-import ast
 import inspect
-import itertools
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +23,7 @@ from regrade.config.study import Experiment, Select, Study
 from regrade.core.files import write_text
 from regrade.datasets import registry
 from regrade.datasets.text.word_vectors import WordVectors
+from regrade.reporting.exports import field_texts
 
 PAGES = Path("docs")
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -45,24 +44,12 @@ def filled(page: str) -> str:
 
 def fields(model: type[BaseModel]) -> Fields:
     """The fields that a user may give, by their keys; without those that have one possible value."""
-    bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
-    texts = {name: text for base in bases for name, text in _attribute_docstrings(base).items()}
+    texts = field_texts.of(model)
     return {
-        field.alias or name: (field, field.description or texts.get(name, ""))
+        field.alias or name: (field, texts.get(name, ""))
         for name, field in model.model_fields.items()
         if not _has_one_value(field) and name not in SET_BY_SCALES
     }
-
-
-def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Those of the fields that a class declares; of `DatasetOptions`, pydantic does not keep them."""
-    (tree,) = ast.parse(inspect.getsource(model)).body
-    texts = {}
-    for field, text in itertools.pairwise(getattr(tree, "body", ())):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(description))):
-                texts[name] = description
-    return texts
 
 
 def _has_one_value(field: FieldInfo) -> bool:
