@@ -10,6 +10,11 @@ import pytest
 from support.project import Project, copy_workflow
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than cores: much of a test of the workflow is spent waiting for what it has started."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with tests that run the workflow come first, as they take longest: no process has one left at the end."""
     items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "Project"))
