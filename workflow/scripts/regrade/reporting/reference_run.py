@@ -177,23 +177,25 @@ def text(studies: Sequence[Shipped], linked: bool = False) -> str:
 
     `linked`: with links to the pages of the studies, for a page beside them.
     """
-    templates = environment()
-    templates.autoescape = False
     every = Verdicts(
         [claim for one in studies for claim in one.verdicts.claims],
         rows(studies),
         {},
     )
-    filled = templates.get_template(TEMPLATE).render(
-        studies=studies,
-        linked=linked,
-        every=every,
-        findings=Findings(every),
-        spent=Spent.total(one.spent for one in studies),
-        repeated=[compared for one in studies for compared in one.repeated],
-        again=[one for one in studies if one.again],
-        largest=max((abs(one.ours - one.theirs) for study in studies for one in study.repeated), default=0.0),
-        surprises=SURPRISES,
+    filled = (
+        environment(escaped=False)
+        .get_template(TEMPLATE)
+        .render(
+            studies=studies,
+            linked=linked,
+            every=every,
+            findings=Findings(every),
+            spent=Spent.total(one.spent for one in studies),
+            repeated=[compared for one in studies for compared in one.repeated],
+            again=[one for one in studies if one.again],
+            largest=max((abs(one.ours - one.theirs) for study in studies for one in study.repeated), default=0.0),
+            surprises=SURPRISES,
+        )
     )
     # Loops and conditions leave blank lines
     return re.sub(r"\n{3,}", "\n\n", filled).strip() + "\n"

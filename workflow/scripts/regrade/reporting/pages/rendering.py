@@ -1,5 +1,6 @@
 """Pages from templates: what all templates know, and the addresses of pages."""
 
+from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -16,10 +17,14 @@ from regrade.statistics.wording import phrase
 ORIGINS: dict[Origin, str] = {"stated": "stated", "table": "read off", "ours": "ours"}
 
 
-def environment(*folders: Path) -> Environment:
-    """Templates in `folders` and those shared by all pages. Values are escaped; a missing one is an error."""
+@cache
+def environment(*folders: Path, escaped: bool = True) -> Environment:
+    """Templates in `folders` and those shared by all pages, each compiled once in a process.
+
+    A missing value is an error. `escaped`: whether values are, as in HTML.
+    """
     templates = Environment(
-        loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=escaped, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters |= {"cell_page": cell_page, "why_open": why_open, "phrase": phrase}
     templates.filters |= {
