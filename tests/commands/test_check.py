@@ -133,6 +133,11 @@ def test_a_page_is_tried_while_nothing_is_trained(tmp_path: Path):
         write(project, "report.md.j2", page)
         answer = project.run("regrade", "check")
         assert answer.stdout.replace(f"{tmp_path}/", "") == f"{complaint}\n1 mistake.\n"
+    write(project, "report.md.j2", '{{ best("sweep") }} {{ cell("sweeep", width=2) }} {{ find("nothing") }}')
+    said = project.run("regrade", "check").stdout.replace(f"{tmp_path}/", "")
+    unknown = f"{STUDY_FILES}/report.md.j2: params.yaml has no experiment"
+    assert f"{unknown} 'nothing' in tiny (known: sweep); correct the name\n" in said
+    assert f"{unknown} 'sweeep' in tiny (did you mean 'sweep'?); correct the name\n2 mistakes.\n" in said
     write(project, "report.md.j2", '{{ figure(1, "A", none) }}')
     shown = [claim("shown", kind="best", cell={"width": 3}) | {"figures": ["figure-01", "figure-02"]}]
     write(project, "claims.yaml", yaml.safe_dump({"claims": shown}))

@@ -7,6 +7,7 @@ import difflib
 import itertools
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,17 @@ from jinja2 import TemplateSyntaxError
 from pydantic import TypeAdapter, ValidationError
 
 from regrade.bundle import describe
+from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.checking import references
 from regrade.checking.references import Experiment
 from regrade.config import claims, looks, params, protocol, reported, studies
+from regrade.config.messages import hint
 from regrade.config.params import Params
 from regrade.config.places import Places, about_parameters
 from regrade.config.study import Study
-from regrade.config.types import Name
+from regrade.config.types import Name, Value
 from regrade.core import fingerprints, yaml_files
 from regrade.core.errors import UserError
 from regrade.reporting import study_code
@@ -178,6 +181,19 @@ def _load(study: str) -> None:
         raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it") from None
 
 
+@dataclass(frozen=True)
+class _Untrained(Evidence):
+    """Of no runs. It notes the experiments that a template asks for and the study does not have."""
+
+    unknown: set[str] = field(default_factory=set)
+
+    def find(self, experiment: str, **settings: Value) -> list[BundledCell]:
+        """The cells of an experiment; none where there is none of this name."""
+        if experiment not in self.study.experiments:
+            self.unknown.add(experiment)
+        return super().find(experiment, **settings)
+
+
 def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]:
     """What is wrong with the study's page while nothing is trained, and with what claims say is on it."""
     nothing = pd.DataFrame({"experiment": [], "cell": [], "folder": [], "status": []})
@@ -186,10 +202,16 @@ def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]
             manifest = describe.manifest(study, parameters, cells)
             untrained = [cell.model_copy(update={"status": "missing"}) for cell in manifest.cells]
             manifest = manifest.model_copy(update={"cells": untrained})
-            page = study_page.body(Evidence(untrained, nothing, nothing, manifest, False), Path(folder))
+            evidence = _Untrained(untrained, nothing, nothing, manifest, False)
+            page = study_page.body(evidence, Path(folder))
         except UserError as error:
             yield str(error)
             return
+    for name in sorted(evidence.unknown):
+        guess = hint(name, manifest.experiments)
+        templates = sorted(studies.folder(study).glob("*.j2"))
+        template = next((file for file in templates if name in file.read_text("utf-8")), study_page.TEMPLATE)
+        yield f"{template}: params.yaml has no experiment {name!r} in {study}{guess}; correct the name"
     for claim in claims.salvaged(study)[0].claims:
         for anchor in claim.figures:
             if f"id='{anchor}'" not in page.html:
