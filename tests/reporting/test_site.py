@@ -280,7 +280,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
     ]
     assert text(0, "p.note") == ["One run per cell would have shown it with 1 of 2 seeds."]
     assert text(1, "p.note") == []
-    assert f"Tested otherwise once runs had been seen. Amended {HOSTILE}" in text(2, "p.note")
+    assert f"Changed or added once runs had been seen. Amended {HOSTILE}" in text(2, "p.note")
     assert text(3, "p.note")[1:] == ["Chance of a verdict: 25 % by 5 seeds, 100 % by 10."]
     (part,) = text(1, ".parts li")
     assert part.startswith(

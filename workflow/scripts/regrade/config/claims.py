@@ -205,7 +205,8 @@ class Claim(Section):
     note: str = ""
     """A remark shown beside the claim."""
     amended: str = ""
-    """How its tests were changed after runs had been seen, and why: what they were wrong about."""
+    """How its tests were changed after runs had been seen, and why: what they were wrong about. Or why the whole claim
+    was added only then."""
 
 
 class Claims(Section):
