@@ -172,7 +172,7 @@ def test_a_damaged_winner_is_chosen_again(finished: Project, tmp_path: Path, mon
     monkeypatch.chdir(copy.folder)
     with pytest.raises(UserError, match=r"selected-\w+\.json: damaged or missing; what is left of it was deleted"):
         cell.selection.taken_over()
-    assert copy.snakemake("reports/ce4042/index.html").returncode == 0
+    assert copy.snakemake("train_all").returncode == 0
     for kept in [path, *copy.find("results/ce4042/*/*/history.parquet")]:
         # Those that follow the winner are written again from the states of their runs, not trained
         assert kept.read_bytes() == (finished.folder / kept.relative_to(copy.folder)).read_bytes()
