@@ -55,6 +55,12 @@ PARAMS = {
         }
     },
 }
+# A further experiment: one cell, trained like the winner of the sweep
+FOLLOWING = {
+    "title": "At the best width",
+    "select": {"winner": "measured", "from": "sweep", "settings": ["width"], "by": "test_accuracy_last_epoch"},
+    "settings": PARAMS["studies"][STUDY]["experiments"]["sweep"]["settings"] | {"lr": 0.2},
+}
 PAGE = """# Widths
 
 {{ table("1", "All widths.", "sweep") }}

@@ -12,7 +12,7 @@ from regrade.commands.main import main
 from regrade.config import params
 from regrade.core.files import read_json, write_json
 from support.project import Project, merged
-from support.tiny import PARAMS, STUDY, tiny
+from support.tiny import FOLLOWING, PARAMS, STUDY, tiny
 
 LOOKS = {"looks": [{"seeds": 2, "error": 0.02}, {"seeds": 3, "error": 0.03}]}
 CLAIMS = """\
@@ -30,12 +30,6 @@ claims:
     tests:
       - {kind: threshold, experiment: sweep, metric: test_accuracy_last_epoch, cells: {width: 3}, at_least: 0.5}
 """
-# A cell that is trained like the winner of the sweep
-FOLLOWING = {
-    "title": "At the best width",
-    "select": {"winner": "measured", "from": "sweep", "settings": ["width"], "by": "test_accuracy_last_epoch"},
-    "settings": PARAMS["studies"][STUDY]["experiments"]["sweep"]["settings"] | {"lr": 0.2},
-}
 BATCHED = {"cells_per_job": 8}
 ALL = f"reports/{STUDY}/claims.json"
 

@@ -18,7 +18,7 @@ from regrade.core.errors import UserError
 from regrade.core.files import read_json
 from safetensors import safe_open
 from support.project import ROOT, SMALL, Project, merged
-from support.tiny import sweep, tiny
+from support.tiny import FOLLOWING, STUDY, sweep, tiny
 
 EXPERIMENTS = ["studies", "ce4042", "experiments"]
 
@@ -172,7 +172,7 @@ def test_a_damaged_winner_is_chosen_again(finished: Project, tmp_path: Path, mon
     monkeypatch.chdir(copy.folder)
     with pytest.raises(UserError, match=r"selected-\w+\.json: damaged or missing; what is left of it was deleted"):
         cell.selection.taken_over()
-    assert copy.snakemake("reports/ce4042/index.html").returncode == 0
+    assert copy.snakemake("train_all").returncode == 0
     for kept in [path, *copy.find("results/ce4042/*/*/history.parquet")]:
         # Those that follow the winner are written again from the states of their runs, not trained
         assert kept.read_bytes() == (finished.folder / kept.relative_to(copy.folder)).read_bytes()
@@ -205,18 +205,19 @@ def test_the_profile_for_slurm_is_taken_as_it_is_shipped(project: Project):
     assert answer.returncode == 0 and "This was a dry-run" in answer.stdout, answer.stdout
 
 
-def test_a_cell_that_raises_stops_no_other_and_is_shown(project: Project):
-    filters = {"grid": {"filters1": [2, 3], "filters2": [4, 10**14]}}
-    overlay = merged(SMALL, {"studies": {"ce4042": {"experiments": {"a2_filters": filters}}}})
-    answer = project.snakemake(overlay=overlay)
+def test_a_cell_that_raises_stops_no_other_and_is_shown(tmp_path: Path):
+    """Only the one that would take over the winner of those that failed is not trained."""
+    widths = sweep(grid={"width": [2, 3, 10**14, 10**15]})
+    project = tiny(tmp_path, widths, {"studies": {STUDY: {"experiments": {"following": FOLLOWING}}}})
+    answer = project.snakemake(overlay={})
     assert answer.returncode == 1
     assert "The report of what is there: reports/index.html" in answer.stdout
-    assert len(project.find("results/ce4042/*/*/run.json")) == 6
-    text = Links(project.folder / "reports/ce4042/index.html").text
+    assert len(project.find("results/tiny/*/*/run.json")) == 2
+    text = Links(project.folder / "reports/tiny/index.html").text
     assert text.count(": failed – there is not enough memory") == 2
-    assert "6 of 11 trained, 2 failed, 3 missing" in text
-    listed = project.regrade("cells", overlay=overlay).stdout
-    assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [6, 2, 3]
+    assert "2 of 5 trained, 2 failed, 1 missing" in text
+    listed = project.regrade("cells", overlay={}).stdout
+    assert [listed.count(state) for state in ("done  ", "failed  ", "missing  ")] == [2, 2, 1]
 
 
 def test_a_report_with_cells_missing_says_so(project: Project):
