@@ -19,7 +19,7 @@ from regrade.config import params
 from regrade.core.files import read_json
 from regrade.reporting.exports import dvc_pipeline
 from support.project import ROOT, Project
-from support.tiny import FOLLOWING, PAGE, STUDY, tiny
+from support.tiny import FOLLOWING, STUDY, tiny
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 CONFIG = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -46,7 +46,6 @@ PALINDROMES = {
     },
 }
 CHANGES = {
-    # DVC wants all parameters that a stage names, also those that may be absent
     "more_seeds": [],
     "datasets": {"palindromes": {"options": {"test_draws": 50}}},
     "studies": {STUDY: {"experiments": {"following": FOLLOWING}}, "palindromes": PALINDROMES},
@@ -58,7 +57,7 @@ def small(folder: Path) -> Project:
     project = tiny(folder, CHANGES)
     layout = folder / "workflow/studies/palindromes/report.md.j2"
     layout.parent.mkdir()
-    layout.write_text(PAGE.replace("sweep", "of_four"))
+    layout.write_text("A page without tables and figures\n")
     run(project, sys.executable, "-m", "regrade", "dvc")
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
@@ -276,6 +275,13 @@ def copied(project: Project, folder: Path) -> Project:
 
 def test_the_pipeline_is_what_the_parameters_ask_for():
     assert dvc_pipeline.pipeline(params.parse(CONFIG)) == PIPELINE, "run: regrade dvc"
+
+
+def test_a_key_that_a_stage_names_has_to_be_there(tmp_path: Path):
+    answer = tiny(tmp_path).run(sys.executable, "-m", "regrade", "dvc")
+    assert answer.returncode == 1
+    assert answer.stdout == "Error: params.yaml: more_seeds: DVC follows only keys that are there; add more_seeds: []\n"
+    assert not (tmp_path / "dvc.yaml").exists()
 
 
 def test_a_stage_knows_all_that_decides_how_its_dataset_is_prepared():

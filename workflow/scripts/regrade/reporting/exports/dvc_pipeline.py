@@ -7,6 +7,7 @@ import yaml
 from regrade.cells import expansion, own_code
 from regrade.cells.cell import Cell
 from regrade.config.params import Params
+from regrade.core.errors import UserError
 from regrade.core.files import write_text
 from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
@@ -27,7 +28,9 @@ SCALE = ["scale", "scales.${scale}"]
 
 
 def write(params: Params) -> None:
-    """Write dvc.yaml, whole or not at all."""
+    """Write dvc.yaml, whole or not at all. UserError when params.yaml lacks a key that a stage names."""
+    if "more_seeds" not in params.model_fields_set:
+        raise UserError("params.yaml: more_seeds: DVC follows only keys that are there; add more_seeds: []")
     text = yaml.safe_dump(pipeline(params), sort_keys=False, allow_unicode=True, width=120)
     write_text(PATH, HEADER + text)
 

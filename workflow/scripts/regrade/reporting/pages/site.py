@@ -25,6 +25,8 @@ from regrade.reporting.pages.places import places
 from regrade.reporting.pages.rendering import render
 from regrade.reporting.sections import grouped
 
+# A file in folders with nothing else
+EMPTY = ".empty"
 # Claims of a verdict that the front page lists before one has to ask for more
 SHOWN = 5
 MOST_DISAGREEMENTS = 10
@@ -79,6 +81,9 @@ def write_study(evidence: Evidence, target: Path) -> None:
         )
         write_text(folder / PAGE, text)
         target.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            if not any((folder / part).iterdir()):
+                write_text(folder / part / EMPTY, "This folder is empty. DVC would not keep it without a file.\n")
         for part in (*parts, PAGE, COMPARE):
             old = target / part
             if old.is_dir():
