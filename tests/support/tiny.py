@@ -55,6 +55,32 @@ PARAMS = {
         }
     },
 }
+# A second experiment, trained with the width that is best in the first
+FOLLOWING = {
+    "studies": {
+        STUDY: {
+            "experiments": {
+                "following": {
+                    "title": "At the best width",
+                    "select": {
+                        "winner": "measured",
+                        "from": "sweep",
+                        "settings": ["width"],
+                        "by": "test_accuracy_last_epoch",
+                    },
+                    "settings": {
+                        "dataset": "moons",
+                        "network": "mlp",
+                        "optimizer": "sgd",
+                        "epochs": 2,
+                        "batch_size": 8,
+                    },
+                    "grid": {"lr": [0.1, 0.2]},
+                }
+            }
+        }
+    }
+}
 PAGE = """# Widths
 
 {{ table("1", "All widths.", "sweep") }}
