@@ -13,8 +13,14 @@ from regrade.datasets.sources import cifar10
 from regrade.training.classification import ClassificationTrainer
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
-from support.cifar10_archive import PREPARED, REAL, ROWS, address, archive, images, prepare
+from support.cifar10_archive import PREPARED, ROWS, address, archive, images, photographs, prepare
 from support.project import Project, merged
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A working copy with one cell, on the photographs of an archive."""
+    return photographs(tmp_path / "project")
 
 
 def test_fetched_from_a_second_address_and_prepared_as_published(project: Project, tmp_path: Path):
@@ -47,7 +53,7 @@ def test_wrong_checksum_leaves_nothing(project: Project, tmp_path: Path):
 
 def test_no_network_names_every_address_and_the_way_without(project: Project):
     files = {"urls": ["http://127.0.0.1:9/a.tar.gz", "file:///nowhere/b.tar.gz"], "sha256": "0" * 64}
-    answer = prepare(project, merged(REAL, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: files}}}}))
+    answer = prepare(project, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: files}}}})
     assert answer.returncode == 1
     for part in (*files["urls"], "scale=demo", "No such file"):
         assert part in answer.stdout
@@ -79,7 +85,7 @@ def test_truncated_archive_is_named(project: Project, tmp_path: Path):
 def test_more_rows_than_there_are(project: Project, tmp_path: Path):
     overlay = merged(archive(tmp_path / "mirror.tar.gz"), {"scales": {"small": {"at_most": {"train_rows": 1000}}}})
     listed = project.regrade("cells", overlay=overlay).stdout.split()
-    cell = next(word for word in listed if word.startswith("results/ce4042/a1_baseline/"))
+    cell = next(word for word in listed if word.startswith("results/tiny/sweep/"))
     answer = project.snakemake(f"{cell}/{RECORD}", overlay=overlay)
     assert answer.returncode == 1
     assert "train_rows is 1000, but data/prepared/cifar10/real-" in answer.stdout
