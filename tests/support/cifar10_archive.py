@@ -27,7 +27,7 @@ def photographs(folder: Path) -> Project:
         {"dense": {"units": "classes"}},
     ]
     scale = {"scales": {"small": {"data": "real", "at_most": {"train_rows": 60, "test_rows": 20}}}}
-    settings = sweep(settings={"dataset": "cifar10"}, grid={"width": [2]})
+    settings = sweep(settings={"dataset": "cifar10", "train_rows": 10000}, grid={"width": [2]})
     overlay = address(folder / "not there", "0" * 64)
     return tiny(folder, scale, settings, overlay, {"studies": {STUDY: {"networks": {"mlp": network}}}})
 
