@@ -10,6 +10,7 @@ import pytest
 from support.project import Project, copy_workflow
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more process than cores: much of a test of the workflow is spent waiting for what it has started."""
     return len(os.sched_getaffinity(0)) + 1

@@ -61,7 +61,7 @@ def test_before_and_after_training(tmp_path: Path):
     jobs = asked(project)
     assert jobs["sweep/width=2"] == (74, 1500) and jobs["mine/momentum=0"] == (240, 4000)
 
-    answer = project.snakemake("train_all", overlay={})
+    answer = project.snakemake("train_all", overlay={"cells_per_job": 2})
     assert answer.returncode == 0, answer.stdout
     text = cost(project)
     assert re.search(r"^scale small: 4 cells, \d+ s of CPU time; all done$", text, re.M)

@@ -26,35 +26,7 @@ from regrade.costs.model import Model
 from regrade.costs.time_left import seconds_left
 from rich.console import Console
 from support.project import Project
-from support.tiny import PARAMS, STUDY, running, sweep, tiny
-
-# A second experiment, trained with the width that is best in the first
-FOLLOWING = {
-    "studies": {
-        STUDY: {
-            "experiments": {
-                "following": {
-                    "title": "At the best width",
-                    "select": {
-                        "winner": "measured",
-                        "from": "sweep",
-                        "settings": ["width"],
-                        "by": "test_accuracy_last_epoch",
-                    },
-                    "settings": {
-                        "dataset": "moons",
-                        "network": "mlp",
-                        "optimizer": "sgd",
-                        "epochs": 2,
-                        "batch_size": 8,
-                    },
-                    "grid": {"lr": [0.1, 0.2]},
-                }
-            }
-        }
-    }
-}
-
+from support.tiny import PARAMS, STUDY, TWO_FOLLOWING, running, sweep, tiny
 
 MODEL = Model(params.parse(PARAMS), rates.known("cpu"))
 
@@ -120,9 +92,11 @@ def test_while_it_runs_after_a_kill_and_at_the_end(tmp_path: Path, processes: li
     )
     assert re.search(r"1 queued; about \d+ (s|min) left\n", text)
 
-    project.run("snakemake", "--unlock")
+    # A shorter cell to its end
+    (project.folder / "shorter.yaml").write_text(yaml.safe_dump(sweep(settings={"epochs": 800})))
+    shorter = ("--configfile", "shorter.yaml")
     watched = subprocess.Popen(
-        ["regrade", "status", "--watch", "0.2"],
+        ["regrade", "status", "--watch", "0.2", *shorter],
         cwd=project.folder,
         env=project.environment,
         stdout=subprocess.PIPE,
@@ -130,17 +104,17 @@ def test_while_it_runs_after_a_kill_and_at_the_end(tmp_path: Path, processes: li
         start_new_session=True,
     )
     processes.append(watched)
-    answer = project.snakemake("train_all", overlay={})
+    answer = project.run("snakemake", "--cores", "2", "--nolock", *shorter, "--", "train_all")
     assert answer.returncode == 0, answer.stdout
     frames, _ = watched.communicate(timeout=60)
     assert watched.returncode == 0, "it ends when all is done"
     assert "1 running" in frames and "1 of 1 cells done\n" in frames and "\x1b" not in frames
-    assert not project.find("results/.state/*/heartbeat.json")
+    assert len(project.find("results/.state/*/heartbeat.json")) == 1, "of the killed job only"
 
 
 def test_failed_cells_have_their_sentence_and_others_are_counted(tmp_path: Path):
     cells = [{"width": 2}, {"width": 10**14}, {"width": 3}]
-    project = tiny(tmp_path, sweep(grid=None, cells=cells), FOLLOWING, {"cells_per_job": 2})
+    project = tiny(tmp_path, sweep(grid=None, cells=cells), TWO_FOLLOWING, {"cells_per_job": 3})
     text = status(project)
     assert counts(text) == [0, 0, 0, 3] and counts(text, "following") == [0, 0, 0, 2]
     assert project.snakemake("train_all", overlay={}).returncode == 1

@@ -36,12 +36,13 @@ MARKUP = "</title><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 
 YAML_TAG = '!!python/object/apply:os.system ["touch pwned"]'
 
 
-def test_a_pickle_that_runs_commands_is_refused(project: Project, tmp_path: Path):
+def test_a_pickle_that_runs_commands_is_refused(tmp_path: Path):
     class Attack:
         def __reduce__(self):
             return os.system, (f"touch {tmp_path / 'pwned'}",)
 
     batch = pickle.dumps({b"data": Attack(), b"labels": []})
+    project = cifar10_archive.photographs(tmp_path)
     answer = cifar10_archive.prepare(project, cifar10_archive.archive(tmp_path / "mirror.tar.gz", batch))
     assert answer.returncode == 1
     assert "data_batch_3 is not a pickle of arrays" in answer.stdout
@@ -171,18 +172,32 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
+# A locale without UTF-8
+LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+HEADER = "source,experiment,cell,metric,value,note\n"
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose texts want to run and have letters beyond ASCII, finished in a locale without UTF-8."""
     texts = {"source": MARKUP + COMMANDS, "assumptions": [MARKUP, COMMANDS]}
-    files = {"tinyTOY.pkl.gz": {"urls": [f"file:///{COMMANDS}"], "sha256": "0" * 64}}
-    project = tiny(tmp_path, {"studies": {STUDY: texts}, "datasets": {"tiny": {"files": files}}})
-    title = f"{MARKUP} {COMMANDS}"
-    config = "studies=" + json.dumps({STUDY: {"title": title}})
-    fetched = "data/raw/tiny/tinyTOY.pkl.gz"
-    answer = project.run("snakemake", "--cores", "2", "--config", config, "--", "all", fetched)
-    assert answer.returncode == 1
-    assert f"could not get {fetched} from any of its addresses" in answer.stdout
-    assert not list(tmp_path.rglob("pwned*"))
-    for path in (project.folder / "reports/index.html", project.folder / "reports/tiny/index.html"):
+    project = tiny(tmp_path_factory.mktemp("odd"), sweep(grid={"width": [2]}), {"studies": {STUDY: texts}})
+    folder = project.folder / "workflow/studies" / STUDY
+    (folder / "report.md.j2").write_text('# Größen\n\n{{ table("1", "Größen.", "sweep") }}\n', encoding="utf-8")
+    (folder / "claims.yaml").write_text("claims: []\ndiscrepancies: [größer]\n", encoding="utf-8")
+    (folder / "reported.csv").write_text(f"{HEADER}Ü,sweep,width=2,best_epoch,1,\n", encoding="utf-8")
+    config = "studies=" + json.dumps({STUDY: {"title": f"{MARKUP} {COMMANDS} Tïny ↑"}})
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in LOCALE.items():
+            patched.setenv(name, value)
+        answer = project.run("snakemake", "--cores", "2", "--config", config)
+    assert answer.returncode == 0, answer.stdout
+    return project
+
+
+def test_texts_reach_neither_a_shell_nor_a_page_as_code(odd: Project):
+    assert not list(odd.folder.rglob("pwned*"))
+    for path in (odd.folder / "reports/index.html", odd.folder / "reports/tiny/index.html"):
         read = Page(path)
         assert read.text.count("<script>alert(1)</script>") >= 2
         assert "{{ 7 * 7 }}" in read.text and "$(touch pwned)" in read.text
@@ -190,6 +205,24 @@ def test_texts_reach_neither_a_shell_nor_a_page_as_code(tmp_path: Path):
         assert all({"src", "type"} & attributes.keys() for tag, attributes in read.tags if tag == "script")
         assert not [attributes for _, attributes in read.tags if "onerror" in attributes]
         assert not [attributes for _, attributes in read.tags if "javascript" in (attributes.get("href") or "")]
+
+
+def test_nor_does_an_address_reach_a_shell(tmp_path: Path):
+    files = {"tinyTOY.pkl.gz": {"urls": [f"file:///{COMMANDS}"], "sha256": "0" * 64}}
+    project = tiny(tmp_path, {"datasets": {"tiny": {"files": files}}})
+    fetched = "data/raw/tiny/tinyTOY.pkl.gz"
+    answer = project.run("snakemake", "--cores", "2", "--", fetched)
+    assert answer.returncode == 1
+    assert f"could not get {fetched} from any of its addresses" in answer.stdout
+    assert not list(tmp_path.rglob("pwned*"))
+
+
+def test_a_locale_without_utf_8_changes_nothing(odd: Project, monkeypatch: pytest.MonkeyPatch):
+    html = (odd.folder / "reports/tiny/index.html").read_text(encoding="utf-8")
+    assert all(text in html for text in ("Tïny ↑", "Größen", "größer", "Ü"))
+    for name, value in LOCALE.items():
+        monkeypatch.setenv(name, value)
+    assert odd.run("regrade", "check").returncode == 0
 
 
 def test_tables_show_markup_as_text(tmp_path: Path):
@@ -203,7 +236,6 @@ def test_tables_show_markup_as_text(tmp_path: Path):
     assert "\\input" not in latex and "$x$" not in latex
 
 
-HEADER = "source,experiment,cell,metric,value,note\n"
 ODD_TABLES = {
     "a tag of YAML": (f"{HEADER}t,e,width=!!python/name:os.system '',m,1,\n", 'line 2: "width=!!python'),
     "a list": (f'{HEADER}t,e,"width=[1, 2]",m,1,\n', "line 2: 'width=[1, 2]' in the column cell is neither"),
@@ -262,31 +294,15 @@ def test_other_encodings_are_one_sentence_with_the_file(tmp_path: Path):
     project = tiny(tmp_path)
     path = project.folder / "params.yaml"
     text = path.read_text().replace("title: Tiny", "title: Tïny")
-    for encoding in ("latin-1", "utf-16"):
+    listing = ("regrade", "cells")
+    for encoding, commands in (("latin-1", (("snakemake", "-n"), listing)), ("utf-16", (listing,))):
         path.write_text(text, encoding=encoding)
-        (project.folder / "overlay.yaml").write_text("# ä\n", encoding=encoding)
-        for command in (("snakemake", "-n"), (sys.executable, "-m", "regrade", "cells")):
+        for command in commands:
             answer = project.run(*command)
             assert answer.returncode == 1 and "params.yaml is not in UTF-8" in answer.stdout, answer.stdout
             assert "save it as UTF-8" in answer.stdout and "Traceback" not in answer.stdout
     path.write_text(text.replace("Tïny", "2024-02-30"))
-    for command in (("snakemake", "-n"), (sys.executable, "-m", "regrade", "cells")):
-        assert "there is no date 2024-02-30" in project.run(*command).stdout
-
-
-def test_a_locale_without_utf_8_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
-        monkeypatch.setenv(name, value)
-    project = tiny(tmp_path, {"studies": {STUDY: {"title": "Tïny ↑"}}})
-    folder = project.folder / "workflow/studies" / STUDY
-    (folder / "report.md.j2").write_text('# Größen\n\n{{ table("1", "Größen.", "sweep") }}\n', encoding="utf-8")
-    (folder / "claims.yaml").write_text("claims: []\ndiscrepancies: [größer]\n", encoding="utf-8")
-    (folder / "reported.csv").write_text(f"{HEADER}Ü,sweep,width=2,best_epoch,1,\n", encoding="utf-8")
-    answer = project.run("snakemake", "--cores", "2")
-    assert answer.returncode == 0, answer.stdout
-    assert project.run(sys.executable, "-m", "regrade", "check").returncode == 0
-    html = (project.folder / "reports/tiny/index.html").read_text(encoding="utf-8")
-    assert all(text in html for text in ("Tïny ↑", "Größen", "größer", "Ü"))
+    assert "there is no date 2024-02-30" in project.run(*listing).stdout
 
 
 TEMPLATES = {

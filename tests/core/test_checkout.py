@@ -1,7 +1,6 @@
 """Which package runs, whose commit a record names, and what a run holds to while files change."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -54,19 +53,17 @@ sys.meta_path.insert(0, Finder)
 """
 
 
-@pytest.mark.parametrize("how", ["variable", "installed"])
-def test_the_package_beside_the_snakefile_wins(how: str, other: Path, tmp_path: Path):
-    if how == "variable":
-        variables = {"PYTHONPATH": str(other)}
-    else:
-        # Before what this Python has installed, which may be yet another checkout
-        variables = start_up(tmp_path / "start", f"sys.path.insert(1, {str(other)!r})")
+def test_the_package_beside_the_snakefile_wins(other: Path, tmp_path: Path):
     project = tiny(tmp_path / "project", sweep(grid={"width": [2]}))
-    guest = Guest(project.folder, variables)
-    listed = guest.regrade("cells", overlay={})
-    assert listed.stdout.startswith("missing   results/tiny/sweep/width=2-"), listed.stdout
-    answer = guest.snakemake("train_all", overlay={})
-    assert answer.returncode == 0, answer.stdout
+    variable = {"PYTHONPATH": str(other)}
+    # Before what this Python has installed, which may be yet another checkout
+    installed = start_up(tmp_path / "start", f"sys.path.insert(1, {str(other)!r})")
+    for variables, rule in ((variable, "prepare"), (installed, "train")):
+        guest = Guest(project.folder, variables)
+        listed = guest.regrade("cells", overlay={})
+        assert listed.stdout.startswith("missing   results/tiny/sweep/width=2-"), listed.stdout
+        answer = guest.snakemake(f"{rule}_all", overlay={})
+        assert answer.returncode == 0 and f"rule {rule}:" in answer.stdout, answer.stdout
     assert guest.regrade("cells", overlay={}).stdout.startswith("done   ")
 
 
@@ -141,27 +138,24 @@ def test_a_run_holds_to_what_it_was_planned_with(tmp_path: Path):
         running(project, processes, "all")
         parameters.write_text("studies: [half a")
         template.write_text(before[template] + "More.\n")
+        layer.write_text(before[layer] + "\n# Results are not made of comments\n")
         output = processes[-1].communicate(timeout=180)[0]
         assert len(project.find("results/tiny/*/*/run.json")) == 2, output
         assert f"workflow/studies/{STUDY} has changed since this run was planned" in output
+        assert "code that trains this cell has changed" not in output
         assert not project.find("models/*/*.part") and project.find("models/tiny/*.safetensors")
         parameters.write_text(before[parameters])
-        answer = project.snakemake(overlay={})
+        page = f"reports/{STUDY}/index.html"
+        answer = project.snakemake(page, overlay={})
         assert answer.returncode == 0 and "rule train" not in answer.stdout, answer.stdout
+        assert "More." in (project.folder / page).read_text()
 
-        for folder in ("results", "reports"):
-            shutil.rmtree(project.folder / folder)
-        running(project, processes, "all")
+        shutil.rmtree(project.folder / "results")
+        running(project, processes)
         layer.write_text(before[layer] + "\nMEANING = 1\n")
         output = processes[-1].communicate(timeout=180)[0]
         assert "code that trains this cell has changed since this run was planned" in output, output
         assert len(project.find("results/tiny/*/*/run.json")) == 1
-        # Nor are results made of comments refused
-        layer.write_text(before[layer])
-        running(project, processes, "train_all")
-        layer.write_text(before[layer] + "\n# A comment\n")
-        output = processes[-1].communicate(timeout=180)[0]
-        assert processes[-1].returncode == 0, output
     finally:
         for process in processes:
             process.kill()
@@ -169,13 +163,12 @@ def test_a_run_holds_to_what_it_was_planned_with(tmp_path: Path):
 
 def test_a_job_on_a_cluster_reads_the_plan_instead_of_the_parameters(tmp_path: Path):
     project = tiny(tmp_path, sweep(grid={"width": [2]}))
-    record = project.regrade("cells", overlay={}).stdout.split()[1] + "/run.json"
-    assert project.snakemake("prepare_all", overlay={"scales": {"small": {"at_most": {"epochs": 1}}}}).returncode == 0
+    shorter = {"scales": {"small": {"at_most": {"epochs": 1}}}}
+    whole, folder = (project.regrade("cells", overlay=one).stdout.split()[1] for one in ({}, shorter))
+    assert folder != whole, "only with the overlay is there such a cell"
+    assert project.snakemake("prepare_all", overlay=shorter).returncode == 0
     (plan,) = project.find(".snakemake/plans/*.json")
     (project.folder / "params.yaml").write_text("studies: [half a")
-    planned = project.run("snakemake", "-n", "--configfile", str(plan), "--", "train_all").stdout
-    (folder,) = set(re.findall(r"output: (results/\S+)/history\.parquet", planned))
-    assert folder != str(Path(record).parent), "the overlay is part of the plan"
     # As the executor for SLURM writes it
     command = ["snakemake", "--configfiles", str(plan), "--mode", "remote", "--executor", "local", "--cores", "1"]
     command += ["--force", "--nolock", "--no-hooks", "--allowed-rules", "train", "--", f"{folder}/run.json"]

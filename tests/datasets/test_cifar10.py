@@ -13,14 +13,30 @@ from regrade.datasets.sources import cifar10
 from regrade.training.classification import ClassificationTrainer
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
-from support.cifar10_archive import PREPARED, REAL, ROWS, address, archive, images, prepare
+from support.cifar10_archive import PREPARED, ROWS, address, archive, images, photographs, prepare
 from support.project import Project, merged
 
 
-def test_fetched_from_a_second_address_and_prepared_as_published(project: Project, tmp_path: Path):
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A working copy with one cell, on the photographs of an archive."""
+    return photographs(tmp_path / "project")
+
+
+def test_a_damaged_file_is_fetched_again_from_a_second_address_and_prepared_as_published(
+    project: Project, tmp_path: Path
+):
     overlay = archive(tmp_path / "mirror.tar.gz")
     # The first address is one where nobody answers
     overlay["datasets"]["cifar10"]["files"][cifar10.ARCHIVE]["urls"].insert(0, "http://127.0.0.1:9/a.tar.gz")
+    raw = project.folder / "data/raw/cifar10" / cifar10.ARCHIVE
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes((tmp_path / "mirror.tar.gz").read_bytes()[:-1])
+    answer = prepare(project, overlay)
+    assert answer.returncode == 1
+    assert f"data/raw/cifar10/{cifar10.ARCHIVE}: damaged or missing; what is left of it was deleted" in answer.stdout
+    assert not raw.exists()
+
     answer = prepare(project, overlay)
     assert answer.returncode == 0, answer.stdout
     (path,) = project.find(PREPARED)
@@ -36,34 +52,17 @@ def test_fetched_from_a_second_address_and_prepared_as_published(project: Projec
     assert card["files"][f"cifar10/{cifar10.ARCHIVE}"] == sha256(tmp_path / "mirror.tar.gz")
 
 
-def test_wrong_checksum_leaves_nothing(project: Project, tmp_path: Path):
+def test_no_address_with_the_right_file_names_each_and_the_way_without(project: Project, tmp_path: Path):
+    overlay = address(tmp_path / "mirror.tar.gz", "0" * 64)
     archive(tmp_path / "mirror.tar.gz")
-    answer = prepare(project, address(tmp_path / "mirror.tar.gz", "0" * 64))
+    urls = overlay["datasets"]["cifar10"]["files"][cifar10.ARCHIVE]["urls"]
+    urls[:0] = ["http://127.0.0.1:9/a.tar.gz", "file:///nowhere/b.tar.gz"]
+    answer = prepare(project, overlay)
     assert answer.returncode == 1
-    assert "not the one in params.yaml" in answer.stdout
+    for part in (*urls, "No such file", "not the one in params.yaml", "scale=demo"):
+        assert part in answer.stdout
     assert not project.find("data/raw/**/*.*")
     assert not project.find(PREPARED)
-
-
-def test_no_network_names_every_address_and_the_way_without(project: Project):
-    files = {"urls": ["http://127.0.0.1:9/a.tar.gz", "file:///nowhere/b.tar.gz"], "sha256": "0" * 64}
-    answer = prepare(project, merged(REAL, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: files}}}}))
-    assert answer.returncode == 1
-    for part in (*files["urls"], "scale=demo", "No such file"):
-        assert part in answer.stdout
-
-
-def test_a_raw_file_damaged_later_is_fetched_again(project: Project, tmp_path: Path):
-    overlay = archive(tmp_path / "mirror.tar.gz")
-    raw = project.folder / "data/raw/cifar10" / cifar10.ARCHIVE
-    raw.parent.mkdir(parents=True)
-    raw.write_bytes((tmp_path / "mirror.tar.gz").read_bytes()[:-1])
-    answer = prepare(project, overlay)
-    assert answer.returncode == 1
-    assert f"data/raw/cifar10/{cifar10.ARCHIVE}: damaged or missing; what is left of it was deleted" in answer.stdout
-    assert not raw.exists()
-    answer = prepare(project, overlay)
-    assert answer.returncode == 0, answer.stdout
 
 
 def test_truncated_archive_is_named(project: Project, tmp_path: Path):
@@ -79,7 +78,7 @@ def test_truncated_archive_is_named(project: Project, tmp_path: Path):
 def test_more_rows_than_there_are(project: Project, tmp_path: Path):
     overlay = merged(archive(tmp_path / "mirror.tar.gz"), {"scales": {"small": {"at_most": {"train_rows": 1000}}}})
     listed = project.regrade("cells", overlay=overlay).stdout.split()
-    cell = next(word for word in listed if word.startswith("results/ce4042/a1_baseline/"))
+    cell = next(word for word in listed if word.startswith("results/tiny/sweep/"))
     answer = project.snakemake(f"{cell}/{RECORD}", overlay=overlay)
     assert answer.returncode == 1
     assert "train_rows is 1000, but data/prepared/cifar10/real-" in answer.stdout

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,6 +26,27 @@ from support.bundles import made_up
 from support.expanded import CONFIG
 from support.project import ROOT, Project
 
+HISTORY = "level,lr,seed,epoch,test_accuracy,test_loss\n" + "".join(
+    f"{level},{lr},{seed},{epoch},{accuracy},0.5\n"
+    for level, lr, seed, accuracy in (line.split(",") for line in graded.RUNS.splitlines()[1:])
+    for epoch in (1, 2)
+)
+TABLES = {"runs": graded.RUNS, "histories": HISTORY}
+
+
+@pytest.fixture(scope="module")
+def graded_tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[str]]]:
+    """A folder in which a table has been graded, and what was said, for each of them. Tests leave it as it is."""
+    made = {}
+    for name, table in TABLES.items():
+        folder = tmp_path_factory.mktemp(name)
+        study = graded.study(folder)
+        (folder / "runs.csv").write_text(table)
+        answer = graded_apart(study.name, "runs.csv", at=folder)
+        assert answer.returncode == 0, answer.stderr
+        made[name] = folder, answer.stdout.splitlines()
+    return made
+
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,26 +54,19 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "FOLDER", studies.FOLDER)
 
 
-def test_a_table_of_real_runs(tmp_path: Path):
-    study = graded.study(tmp_path)
-    (tmp_path / "runs.csv").write_text(graded.RUNS)
-    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    *said, report, imported = answer.stdout.splitlines()
+def test_a_table_of_real_runs(graded_tables: dict):
+    folder, (*said, report, imported) = graded_tables["runs"]
     assert json.loads(imported) == []
     # Three seeds in each cell: words are better by 15 points, and both numbers are what one more run could give
     assert said[0].split("  ")[0] == "confirmed" and "words-beat-characters" in said[0]
     assert [line.split("  ")[0] for line in said[2:]] == ["within", "within"]
     assert report == "The report: graded/index.html"
-    pages = tmp_path / "graded"
+    pages = folder / "graded"
     assert "Recurrent networks on text" in (pages / "index.html").read_text()
-    page = (pages / study.name / "index.html").read_text()
+    page = (pages / "levels_of_text/index.html").read_text()
     assert "Networks that read words are better" in page and "0.877" in page
-    (claim, _) = read_json(pages / study.name / "claims.json")["claims"]
+    (claim, _) = read_json(pages / "levels_of_text/claims.json")["claims"]
     assert claim["effect"] == pytest.approx((0.8686 + 0.8886 + 0.8714 - 0.7286 - 0.7157 - 0.7143) / 3)
-    # The table has become a bundle, which is graded the same
-    again = graded_apart(study.name, pages / study.name / "bundle", "--to", "again", at=tmp_path)
-    assert again.stdout.splitlines()[:-2] == said
 
 
 def test_the_page_for_new_users_works_as_it_is_written(tmp_path: Path):
@@ -74,12 +89,9 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(tmp_path: Path):
     assert not (tmp_path / "graded").exists()
 
 
-def test_runs_of_another_study_are_refused(tmp_path: Path):
-    study = graded.study(tmp_path)
-    (tmp_path / "runs.csv").write_text(graded.RUNS)
-    assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
-    study.rename(tmp_path / "other")
-    answer = graded_apart("other", "graded/levels_of_text/bundle", at=tmp_path)
+def test_runs_of_another_study_are_refused(graded_tables: dict, tmp_path: Path):
+    graded.study(tmp_path).rename(tmp_path / "other")
+    answer = graded_apart("other", graded_tables["runs"][0] / "graded/levels_of_text/bundle", at=tmp_path)
     assert answer.returncode == 1 and "the runs are of 'levels_of_text', but the study is 'other'" in answer.stderr
 
 
@@ -93,13 +105,6 @@ def test_a_bundle_of_the_workflow_is_graded_as_it_is_there(finished: Project, tm
     page = (tmp_path / "graded/ce4042/index.html").read_text()
     # Tables and curves are made from the bundle; what needs weights is missing, and says so
     assert "figures/figure-claims.svg" in page and "is missing: the files of its cells are not here" in page
-
-
-HISTORY = "level,lr,seed,epoch,test_accuracy,test_loss\n" + "".join(
-    f"{level},{lr},{seed},{epoch},{accuracy},0.5\n"
-    for level, lr, seed, accuracy in (line.split(",") for line in graded.RUNS.splitlines()[1:])
-    for epoch in (1, 2)
-)
 
 
 class Tags(HTMLParser):
@@ -118,12 +123,10 @@ class Tags(HTMLParser):
             self.scripts.append(self.get_starttag_text())
 
 
-@pytest.mark.parametrize("table", [graded.RUNS, HISTORY], ids=["runs", "histories"])
-def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, tmp_path: Path):
-    study = graded.study(tmp_path)
-    (tmp_path / "runs.csv").write_text(table)
-    assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
-    pages = {page.resolve(): Tags(page) for page in (tmp_path / "graded").rglob("*.html")}
+@pytest.mark.parametrize("table", TABLES)
+def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, graded_tables: dict):
+    folder, _ = graded_tables[table]
+    pages = {page.resolve(): Tags(page) for page in (folder / "graded").rglob("*.html")}
     assert len(pages) == 5
     for page, tags in pages.items():
         for link in tags.links:
@@ -134,18 +137,15 @@ def test_every_link_leads_somewhere_and_no_part_is_empty(table: str, tmp_path: P
         if page.parent.name != "graded":
             # Nothing is yet to come, and there is no project
             assert not re.search("has been trained|yet|params.yaml|results/|Reduced", page.read_text()), page
-    text = (tmp_path / "graded" / study.name / "index.html").read_text()
-    assert ("Explorer" in text) == (table == HISTORY) and "How sure is the grader" not in text
+    text = (folder / "graded/levels_of_text/index.html").read_text()
+    assert ("Explorer" in text) == (table == "histories") and "How sure is the grader" not in text
 
 
-def test_a_column_that_a_bundle_lacks(tmp_path: Path):
+def test_a_column_that_a_bundle_lacks(graded_tables: dict, tmp_path: Path):
     """Of a bundle, few columns are needed: a number of another one counts as not run."""
-    study = graded.study(tmp_path, reported=graded.REPORTED.splitlines()[0])
-    (tmp_path / "history.csv").write_text(HISTORY)
-    assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
     line = "table 7,levels,level=word;lr=0.01,trainable_parameters,30,"
-    (study / "reported.csv").write_text(f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
-    answer = graded_apart(study.name, "first/levels_of_text/bundle", at=tmp_path)
+    study = graded.study(tmp_path, reported=f"{graded.REPORTED.splitlines()[0]}\n{line}\n")
+    answer = graded_apart(study.name, graded_tables["histories"][0] / "graded/levels_of_text/bundle", at=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert [line.split("  ")[0] for line in answer.stdout.splitlines()[:3]] == ["confirmed", "inconclusive", "not run"]
 
@@ -160,22 +160,28 @@ def test_the_pages_of_a_bundle_with_no_more_columns_than_it_must_have(study: str
     assert (tmp_path / "pages" / study / "index.html").exists()
 
 
-def test_nothing_of_the_users_is_lost(tmp_path: Path):
+def test_nothing_of_the_users_is_lost(
+    graded_tables: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     study = graded.study(tmp_path)
     (tmp_path / "runs.csv").write_text(graded.RUNS)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
     for target in (".", study.name, "runs.csv", "runs.csv/below"):
-        answer = graded_apart(study.name, "runs.csv", "--to", target, at=tmp_path)
-        assert answer.returncode == 1 and answer.stderr.startswith("Error: --to: "), answer.stderr
+        assert main.main(["grade", study.name, "runs.csv", "--to", target]) == 1
+        assert capsys.readouterr().err.startswith("Error: --to: ")
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     # What was graded before is replaced, whatever stands beside it stays; also where the bundle is in it
-    assert graded_apart(study.name, "runs.csv", at=tmp_path).returncode == 0
+    folder, said = graded_tables["runs"]
+    shutil.copytree(folder / "graded", tmp_path / "graded")
     notes = [tmp_path / "graded" / name for name in ("notes.txt", "levels_of_text/notes.txt")]
     for note in notes:
         note.write_text("mine")
     bundle = tmp_path / "graded/levels_of_text/bundle"
     tables = {path.name: path.read_bytes() for path in bundle.iterdir()}
-    assert graded_apart(study.name, bundle, at=tmp_path).returncode == 0
+    again = graded_apart(study.name, bundle, at=tmp_path)
+    # The table has become a bundle, which is graded the same
+    assert again.returncode == 0 and again.stdout.splitlines()[:-2] == said[:-2]
     assert all(note.read_text() == "mine" for note in notes)
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == tables
 
@@ -236,17 +242,14 @@ def test_a_sources_dollars_are_no_formula(tmp_path: Path):
     odd = [line.replace("table 6", r"$\frac$ {") + note for note in ("one", "two") for line in lines[1:]]
     study = graded.study(tmp_path, reported="\n".join([lines[0], *odd]))
     (tmp_path / "runs.csv").write_text(graded.RUNS)
-    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    assert r"$\frac$ {" in (tmp_path / "graded/levels_of_text/figures/figure-numbers.svg").read_text()
+    grade.write([grade.read(study, [tmp_path / "runs.csv"], "seed").bundle], tmp_path / "pages")
+    assert r"$\frac$ {" in (tmp_path / "pages/levels_of_text/figures/figure-numbers.svg").read_text()
 
 
-def test_a_bundles_texts_are_no_markup(tmp_path: Path):
+def test_a_bundles_texts_are_no_markup(graded_tables: dict, tmp_path: Path):
     hostile = "</script><script>alert(1)</script><img src=x onerror='alert(1)'>$\\frac$ {{ 7 * 7 }}"
-    study = graded.study(tmp_path)
-    (tmp_path / "history.csv").write_text(HISTORY)
-    assert graded_apart(study.name, "history.csv", "--to", "first", at=tmp_path).returncode == 0
-    bundle = tmp_path / "first/levels_of_text/bundle"
+    study, bundle = graded.study(tmp_path), tmp_path / "bundle"
+    shutil.copytree(graded_tables["histories"][0] / "graded/levels_of_text/bundle", bundle)
     about = json.loads((bundle / MANIFEST).read_text())
     del about["seal"], about["sha256"]
     about |= {"title": hostile, "source": hostile, "assumptions": [hostile]}

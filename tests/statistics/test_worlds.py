@@ -9,7 +9,7 @@ from regrade.statistics import looks, planning, verdicts
 from regrade.statistics.estimate import Pooled
 from scipy import stats
 from support.project import ROOT
-from support.simulation import WORLDS, numbers, rates, statement
+from support.simulation import WORLDS, confirmed, numbers, statement
 
 # 5 % of this many worlds, and three standard errors of chance
 WORLDS_EACH = 400
@@ -19,7 +19,7 @@ MOST = 0.05 + 3 * (0.05 * 0.95 / WORLDS_EACH) ** 0.5
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("seeds", [2, 5])
 def test_a_false_claim_is_hardly_ever_confirmed(name: str, seeds: int):
-    assert rates(name, seeds, WORLDS_EACH)["confirmed"] <= MOST
+    assert confirmed(name, seeds, WORLDS_EACH) <= MOST
 
 
 # What each of these finds with ten seeds; the others say too little with ten to be worth a test
@@ -37,7 +37,7 @@ POWER = {
 
 @pytest.mark.parametrize("name", POWER)
 def test_a_true_claim_is_found(name: str):
-    assert rates(name, 10, 100, true=True)["confirmed"] >= POWER[name]
+    assert confirmed(name, 10, 100, true=True) >= POWER[name]
 
 
 def test_seeds_may_be_added_until_something_is_found():
@@ -50,6 +50,15 @@ def test_seeds_may_be_added_until_something_is_found():
     assert looks.reached(planned, 4) is None
     assert looks.reached(planned, 19) == planned[1]
     assert looks.later(planned, 10) == planned[2:]
+
+
+def test_all_parts_together_are_as_sure_as_the_least_sure_of_them():
+    generator = np.random.default_rng(11)
+    for count in (1, 3):
+        parts = [statement(numbers(generator.normal(0.5, 1, 8)), low=0) for _ in range(count)]
+        p_for, p_against = verdicts.together(parts)
+        assert p_for == max(part.p_for for part in parts)
+        assert p_against == min(1, count * min(part.p_against for part in parts))
 
 
 def test_holm_is_what_its_definition_says():

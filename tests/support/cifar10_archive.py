@@ -11,11 +11,25 @@ from regrade.core.files import sha256
 from regrade.datasets import registry
 from regrade.datasets.sources import cifar10
 
-from support.project import SMALL, Project, merged
+from support.project import Project
+from support.tiny import STUDY, sweep, tiny
 
 ROWS = 20
-REAL = merged(SMALL, {"scales": {"small": {"data": "real", "at_most": {"train_rows": 60, "test_rows": 20}}}})
 PREPARED = "data/prepared/cifar10/real-*/tensors.safetensors"
+
+
+def photographs(folder: Path) -> Project:
+    """A working copy with one cell, on the photographs of an archive."""
+    network = [
+        {"rescale": {"divisor": 255}},
+        "flatten",
+        {"dense": {"units": "$width"}},
+        {"dense": {"units": "classes"}},
+    ]
+    scale = {"scales": {"small": {"data": "real", "at_most": {"train_rows": 60, "test_rows": 20}}}}
+    settings = sweep(settings={"dataset": "cifar10", "train_rows": 10000}, grid={"width": [2]})
+    overlay = address(folder / "not there", "0" * 64)
+    return tiny(folder, scale, settings, overlay, {"studies": {STUDY: {"networks": {"mlp": network}}}})
 
 
 def images(batch: int) -> tuple[np.ndarray, list[int]]:
@@ -57,9 +71,8 @@ def archive(path: Path, batch: bytes | None = None) -> dict:
 
 
 def address(path: Path, checksum: str) -> dict:
-    return merged(
-        REAL, {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: {"urls": [path.as_uri()], "sha256": checksum}}}}}
-    )
+    """The overlay that has the archive at this path."""
+    return {"datasets": {"cifar10": {"files": {cifar10.ARCHIVE: {"urls": [path.as_uri()], "sha256": checksum}}}}}
 
 
 def prepare(project: Project, overlay: dict):

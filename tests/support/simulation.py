@@ -22,6 +22,7 @@ from scipy import stats
 
 ROWS = 700
 SEEDS = (2, 3, 5, 10)
+BOUNDS = pd.Index(["low", "high"])
 Draw = Callable[[np.random.Generator, int, bool], list[Hypothesis]]
 WORLDS: dict[str, Draw] = {}
 
@@ -212,13 +213,16 @@ def winner_by_rows(generator: np.random.Generator, seeds: int, true: bool) -> li
     return _winner(generator, seeds, Skills(of_seeds=0.02), 0.3 if true else 0.0)
 
 
+def _known(values: NDArray[np.float64]) -> pd.DataFrame:
+    """Both bounds of numbers that are known; made of one array, which is several times quicker than of two."""
+    return pd.DataFrame(np.stack([values, values], axis=1), columns=BOUNDS)
+
+
 def _winner(generator: np.random.Generator, seeds: int, skills: Skills, better: float) -> list[Hypothesis]:
     correct = skills.draw(generator, seeds, (0, *[better] * 25)).astype(bool)
 
     def seen(answers: NDArray[np.bool]) -> Seen:
-        accuracy = answers.mean(axis=1)
-        bounds = pd.DataFrame({"low": accuracy, "high": accuracy})
-        return Seen("", bounds, Correct("", dict(enumerate(answers))))
+        return Seen("", _known(answers.mean(axis=1)), Correct("", dict(enumerate(answers))))
 
     candidates = [seen(answers) for answers in correct[1:]]
     chosen = rotated(candidates, candidates, highest=True)
@@ -232,7 +236,7 @@ def winner_without_rows(generator: np.random.Generator, seeds: int, true: bool) 
     """The best of 25 equal cells by losses, against a fixed one."""
     losses = generator.normal(0, 1, (26, seeds))
     losses[0] += 2 if true else 0
-    candidates = [Seen("", pd.DataFrame({"low": one, "high": one}), None) for one in losses[1:]]
+    candidates = [Seen("", _known(one), None) for one in losses[1:]]
     chosen = rotated(candidates, candidates, highest=False)
     return [statement(numbers(chosen.bounds["low"].to_numpy() - losses[0], rotated=True), high=0)]
 
@@ -254,19 +258,18 @@ WORLDS["pooled, nine times the variance"] = _pooled(lambda generator: np.array([
 WORLDS["pooled, two kinds of variance"] = _pooled(lambda generator: np.array([3.0, 1.0] * 5))
 
 
-def verdict(parts: list[Hypothesis], error: float = 0.05) -> str:
-    """The verdict on a claim that stands alone, at its only look."""
+def is_confirmed(parts: list[Hypothesis], error: float = 0.05) -> bool:
+    """Whether a claim is confirmed that stands alone, at its only look."""
+    if any(part.p_for > error for part in parts):
+        return False  # whatever the other p, which take as long
     p_for, p_against = together(parts)
-    if min(p_for, p_against) > error:
-        return "inconclusive"
-    return "confirmed" if p_for <= p_against else "contradicted"
+    return p_for <= min(p_against, error)
 
 
-def rates(name: str, seeds: int, worlds: int, true: bool = False) -> dict[str, float]:
-    """Shares of the verdicts in this world."""
+def confirmed(name: str, seeds: int, worlds: int, true: bool = False) -> float:
+    """How often the claim is confirmed in this world."""
     generator = np.random.default_rng(1)
-    verdicts = [verdict(WORLDS[name](generator, seeds, true)) for _ in range(worlds)]
-    return {one: verdicts.count(one) / worlds for one in ("confirmed", "contradicted", "inconclusive")}
+    return sum(is_confirmed(WORLDS[name](generator, seeds, true)) for _ in range(worlds)) / worlds
 
 
 def coverage(skills: Skills, seeds: int, worlds: int) -> float:
@@ -294,8 +297,8 @@ def main(worlds: int = 2000, only: str = "") -> None:
     seeds = " | ".join(f"{seeds} seeds" for seeds in SEEDS)
     print(f"| world | {seeds} | {seeds} |\n|---|" + "---:|" * 2 * len(SEEDS))
     for name in [name for name in WORLDS if only in name]:
-        false = [rates(name, seeds, worlds)["confirmed"] for seeds in SEEDS]
-        true = [rates(name, seeds, worlds // 4, true=True)["confirmed"] for seeds in SEEDS]
+        false = [confirmed(name, seeds, worlds) for seeds in SEEDS]
+        true = [confirmed(name, seeds, worlds // 4, true=True) for seeds in SEEDS]
         cells = [f"{rate:.3f}" for rate in false] + [f"{rate:.2f}" for rate in true]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     if only:

@@ -61,6 +61,20 @@ FOLLOWING = {
     "select": {"winner": "measured", "from": "sweep", "settings": ["width"], "by": "test_accuracy_last_epoch"},
     "settings": PARAMS["studies"][STUDY]["experiments"]["sweep"]["settings"] | {"lr": 0.2},
 }
+# The same of two short cells, as an overlay
+TWO_FOLLOWING = {
+    "studies": {
+        STUDY: {
+            "experiments": {
+                "following": FOLLOWING
+                | {
+                    "settings": {key: value for key, value in FOLLOWING["settings"].items() if key != "lr"},
+                    "grid": {"lr": [0.1, 0.2]},
+                }
+            }
+        }
+    }
+}
 PAGE = """# Widths
 
 {{ table("1", "All widths.", "sweep") }}
