@@ -70,7 +70,7 @@ def test_it_notices_p_values_that_are_too_small(
     for name in ("p_above", "p_below"):
         right = getattr(Estimate, name)
         monkeypatch.setattr(Estimate, name, lambda self, bound, right=right: right(self, bound) / too_small_by)
-    found = audited("vudl", WORLDS // 2)
+    found = audited("vudl")
     assert found["alone"]["share"] > of_claims
     assert found["any_false"]["share"] >= of_studies
 
