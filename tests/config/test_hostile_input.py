@@ -354,7 +354,7 @@ def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("there", ["file", "folder"])
 def test_paths_of_the_wrong_kind_are_one_sentence(there: str, tmp_path: Path, monkeypatch, capsys):
-    tiny(tmp_path)
+    tiny(tmp_path, {"more_seeds": []})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studies, "FOLDER", tmp_path / "workflow/studies")
     if there == "file":

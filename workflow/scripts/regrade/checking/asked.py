@@ -94,12 +94,9 @@ class Asked:
             known = (*registry.NAMES, cell.data.dataset)
             return None if value in known else f"there is no such dataset{hint(str(value), known)}"
         if key == "network":
-            networks = cell.template.networks
-            return (
-                None
-                if value in networks or "$" in str(value)
-                else f"there is no such network{hint(str(value), networks)}"
-            )
+            # A template of names, as in network: cnn$layers, is as its cells have it
+            networks = {*cell.template.networks, *(str(one.settings["network"]) for one in self.cells[experiment])}
+            return None if value in networks else f"there is no such network{hint(str(value), sorted(networks))}"
         if key in Settings.model_fields:
             return of_setting(key, value)
         complaints = [_complaint(model, name, value) for model, name in _uses(cell, key)]

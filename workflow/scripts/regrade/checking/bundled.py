@@ -79,10 +79,12 @@ class Bundled:
         A value that no cell has is kept for `notes`.
         """
         cells = self.cells[experiment]
+        if any(cell.varying.get(key) == value for cell in cells):
+            return None
         # What somebody else's settings may be is not known
         if cells[0].configuration and key in Settings.model_fields and (complaint := asked.of_setting(key, value)):
             return complaint
-        if key in cells[0].varying and not any(cell.varying[key] == value for cell in cells):
+        if key in cells[0].varying:
             self._absent.setdefault((experiment, key), {})[value] = None
         return None
 
