@@ -133,7 +133,7 @@ def test_a_page_is_tried_while_nothing_is_trained(tmp_path: Path):
         write(project, "report.md.j2", page)
         answer = project.run("regrade", "check")
         assert answer.stdout.replace(f"{tmp_path}/", "") == f"{complaint}\n1 mistake.\n"
-    write(project, "report.md.j2", '{{ best("sweep") }} {{ cell("sweeep", width=2) }} {{ find("nothing") }}')
+    write(project, "report.md.j2", '{{ best("sweep") }} {{ cell("sweeep", width=2) }} {{ find("no" ~ "thing") }}')
     said = project.run("regrade", "check").stdout.replace(f"{tmp_path}/", "")
     unknown = f"{STUDY_FILES}/report.md.j2: params.yaml has no experiment"
     assert f"{unknown} 'nothing' in tiny (known: sweep); correct the name\n" in said

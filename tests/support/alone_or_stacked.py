@@ -71,7 +71,7 @@ def data_for(name: str, network: list[dict], choose: random.Random) -> Data:
     """Rows for a network; the numbers of rows are such that single rows are left over for a batch, or nearly so."""
     draw = np.random.default_rng(choose.randrange(2**31))
     classes = 2 if network[-1]["units"] == 1 else CLASSES
-    rows, tested, features = choose.choice([17, 24, 33]), choose.choice([1, 21, 501]), choose.choice([1, 2, 13, 40])
+    rows, tested, features = choose.choice([33, 40, 49]), choose.choice([1, 21, 501]), choose.choice([1, 2, 13, 40])
 
     def inputs(count: int) -> torch.Tensor:
         if name.startswith("points"):

@@ -61,6 +61,8 @@ def test_bars_in_a_terminal_and_lines_elsewhere(project: Project, installed: Non
     for kind, options in (("dumb", ()), ("xterm", ("-n",))):
         text = Terminal(project, "snakemake", "train_all", "--until", "prepare", *options, kind=kind).read()
         assert BARS not in text and LINES in text
+    answer = project.snakemake("prepare_all", overlay={})
+    assert answer.returncode == 0 and BARS not in answer.stdout and LINES in answer.stdout
 
 
 def test_what_fails_is_said_between_the_bars(tmp_path: Path, installed: None):

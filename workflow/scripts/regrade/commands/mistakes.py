@@ -210,7 +210,8 @@ def _of_page(study: str, cells: list[Cell], parameters: Params) -> Iterator[str]
     for name in sorted(evidence.unknown):
         guess = hint(name, manifest.experiments)
         templates = sorted(studies.folder(study).glob("*.j2"))
-        template = next((file for file in templates if name in file.read_text("utf-8")), study_page.TEMPLATE)
+        main = studies.folder(study) / study_page.TEMPLATE
+        template = next((file for file in templates if name in file.read_text("utf-8")), main)
         yield f"{template}: params.yaml has no experiment {name!r} in {study}{guess}; correct the name"
     for claim in claims.salvaged(study)[0].claims:
         for anchor in claim.figures:

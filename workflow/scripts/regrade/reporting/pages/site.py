@@ -25,7 +25,7 @@ from regrade.reporting.pages.places import places
 from regrade.reporting.pages.rendering import render
 from regrade.reporting.sections import grouped
 
-# A file in folders with nothing else
+# The file of a folder with nothing else in it
 EMPTY = ".empty"
 # Claims of a verdict that the front page lists before one has to ask for more
 SHOWN = 5
