@@ -339,8 +339,74 @@ def test_runs_of_several_protocols_in_one_cell_are_refused(tmp_path: Path):
         read(tmp_path, content, study=description)
 
 
+TEN_EPOCHS = "experiments: {levels: {settings: {epochs: 10}}}\n"
+BY_EPOCH = PLAIN.drop(columns="test_accuracy_best_epoch").assign(epoch=1, test_loss=0.5)
+
+
+def of_tables(folder: Path, first: pd.DataFrame, second: pd.DataFrame, **files: str) -> Read:
+    """What is read of two tables, by a study whose source trained for ten epochs."""
+    paths = [folder / "first.csv", folder / "second.csv"]
+    for path, table in zip(paths, (first, second), strict=True):
+        table.to_csv(path, index=False)
+    return grade.read(graded.study(folder, study=TEN_EPOCHS, **files), paths, "seed")
+
+
+def test_runs_of_several_protocols_in_several_tables_are_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"^levels, level=word, lr=0.01 has runs of several protocols"):
+        of_tables(tmp_path, PLAIN.assign(epochs=10), PLAIN.assign(epochs=5, seed=PLAIN["seed"] + 3))
+
+
+def test_what_only_histories_tell_counts(tmp_path: Path):
+    """That the protocol is another one, and that a run diverged."""
+    history = BY_EPOCH.assign(epochs=5, status=["diverged" if seed == 2 else "done" for seed in PLAIN["seed"]])
+    one = of_tables(tmp_path, PLAIN, history)
+    assert {cell.standing.why for cell in one.bundle.manifest.cells} == {"epochs: 5 instead of 10"}
+    assert dict(one.bundle.runs.groupby("seed")["status"].first()) == {0: "done", 1: "done", 2: "diverged"}
+
+
+def test_the_last_epoch_beside_the_numbers_of_runs(tmp_path: Path):
+    """As some trackers have it."""
+    one = read(tmp_path, PLAIN.assign(**{"metrics.epoch": 20}).to_csv(index=False))
+    assert numbers(one) == EXPECTED and one.bundle.curves.empty
+
+
+def test_what_the_user_says_of_a_column_takes_the_name_from_others(tmp_path: Path):
+    table = PLAIN.rename(columns={"seed": "rs", "test_accuracy_best_epoch": "acc"})
+    content = table.assign(seed=9, test_accuracy_best_epoch=0.1).to_csv(index=False)
+    study = "columns: {acc: test_accuracy_best_epoch}\n"
+    assert numbers(read(tmp_path, content, seed="rs", study=study)) == EXPECTED
+
+
+def test_two_columns_with_the_seeds_are_refused(tmp_path: Path):
+    content = PLAIN.assign(rs=PLAIN["seed"]).to_csv(index=False)
+    with pytest.raises(UserError, match=r"--seed is 'seeds', but study.yaml has columns.rs: seed; remove one"):
+        read(tmp_path, content, seed="seeds", study="columns: {rs: seed}\n")
+
+
+def test_an_accuracy_of_held_out_rows_is_one_only_where_it_is_known(tmp_path: Path):
+    """Of two tables, one may have accuracies of test rows and the other of held-out rows."""
+    metric = "validation_accuracy_best_epoch"
+    table = PLAIN.assign(epochs=10)
+    held_out = table[table["level"] == "char"].rename(columns={"test_accuracy_best_epoch": metric})
+    reported = graded.REPORTED + f"table 7,levels,level=char;lr=0.01,{metric},0.7,\n"
+    one = of_tables(tmp_path, table[table["level"] == "word"], held_out, reported=reported)
+    evaluated = {cell.varying["level"]: cell.evaluated for cell in one.bundle.manifest.cells}
+    assert evaluated == {"word": "test", "char": "validation"}
+
+
 def test_a_file_that_is_not_there(tmp_path: Path):
     with pytest.raises(UserError, match="is not there; give a CSV or Parquet file"):
         grade.read(graded.study(tmp_path), [tmp_path / "runs.csv"], "seed")
     with pytest.raises(UserError, match="is no folder; give the one with"):
         grade.read(tmp_path / "nowhere", [tmp_path / "runs.csv"], "seed")
+
+
+def test_bundles_are_graded_one_by_one_and_have_their_seeds(tmp_path: Path):
+    study = graded.study(tmp_path)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with pytest.raises(UserError, match="first is a folder; give CSV or Parquet files, or one bundle: `regrade merge`"):
+        grade.read(study, folders, "seed")
+    with pytest.raises(UserError, match=r"--seed is for tables, but .*first is a bundle"):
+        grade.read(study, folders[:1], "rs")

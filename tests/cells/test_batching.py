@@ -33,7 +33,7 @@ def records(those: list[Cell]) -> list[str]:
 
 
 def contents(project: Project, those: list[Cell]) -> dict[Path, bytes]:
-    """The cells' files, with their training times: they are the same only if nothing was trained anew."""
+    """The cells' files, with their training times: they are the same only if nothing was trained again."""
     return {path: path.read_bytes() for cell in those for path in project.find(f"{cell.folder}/*")}
 
 

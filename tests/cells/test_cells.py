@@ -1,13 +1,16 @@
 """A cell's name changes when, and only when, its result would."""
 
+import os
+import pty
 import re
+import subprocess
 from collections import Counter
 
 import pytest
 from regrade.cells import layout
 from regrade.cells.cell import Cell
 from support.expanded import CONFIG, expanded, experiment
-from support.project import ROOT, Project
+from support.project import ROOT, SMALL, Project
 
 SCALE = CONFIG["scale"]
 
@@ -117,6 +120,30 @@ def test_an_overlay_leaves_the_order_of_params_yaml(project: Project):
     assert all(f"{folder}/run.json" in planned for folder in listed)
 
 
+# Ctrl-D
+END_OF_INPUT = b"\x04"
+
+
+def asked(command: str, answer: bytes, project: Project) -> str:
+    """What a command of regrade says that gets an answer in a terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        said = subprocess.run(
+            ["regrade", command, "--configfile", project.overlay(SMALL)],
+            cwd=project.folder,
+            env=project.environment,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert said.returncode == 0 and not said.stderr
+    return said.stdout
+
+
 def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project):
     listed = project.regrade("cells").stdout
     assert listed.count("missing   results/ce4042/") == 9
@@ -143,6 +170,8 @@ def test_the_command_lists_states_and_prunes_what_no_cell_names(project: Project
     assert not any(str(folder.relative_to(project.folder)) in shown.stdout for folder in own)
     assert all(str(folder.relative_to(project.folder)) in shown.stdout for folder in strangers)
     assert all(folder.exists() for folder in strangers), "it must not delete without an answer"
+    assert "Nothing was deleted" in asked("prune", END_OF_INPUT, project)
+    assert all(folder.exists() for folder in strangers)
     project.regrade("prune", "--yes")
     assert not any(folder.exists() for folder in [*strangers, other])
     assert all(folder.exists() for folder in [named, *own])

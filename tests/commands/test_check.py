@@ -205,6 +205,24 @@ def test_single_parameters_that_contradict_each_other(
     assert lines[0].startswith(f"--config: {sentence}") and lines[1:] == ["1 mistake."]
 
 
+LAID_OVER = {
+    # Lists are replaced: params.yaml's own look has an error
+    "looks: [{seeds: 2}]": "mine.yaml: looks.0.error: this key is missing",
+    "looks: {seeds: 2}": "mine.yaml: looks: ",
+    "settle: {least_chance: 2}": "mine.yaml: settle.least_chance: 2",
+    # Mappings are merged
+    "forecast: {at_least: {minutes: 5}}": "Nothing wrong",
+}
+
+
+@pytest.mark.parametrize("overlay", LAID_OVER)
+def test_a_mistake_is_in_the_file_that_has_the_last_word(
+    checked: Path, capsys: pytest.CaptureFixture[str], overlay: str
+):
+    Path("mine.yaml").write_text(overlay)
+    assert check(capsys, "--configfile", "mine.yaml")[0].startswith(LAID_OVER[overlay])
+
+
 OVERLAYS = {
     "tab.yaml": (b"studies:\n\tmine: 1\n", "tab.yaml, line 2: "),
     "twice.yaml": (b"studies: {}\nstudies: {}\n", "twice.yaml, line 2: the key 'studies' is there twice; remove one"),
@@ -233,6 +251,15 @@ def test_only_the_named_studies_are_checked(tmp_path: Path):
     assert project.run("regrade", "check", STUDY).stdout == "Nothing wrong with tiny.\n"
     assert "params.yaml: studies.other.titel: there is no such key" in project.run("regrade", "check").stdout
     assert "no study 'none'; it has tiny, other" in project.run("regrade", "check", "none").stdout
+    # Seeds of the other one are no mistake, unless they are
+    more = "more_seeds=[{study: other, experiment: %s, seeds: [5]}]"
+    assert project.run("regrade", "check", STUDY, "--config", more % "sweep").stdout == "Nothing wrong with tiny.\n"
+    said = project.run("regrade", "check", "--config", more % "sweep").stdout
+    assert "studies.other.titel: " in said and "1 mistake." in said
+    parameters = project.folder / "params.yaml"
+    parameters.write_text(parameters.read_text().replace("    titel: B\n", ""))
+    said = project.run("regrade", "check", STUDY, "--config", more % "sweeps").stdout
+    assert said.startswith("--config: more_seeds.0.experiment: there is no experiment 'sweeps' (did you mean 'sweep'?)")
 
 
 # The tiny study with an experiment that takes over the settings of another, and one that takes over its winner

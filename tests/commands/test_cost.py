@@ -67,8 +67,8 @@ def test_before_and_after_training(tmp_path: Path):
     assert re.search(r"^scale small: 4 cells, \d+ s of CPU time; all done$", text, re.M)
     assert re.search(r"^  mine +2 +\d+ s +0.\d GB +0 MB +2 measured *$", text, re.M)
     # What was forecast before, although the cells' own times are known by now
-    assert re.search(r"time, forecast from operations: 0\.00 in the median of 2 cells, 0\.00 to 0\.00 in", text)
-    assert re.search(r"time, forecast from cells like them: \d\.\d\d in the median of 4 cells", text)
+    assert re.search(r"time, forecast from operations: 0\.00 \(median of 2 cells\), 0\.00 to 0\.00 in", text)
+    assert re.search(r"time, forecast from cells like them: \d\.\d\d \(median of 4 cells\)", text)
 
 
 def test_mistakes_are_one_sentence(tmp_path: Path):
@@ -80,3 +80,9 @@ def test_mistakes_are_one_sentence(tmp_path: Path):
     assert f"{file.relative_to(project.folder)} is damaged (" in cost(project)
     answer = project.snakemake("train_all", options=("-n",), overlay={})
     assert answer.returncode == 1 and "is damaged (it does not match its own checksum): delete it" in answer.stdout
+    # Another process calibrates
+    file.unlink()
+    file.mkdir()
+    said = cost(project, "--calibrate").splitlines()
+    assert said[-2].startswith("Error: ") and "is a folder, but has to be a file: move it away" in said[-2]
+    assert said[-1].startswith("Error: this machine is not calibrated, for the reason above (exit status 1)")

@@ -115,9 +115,13 @@ def test_outside_of_a_project_it_says_so(tmp_path: Path, form: str, arguments: t
     answer = subprocess.run([*FORMS[form], *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert answer.returncode == 1
     assert answer.stderr == (
-        f"Error: {tmp_path} has no params.yaml; run this in the folder of a project, where params.yaml is\n"
+        f"Error: {tmp_path} has no params.yaml; run this in the folder of a project, a clone of Regrade\n"
     )
     assert not any(tmp_path.iterdir())
+    # The file may be another project's
+    (tmp_path / "params.yaml").write_text("lr: 0.1\n")
+    answer = subprocess.run([*FORMS[form], *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert answer.stderr.startswith(f"Error: {tmp_path} has no workflow/scripts/regrade; run this in the folder of a")
     assert subprocess.run([*FORMS[form], "--help"], cwd=tmp_path, env=environment).returncode == 0
 
 

@@ -57,11 +57,11 @@ def test_the_plan_and_its_overlay(graded: Path, capsys: pytest.CaptureFixture[st
 def test_the_command_to_train_them_has_what_they_were_planned_with(graded: Path, capsys: pytest.CaptureFixture[str]):
     (graded / "mine too.yaml").write_text("keep_models: []\n")
     planned = ("--hours", "3", "--cores", "2", "--configfile", "mine too.yaml")
-    told = "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu 'seeds=[0, 1, 2]', with"
+    told = "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu 'seeds=[0, 1, 2]' (and"
     assert told in regrade_next(capsys, *planned, "--config", "device=cpu", "seeds=[0, 1, 2]")
     # What it has written itself is replaced, and stays the last overlay
     again = regrade_next(capsys, *planned, "next.yaml", "--config", "device=cpu")
-    assert "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu, with" in again
+    assert "To train them: snakemake --configfile 'mine too.yaml' next.yaml --config device=cpu (and" in again
 
 
 OTHERS = {
@@ -91,7 +91,13 @@ def test_what_cannot_be_planned_is_one_sentence(graded: Path, capsys: pytest.Cap
         "Error: 0.1 h settle no claim: the cheapest, near of tiny, takes 0.61 h for 12 seeds and a chance of 1.00; "
         "give more hours\n"
     )
-    assert "--hours is -1; give a number" in regrade_next(capsys, "--hours", "-1")
+    for hours in ("-1", "inf", "nan"):
+        assert f"--hours is {hours}; give a number" in regrade_next(capsys, "--hours", hours)
+    two = yaml.safe_load((graded / "params.yaml").read_text())["studies"]
+    (graded / "two.yaml").write_text(yaml.safe_dump({"studies": {"other": two[STUDY]}}))
+    assert "--study: other has no bundle with runs in reports/other/bundle; train and report first" in regrade_next(
+        capsys, "--hours", "1", "--configfile", "two.yaml", "--study", STUDY, "other"
+    )
     assert "params.yaml has no study 'other'" in regrade_next(capsys, "--hours", "1", "--study", "other")
     assert "No study has a bundle with runs, such as else/tiny; train" in regrade_next(
         capsys, "--hours", "1", "--from", "else"

@@ -125,7 +125,9 @@ def test_failed_cells_have_their_sentence_and_others_are_counted(tmp_path: Path)
     for pipe in ("head -1", "true"):
         answer = project.run("bash", "-c", f"regrade status | {pipe}; exit ${{PIPESTATUS[0]}}")
         assert answer.returncode in (0, 141) and "Error" not in answer.stdout
-    assert "--watch is 0; give a number" in project.regrade("status", "--watch", "0", overlay={}).stdout
+    for seconds in ("0", "inf"):
+        said = project.regrade("status", "--watch", seconds, overlay={}).stdout
+        assert f"Error: --watch is {seconds}; give a number of seconds above 0, at most a day (86400)\n" == said
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_time_left(cells: list[Cell]):
         console.print(status_view.view(MODEL, live, [Heartbeat("n2", None, time.time(), ())]))
     text = captured.get()
     assert re.search(r"0 +1 of 2 +10 s +n1, job 7, silent for 5 min\n +1 +2 of 2", text)
-    assert "Other cells are running (1): to see them, give --configfile and --config as to" in text
+    assert "Other cells are running (1): to see them, pass the --configfile and --config" in text
 
 
 def test_where_there_are_no_locks_the_age_tells(cells: list[Cell], monkeypatch: pytest.MonkeyPatch):

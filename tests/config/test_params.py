@@ -186,6 +186,16 @@ MISTAKES |= {
         "more_seeds.0.seeds.0: -1 should be greater than or equal to 0",
     ),
     "kept model of no seed": ("keep_models", [7], "keep_models: 7 is not one of the seeds"),
+    "kept model of no seed at full protocol": (
+        "studies.vudl.experiments.q2_language_models.keep_models",
+        {"demo": [19], "paper": [19]},
+        "keep_models.paper: 19 is not one of the seeds",
+    ),
+    "a dataset with the name of a rule": (
+        "datasets.all",
+        {"format": "table", "label": "a", "files": {"a": {"urls": ["a"]}}, "split": {"test_share": 0.5, "seed": 1}},
+        "datasets.all: this name is taken by the rule prepare_all; rename the dataset",
+    ),
     "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
     "too many held out": (
         f"{BASELINE}.settings.validation_rows",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from regrade.core import provenance
+from regrade.core import fingerprints, provenance
 from regrade.core.files import read_json
 from support.project import ROOT, Project
 from support.tiny import LONG, STUDY, running, sweep, tiny
@@ -119,6 +119,16 @@ def test_another_directory_is_refused(tmp_path: Path):
     answer = project.run("snakemake", "-n", "--directory", str(tmp_path / "elsewhere"))
     assert answer.returncode == 1
     assert f"run this in {project.folder}, without --directory" in answer.stdout
+
+
+def test_what_editors_leave_beside_a_text_is_no_change_of_it(tmp_path: Path):
+    (tmp_path / "claims.yaml").write_text("claims: []\n")
+    before = fingerprints.content(tmp_path)
+    for name in (".claims.yaml.swp", "claims.yaml~", "#claims.yaml#"):
+        (tmp_path / name).write_text("half a")
+    assert fingerprints.content(tmp_path) == before
+    (tmp_path / "report.md.j2").write_text("# A page\n")
+    assert fingerprints.content(tmp_path) != before
 
 
 def test_a_run_holds_to_what_it_was_planned_with(tmp_path: Path):

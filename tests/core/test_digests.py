@@ -16,6 +16,7 @@ from regrade.bundle import bundle, collect
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
 from regrade.cells.configuration import WITHOUT_INFLUENCE, Configuration
+from regrade.config import studies
 from regrade.config.layer_specs import Layer
 from regrade.config.settings import Settings
 from regrade.core import fingerprints
@@ -24,6 +25,7 @@ from regrade.core.files import short_hash
 from regrade.datasets import registry
 from regrade.datasets.fetch import fetch
 from regrade.jobs import plan
+from regrade.reporting import TEMPLATES
 from regrade.statistics import BUNDLE, REPORTS, audit, grading
 from support import own_data
 from support.expanded import expanded
@@ -55,6 +57,28 @@ def traced() -> Iterator[set[str]]:
         yield ran
     finally:
         sys.setprofile(before)
+
+
+_opened: set[Path] | None = None
+
+
+def _note(event: str, arguments: tuple) -> None:
+    if event == "open" and _opened is not None and isinstance(arguments[0], str):
+        _opened.add(Path(arguments[0]).resolve().parent)
+
+
+sys.addaudithook(_note)
+
+
+@contextmanager
+def folders_read() -> Iterator[set[Path]]:
+    """The folders of all files that are opened during the block. What listens to that cannot be taken away again."""
+    global _opened
+    _opened = opened = set()
+    try:
+        yield opened
+    finally:
+        _opened = None
 
 
 def test_every_module_that_trains_a_cell_is_in_its_digest(elsewhere: None):
@@ -134,10 +158,14 @@ def test_every_module_that_makes_tables_is_in_the_digest_of_its_rule(elsewhere: 
             grading.grade(bundle.read_own(REPORTS / study / BUNDLE)), REPORTS / study
         ),
     }
+    texts = {studies.folder("vudl"), TEMPLATES}
     for script, make in makers.items():
-        with traced() as ran:
+        with traced() as ran, folders_read() as opened:
             for study in ("vudl", "cs324", "csci5622"):
                 make(study)
+        # Texts that it reads must not change between the plan and the job
+        held = {*plan.read_by(plan.SCRIPTS / script, "vudl"), *plan.read_by(plan.SCRIPTS / script, None)}
+        assert studies.folder("vudl") in opened & texts <= held
         covered = plan.modules(plan.SCRIPTS / script)
         # What a data set is, its module says; cells are named by that module's digest
         apart = plan.APART | {"regrade.datasets.sources", "regrade.datasets.kinds"}

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import tempfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -197,6 +198,18 @@ def test_a_folder_that_cannot_be_made(from_table: Bundle, tmp_path: Path):
     for target in (Path("/proc/x"), tmp_path / ("x" * 300), tmp_path / "nowhere"):
         with pytest.raises(UserError, match=f"^--to: {target} cannot be written"):
             grade.write([from_table], target)
+
+
+def test_a_link_to_a_folder_on_another_disk(from_table: Bundle, tmp_path: Path):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert Path(elsewhere).stat().st_dev != tmp_path.stat().st_dev
+        (tmp_path / "link").symlink_to(elsewhere)
+        # What a killed process has left there is no file of somebody else
+        (Path(elsewhere) / ".regrade.killed").mkdir()
+        for _ in range(2):
+            grade.write([from_table], tmp_path / "link")
+            assert (Path(elsewhere) / "levels_of_text/index.html").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"levels_of_text", "link", "runs.csv"}
 
 
 def test_interrupted_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):

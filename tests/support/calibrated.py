@@ -9,9 +9,11 @@ from regrade.costs.rates import Rates
 from support.project import Project
 
 
-def calibrated(project: Project, batches: float = 100.0) -> Path:
-    """A calibration of this machine; its file. `batches`: the seconds that a batch takes by it."""
+def calibrated(project: Project, batches: float = 100.0, start: float = 2.0) -> Path:
+    """A calibration of this machine; its file. `batches`, `start`: the seconds that these take by it."""
     processor, torch = calibration.here("cpu", 1)
-    known = Rates(processor, False, torch, True, {"batches": batches}, begin=1.0, start=2.0, memory=3e8, spread=1.0)
+    known = Rates(
+        processor, False, torch, True, {"batches": batches}, begin=start / 2, start=start, memory=3e8, spread=1.0
+    )
     write_json(project.folder / known.path, vars(known))
     return project.folder / known.path

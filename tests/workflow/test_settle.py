@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 from regrade.core.files import read_json
+from support.calibrated import calibrated
 from support.tiny import STUDY
 from support.winnable import winnable
 
@@ -14,11 +15,19 @@ def test_cells_that_are_not_trained_stay_so_if_asked(tmp_path: Path):
     listed = project.regrade("cells", overlay={}).stdout
     first, second, other = re.findall(r"results/tiny/sweep/lr=\S+", listed)
     assert project.snakemake(f"{first}/run.json", f"{second}/run.json", overlay={"cells_per_job": 1}).returncode == 0
-    answer = project.snakemake("settle", overlay={"settle": {"only_trained": True}})
-    assert answer.returncode == 0, answer.stdout
-    (only,) = read_json(tmp_path / "reports/settle.json")["rounds"]
-    assert (only["before"], only["after"]) == ([], ["tiny true"])
-    assert not (tmp_path / other).exists()
+
+    def settled(hours: float) -> list[dict]:
+        answer = project.snakemake("settle", overlay={"settle": {"only_trained": True, "hours": hours}})
+        assert answer.returncode == 0, answer.stdout
+        assert not (tmp_path / other).exists()
+        return read_json(tmp_path / "reports/settle.json")["rounds"]
+
+    # By its forecast the round takes no time, but Snakemake has not even begun by then: no cell gets to a look
+    calibrated(project, batches=1e-5, start=1e-3)
+    (in_vain,) = settled(3e-4)
+    assert (in_vain["runs"], in_vain["before"], in_vain["after"]) == (6, [], [])
+    *_, last = settled(1)
+    assert (last["before"], last["after"]) == ([], ["tiny true"])
 
 
 def test_rounds_until_no_claim_has_a_chance(tmp_path: Path):

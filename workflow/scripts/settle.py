@@ -33,7 +33,9 @@ with job(snakemake):
             return again.run(config, seconds, tell)
         begun, topped = time.monotonic(), params.parse(config)
         cells = overlay.cells(more_seeds, expansion.expand(topped))
-        if done := again.run(config, seconds, tell, [(cell.folder / RECORD).as_posix() for cell in cells]):
+        targets = [(cell.folder / RECORD).as_posix() for cell in cells]
+        # Without targets, Snakemake would make everything
+        if done := not targets or again.run(config, seconds, tell, targets):
             report.write_all(topped)
             tell(time.monotonic() - begun)
         return done

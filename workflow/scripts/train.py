@@ -20,10 +20,10 @@ with job(snakemake):
     plan.hold_cells(batch)
     for cell in batch:
         store.stay_on(cell, parameters.device)
-    for cell in batch:
-        restoring.restore(cell, parameters.keep_models)
-    batch = [store.with_seeds_it_had(cell) for cell in batch]
     of_experiment = parameters.of_experiment(batch[0].study, batch[0].experiment)
+    for cell in batch:
+        restoring.restore(cell, of_experiment.keep_models)
+    batch = [store.with_seeds_it_had(cell) for cell in batch]
     with set_aside.replacing(batch):
         if parameters.device == "cpu" or batch[0].on_cpu:
             train_all(batch, of_experiment)

@@ -54,17 +54,18 @@ class Exported:
 
     def __init__(self, path: Path, about: Description, names: dict[str, Named], seed: str):
         """`seed`: the column with the seeds. UserError, with row and column, for what is missing or no number."""
+        if path.is_dir():
+            raise UserError(
+                f"{path} is a folder; give CSV or Parquet files, or one bundle: `regrade merge` puts several together"
+            )
         if not path.is_file():
             raise UserError(f"{path} is not there; give a CSV or Parquet file, or the folder of a bundle")
         self.path, self.about, self.names = path, about, names
         self.notes: list[str] = []
-        table, self._seed = _read(
-            path, next((theirs for theirs, ours in about.columns.items() if ours == "seed"), seed)
-        )
+        table, self._seed = _read(path, _column_of_seeds(about, seed))
         self.their_names = table.names
         self._columns = self._with_results(self._renamed(table))
         self.our_names = self._columns.names
-        self.by_epoch = "epoch" in self._columns.names
         self._status = self._statuses()
         self._experiments = self._of_experiments()
         self._kept = np.array([name in names for name in self._experiments])
@@ -74,11 +75,14 @@ class Exported:
         """The columns by our names: as study.yaml says, else without the prefixes of trackers."""
         renamed = {self._seed: "seed"} | self.about.columns
         short = Counter(map(_short, table.names))
+        said = {renamed[name] for name in table.names if name in renamed}
         ours = [renamed.get(name) or (_short(name) if short[_short(name)] == 1 else name) for name in table.names]
-        counts, used = Counter(ours), self._used()
+        # What the user says of one column takes its name from any other
+        left = [name in renamed or our not in said for name, our in zip(table.names, ours, strict=True)]
+        counts, used = Counter(our for our, kept in zip(ours, left, strict=True) if kept), self._used()
         if twice := [name for name in counts if counts[name] > 1 and name in used]:
             raise UserError(f"{self.path} has several columns for {twice[0]!r}; say which it is in study.yaml: columns")
-        kept = [number for number, name in enumerate(ours) if counts[name] == 1]
+        kept = [number for number, name in enumerate(ours) if left[number] and counts[name] == 1]
         content = table.table.select(kept).rename_columns([ours[number] for number in kept])
         return Columns(content, table.place, table.separator, ADVICE)
 
@@ -135,12 +139,19 @@ class Exported:
         seeds = [self._seed_of(row, value) for row, value in enumerate(table.table["seed"].to_pylist())]
         rows = pd.DataFrame({"experiment": self._experiments, "seed": seeds, "status": self._status})
         rows = rows.join(self._cells())
+        self.by_epoch = self._has_histories(rows[self._kept])
         numbers = {name: self._numbers(name) for name in self._columns_of_numbers()}
         texts = {name: self._texts(name) for name in OF_RUNS if name in table.names}
         rows = rows.assign(**numbers, **texts, place=[table.place(row) for row in range(len(rows))])
         rows = rows[self._kept].reset_index(drop=True)
         self._check_distinct(rows)
         return rows.drop(columns="place")
+
+    def _has_histories(self, rows: pd.DataFrame) -> bool:
+        """Whether a row is one evaluation of a run. Some trackers put the last epoch beside the numbers of each run."""
+        named = {name for one in self.names.values() for name in one.metrics}
+        has_numbers_of_runs = not named.isdisjoint(self._columns.names)
+        return "epoch" in self._columns.names and (rows.duplicated(KEYS).any() or not has_numbers_of_runs)
 
     def _texts(self, name: str) -> list[str | None]:
         return [None if text is None else str(text) for text in self._columns.table[name].to_pylist()]
@@ -224,7 +235,7 @@ class Exported:
         return values
 
     def _check_distinct(self, rows: pd.DataFrame) -> None:
-        """UserError where a run, or an evaluation of one, is there twice, or a cell has runs of several protocols."""
+        """UserError where a run, or an evaluation of one, is there twice."""
         keys = [*KEYS, *(["epoch"] if self.by_epoch else [])]
         for position in np.flatnonzero(rows.duplicated(keys))[:1].tolist():
             row = rows.iloc[position]
@@ -234,13 +245,14 @@ class Exported:
                 f"{row['place']}: seed {row['seed']} of {of_cell} is there already, in {first['place']}; keep one, or "
                 "let the claims name the setting in which they differ"
             )
-        for (experiment, cell), of_cell in rows.groupby(["experiment", "cell"], sort=False):
-            if of_cell["standing"].nunique() > 1:
-                texts = [text or "as in study.yaml" for text in of_cell["standing"].unique()]
-                raise UserError(
-                    f"{self.path}: {experiment}, {cell} has runs of several protocols ({'; '.join(texts)}); keep those "
-                    "of one"
-                )
+
+
+def _column_of_seeds(about: Description, given: str) -> str:
+    """The column with the seeds: as study.yaml or the user says."""
+    theirs = next((theirs for theirs, ours in about.columns.items() if ours == "seed"), given)
+    if given not in ("seed", theirs):
+        raise UserError(f"--seed is {given!r}, but study.yaml has columns.{theirs}: seed; remove one of the two")
+    return theirs
 
 
 def _read(path: Path, seed: str) -> tuple[Columns, str]:

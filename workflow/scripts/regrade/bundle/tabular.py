@@ -51,8 +51,9 @@ def read(paths: list[Path], study: str, seed: str) -> Read:
         if runs is None:
             runs = history.drop_duplicates(KEYS)[[*KEYS, "status", *APART]]
         _check_histories(runs, history)
-        runs = _with_metrics(runs, history)
+        runs = _with_metrics(_told_by(history, runs), history)
     assert runs is not None, "a table has runs or histories"
+    _check_protocols(runs)
     _check_metrics(names, runs, history)
     missing = [
         f"no runs of {name}: claims about it count as not run" for name in names if name not in set(runs["experiment"])
@@ -108,6 +109,28 @@ def _check_histories(runs: pd.DataFrame, history: pd.DataFrame) -> None:
             f"seed {row['seed']} of {_place(row)} has no history, but other runs of this cell have one; add its rows, "
             "or give no histories"
         )
+
+
+def _told_by(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, with what only their histories tell: that one diverged, or is of another protocol."""
+    keys = pd.MultiIndex.from_frame(runs[KEYS])
+    diverged = keys.isin(pd.MultiIndex.from_frame(history[history["status"] == "diverged"][KEYS]))
+    other = history[history["standing"] != ""].groupby(KEYS)["standing"].unique()
+    standings = [
+        "; ".join(dict.fromkeys(filter(None, [own, *(other[key] if key in other.index else [])])))
+        for key, own in zip(keys, runs["standing"], strict=True)
+    ]
+    return runs.assign(status=runs["status"].mask(diverged, "diverged"), standing=standings)
+
+
+def _check_protocols(runs: pd.DataFrame) -> None:
+    """UserError where a cell has runs of several protocols, in one table or in several."""
+    for _, of_cell in runs.groupby(["experiment", "cell"], sort=False):
+        if of_cell["standing"].nunique() > 1:
+            texts = [text or "as in study.yaml" for text in of_cell["standing"].unique()]
+            raise UserError(
+                f"{_place(of_cell.iloc[0])} has runs of several protocols ({'; '.join(texts)}); keep those of one"
+            )
 
 
 def _place(row: "pd.Series[object]") -> str:
@@ -181,7 +204,7 @@ def _cell(study: str, of_cell: pd.DataFrame) -> BundledCell:
         settings=first["settings"],
         seeds=sorted(int(seed) for seed in of_cell["seed"]),
         standing=Standing(name=OTHER_PROTOCOL, why=first["standing"]) if first["standing"] else Standing(),
-        evaluated="validation" if any(map(_is_of_validation, of_cell.columns)) else "test",
+        evaluated="validation" if any(map(_is_of_validation, of_cell.dropna(axis="columns", how="all"))) else "test",
     )
 
 

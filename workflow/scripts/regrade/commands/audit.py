@@ -17,7 +17,9 @@ regrade audit ce4042 vudl --worlds 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `regrade audit`."""
     parser.add_argument("studies", nargs="+", metavar="STUDY")
-    parser.add_argument("--worlds", type=int, metavar="N", help="how many (audit_worlds of params.yaml)")
+    parser.add_argument(
+        "--worlds", type=int, metavar="N", help="number of made-up worlds (default: audit_worlds of params.yaml)"
+    )
     parameters.add(parser)
 
 

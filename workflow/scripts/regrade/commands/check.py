@@ -1,6 +1,6 @@
-"""Say all that is wrong with studies, before anything is run.
+"""List every mistake in studies before anything is run.
 
-That is what is wrong with their parameters, numbers, claims, templates and code.
+It looks at their parameters, numbers, claims, templates and code.
 """
 
 import argparse
@@ -16,7 +16,7 @@ regrade check my_study --configfile my-study.yaml
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `regrade check`."""
-    parser.add_argument("studies", nargs="*", metavar="STUDY", help="only these (all)")
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help="only these studies; all if absent")
     parameters.add(parser)
 
 

@@ -1,6 +1,7 @@
 """Forecast what training will cost on this machine: time, memory and disk, before anything is trained.
 
-A machine that it does not know yet is calibrated first, for a minute at most. What was trained already counts.
+A machine that it does not know yet is calibrated first, which takes about a minute. Forecasts use what has been
+trained here.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from regrade.costs.model import Basis, Forecast, Forecasts
 # Where forecasts come from, as the table counts them
 BASES: dict[Basis, str] = {
     "measured": "measured",
-    "like": "from like ones",
+    "like": "from similar cells",
     "operations": "from operations",
     "unknown": "not known",
 }
@@ -146,4 +146,4 @@ def _accuracy(cells: Iterable[Progress], forecasts: Forecasts) -> list[str]:
 def _ratio(one: Accuracy) -> str:
     if one.cells == 1:
         return f"{one.ratio:.2f} in one cell"
-    return f"{one.ratio:.2f} in the median of {one.cells} cells, {one.low:.2f} to {one.high:.2f} in four of five"
+    return f"{one.ratio:.2f} (median of {one.cells} cells), {one.low:.2f} to {one.high:.2f} in four of five"

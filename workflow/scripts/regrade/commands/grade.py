@@ -1,8 +1,8 @@
 """Grade runs from anywhere: a study's claims and reported numbers against a bundle or a table of runs.
 
 STUDY is a folder with claims.yaml, reported.csv or both. RUNS are the folder of a bundle, or CSV or Parquet files with
-one row per run, or one per epoch. Nothing is trained, and no project is needed (docs/grade-your-own.md). In a project,
-the reference run's verdicts on its own studies are shown beside.
+one row per run, or one per epoch. Nothing is trained, and no project is needed (docs/grade-your-own.md). For the
+project's own studies, the reference run's verdicts are shown beside yours.
 """
 
 import argparse
@@ -20,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `regrade grade`."""
     parser.add_argument("study", type=Path, metavar="STUDY", help="folder with the study's claims and numbers")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUNS", help="a bundle's folder, or CSV or Parquet files")
-    parser.add_argument("--seed", default="seed", metavar="COLUMN", help="the column with the seeds (seed)")
-    parser.add_argument("--to", type=Path, default=Path("graded"), metavar="FOLDER", help="where to write (graded)")
+    parser.add_argument("--seed", default="seed", metavar="COLUMN", help="the column with the seeds (default: seed)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("graded"), metavar="FOLDER", help="where to write (default: graded)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

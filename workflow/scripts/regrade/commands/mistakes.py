@@ -24,6 +24,7 @@ from regrade.checking import references
 from regrade.checking.references import Experiment
 from regrade.config import claims, looks, params, protocol, reported, studies
 from regrade.config.messages import hint
+from regrade.config.overlays import BASE
 from regrade.config.params import Params
 from regrade.config.places import Places, about_parameters
 from regrade.config.study import Study
@@ -41,9 +42,16 @@ _NAME = TypeAdapter(Name)
 def mistakes(places: Places, names: Collection[str]) -> Iterator[str]:
     """A sentence for each mistake in the parameters, and in the files of these studies, file by file."""
     config = places.merged()
-    if isinstance(config.get("studies"), dict):
-        config["studies"] = {name: config["studies"][name] for name in names}
+    # Of all studies, as what is said of seeds may name any
     parameters, errors = params.salvaged(config)
+    others = _mapping(config, "studies").keys() - names
+    beside = (*_of_studies(others), *_of_seeds(config))
+    errors = [error for error in errors if not str(error).startswith(beside)]
+    if others:
+        config["studies"] = {name: config["studies"][name] for name in names}
+        parameters = parameters and parameters.model_copy(
+            update={"studies": {name: one for name, one in parameters.studies.items() if name in names}}
+        )
     if parameters and parameters.scale not in parameters.scales:
         # What the studies name hardly depends on the scale
         scale = next(iter(parameters.scales), None)
@@ -64,6 +72,24 @@ def mistakes(places: Places, names: Collection[str]) -> Iterator[str]:
         of_study = [cell for cell in cells if cell.study == study]
         complete = parameters if of_study and not _of(study, unknown) and not _contradict(parameters) else None
         yield from dict.fromkeys([*of_others, *_of_files(study, of_study, unknown, complete)])
+
+
+def _of_studies(names: Iterable[str]) -> Iterator[str]:
+    """How sentences begin that are about these studies."""
+    for name in names:
+        yield from (f"{BASE}: studies.{name}.", f"{BASE}: studies.{name}:")
+
+
+def _of_seeds(config: dict[str, Any]) -> Iterator[str]:
+    """How sentences begin that would miss what seeds are added to, only because it has a mistake and is left out."""
+    entries = config.get("more_seeds")
+    for number, one in enumerate(entries if isinstance(entries, list) else ()):
+        study, experiment = (one.get("study"), one.get("experiment")) if isinstance(one, dict) else (None, None)
+        experiments = _mapping(_mapping(_mapping(config, "studies"), str(study)), "experiments")
+        if study in _mapping(config, "studies"):
+            yield f"{BASE}: more_seeds.{number}.study: there is no study"
+        if experiment in experiments:
+            yield f"{BASE}: more_seeds.{number}.experiment: there is no experiment"
 
 
 def _contradict(parameters: Params | None) -> bool:

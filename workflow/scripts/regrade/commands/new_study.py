@@ -13,7 +13,7 @@ regrade new-study my_study
 # A whole study of the name _EXAMPLE
 SKELETON, _EXAMPLE = Path(__file__).parent / "skeleton", "my_study"
 _NEXT = """
-Replace the example in them by what your source did, stated and claimed (docs/new-study.md explains them), then
+Replace the example in these files with what your source did, stated and claimed (docs/new-study.md explains how), then
 
   regrade check {study} --configfile {study}.yaml
   snakemake --configfile {study}.yaml -- reports/{study}/index.html

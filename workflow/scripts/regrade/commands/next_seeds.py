@@ -1,10 +1,11 @@
-"""Say which further seeds of which cells settle the most claims in some hours, and write them as an overlay.
+"""Say which further seeds of which cells settle the most claims in the given hours, and write them as an overlay.
 
 It goes by the last reports: how much runs differ, which claims are open, and what training takes on this machine. Run
 it with the --configfile and --config that you run Snakemake with, then Snakemake with the overlay, too (docs/next.md).
 """
 
 import argparse
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ COMMAND = "regrade next"
 EXAMPLES = """\
 regrade next --hours 2 --config scale=paper
 regrade next --hours 0.5 --study cs324 --to more.yaml
-regrade next --hours 2 --from reference --config scale=paper   # were these your runs
+regrade next --hours 2 --from reference --config scale=paper   # as if these were your runs
 """
 
 
@@ -25,14 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, required=True, metavar="H", help="how long training may take, all jobs")
     parser.add_argument("--study", nargs="+", default=[], metavar="NAME", help="only claims of these studies")
     parser.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help="bundles to go by, one per study, not your reports"
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FOLDER",
+        help="bundles to go by, one per study, instead of your reports",
     )
     parser.add_argument(
         "--to",
         type=Path,
         default=Path("next.yaml"),
         metavar="FILE",
-        help="the overlay to write (next.yaml); replaces one that this command has written, no other file",
+        help="the overlay to write (default: next.yaml); replaces one that this command has written, no other file",
     )
     parameters.add_cores(parser)
     parameters.add(parser)
@@ -50,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from regrade.settle import overlay, reports
     from regrade.settle.plan import Planner
 
-    if not options.hours > 0:
+    if not 0 < options.hours < math.inf:
         raise UserError(f"--hours is {options.hours:g}; give a number of hours above 0")
     require_own(options.to, overlay.beginning(COMMAND))
     params = parameters.read(options)
@@ -58,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         parameters.require_study(study, params)
     at_once = forecasting.at_once(params, options.cores)
     every = expansion.expand(params)
-    present = reports.bundles(params.studies, options.source)
+    present = reports.bundles(params.studies, options.source, options.study)
     trained, claims = reports.claims(present, every, params, options.study or None)
     _, forecasts = forecasting.forecasts(params, every)
     plan = Planner(claims, trained, forecasts, at_once).plan(options.hours)
@@ -68,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     # Outside a terminal nothing is cut or broken into lines
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
     console.print(next_view.view(plan, options.hours, at_once), "")
-    print(f"To train them: {_to_train(options)}, with what else you give Snakemake")
+    print(f"To train them: {_to_train(options)} (and what else you give Snakemake)")
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regrade.core import checkout
 from regrade.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def read(options: argparse.Namespace) -> "Params":
 
 def require_project() -> None:
     """UserError when the working directory is not the folder of a project."""
-    if not Path("params.yaml").exists():
-        raise UserError(f"{Path.cwd()} has no params.yaml; run this in the folder of a project, where params.yaml is")
+    for needed in (Path("params.yaml"), checkout.IN_PROJECT):
+        if not needed.exists():
+            raise UserError(f"{Path.cwd()} has no {needed}; run this in the folder of a project, a clone of Regrade")
 
 
 def require_study(study: str, params: "Params") -> None:

@@ -18,7 +18,7 @@ regrade protocol my_study --configfile my-study.yaml
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `regrade protocol`."""
-    parser.add_argument("studies", nargs="*", metavar="STUDY", help="only these (all)")
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help="only these studies; all if absent")
     parameters.add(parser)
 
 

@@ -43,4 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _agreed() -> bool:
-    return sys.stdin.isatty() and input("Delete all of these? [y/N] ").strip().lower() == "y"
+    try:
+        return sys.stdin.isatty() and input("Delete all of these? [y/N] ").strip().lower() == "y"
+    except EOFError:  # Ctrl-D
+        print()
+        return False

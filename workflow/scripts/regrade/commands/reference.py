@@ -19,7 +19,11 @@ INTERRUPTED = "Interrupted; nothing was written"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `regrade reference`."""
     parser.add_argument(
-        "--to", type=Path, default=Path("reference-report"), metavar="FOLDER", help="for the pages (reference-report)"
+        "--to",
+        type=Path,
+        default=Path("reference-report"),
+        metavar="FOLDER",
+        help="for the pages (default: reference-report)",
     )
     parser.add_argument("--record", action="store_true", help="write the findings and verdicts, not the pages")
 

@@ -1,7 +1,7 @@
 """Show how far the training is, while it runs: cells, epochs and the time left.
 
-It only reads files, so it can be called from another terminal or a cluster's login node. Give it the same --configfile
-and --config as to Snakemake.
+It only reads files, so it can be called from another terminal or a cluster's login node. Give it the --configfile
+and --config that you gave Snakemake.
 """
 
 import argparse
@@ -21,6 +21,7 @@ regrade status --watch
 regrade status --watch 30 --config scale=paper
 """
 EVERY_SECONDS = 2.0
+DAY = 86_400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     from regrade.costs import rates
     from regrade.costs.model import Model
 
-    if options.watch is not None and not options.watch > 0:
-        raise UserError(f"--watch is {options.watch:g}; give a number of seconds above 0")
+    if options.watch is not None and not 0 < options.watch <= DAY:
+        raise UserError(f"--watch is {options.watch:g}; give a number of seconds above 0, at most a day ({DAY})")
     params = parameters.read(options)
     every = expansion.expand(params)
     model = Model(params, rates.known(params.device))

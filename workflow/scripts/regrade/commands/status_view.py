@@ -21,7 +21,7 @@ WIDE = 1000
 SHOWN = 10
 # What every cell counts as; a stopped one waits like those that have not begun
 COUNTED = {"done": "green", "running": "cyan", "failed": "red", "queued": ""}
-SAME_PARAMETERS = "to see them, give --configfile and --config as to the snakemake that started them"
+SAME_PARAMETERS = "to see them, pass the --configfile and --config of the snakemake that started them"
 
 Left = dict[Path, float | None]
 

@@ -27,7 +27,7 @@ class Expected(Section):
     test_rows: Count | None = None
     """Test rows."""
     tokens: Positive | None = None
-    """Tokens of a training text, in the mean, where texts are read whole."""
+    """Tokens of a training text, on average, where texts are read whole."""
     lengths: Count | None = None
     """Number of different lengths of training texts, for texts of a formal language."""
     words: Count | None = None

@@ -32,7 +32,9 @@ class Description(Section):
     columns: dict[str, Name] = Field({})
     """What the table calls its columns, and what they are: `config.lr: lr`, `val_acc: validation_accuracy`."""
     looks: Looks | None = None
-    """When claims are judged, as in `params.yaml`; if absent, once: with as many seeds as every cell has."""
+    """When claims are judged, as in `params.yaml`; if absent, once, with the fewest seeds that a claim's
+    cells have in common.
+    """
     experiments: dict[Name, DescribedExperiment] = Field({})
     """Experiments by name."""
 

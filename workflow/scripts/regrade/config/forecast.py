@@ -30,4 +30,4 @@ class Forecast(Section):
     at_least: Asked
     """What every training job asks for, however short and small it is."""
     unknown: Asked
-    """What a training job asks for whose costs cannot be forecast, such as one with an own network."""
+    """What a training job asks for if its costs cannot be forecast, as with a network of your own."""

@@ -18,8 +18,10 @@ from regrade.config.study import Study, includes
 from regrade.config.types import Count, Name, NonNegative, Section, Seeds, Value
 from regrade.core.errors import UserError
 
-# Names that studies cannot have: rules and folders are called train_<study> and reports/<study>
+# Names that studies and datasets cannot have: rules are called train_<study> and prepare_<dataset>, folders
+# reports/<study>
 NOT_STUDIES = {"all": "the rule train_all", "assets": "the folder reports/assets"}
+NOT_DATASETS = {"all": "the rule prepare_all"}
 
 
 class Params(Section):
@@ -48,7 +50,7 @@ class Params(Section):
     checkpoint_seconds: NonNegative
     """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
     forecast: Forecast
-    """What `regrade cost`, and what jobs ask a cluster for, are computed with."""
+    """How costs are forecast, and what jobs ask a cluster for because of it."""
     settle: Settle
     """What `regrade next` and `snakemake settle` choose further seeds by."""
     scales: dict[Name, Scale]
@@ -74,7 +76,7 @@ class Params(Section):
                     for scale in getattr(experiment, key).keys() - self.scales.keys():
                         yield f"{where}.{key}: {scale!r} is not one of {known}"
                 for scale, kept in experiment.keep_models.items():
-                    yield from self._not_trained(kept, f"{where}.keep_models.{scale}")
+                    yield from self._not_trained(kept, scale, f"{where}.keep_models.{scale}")
         for number, more in enumerate(self.more_seeds):
             yield from self._nowhere(more, f"more_seeds.{number}")
         yield from (f"looks: {complaint}" for complaint in contradictions(self.looks))
@@ -82,10 +84,13 @@ class Params(Section):
         for seeds in self.settle.looks or ():
             if seeds not in planned:
                 yield f"settle.looks: {seeds} is none of the planned looks, {planned}; take one of these"
-        yield from self._not_trained(self.keep_models, "keep_models")
+        yield from self._not_trained(self.keep_models, self.scale, "keep_models")
         for name in self.studies:
             if name in NOT_STUDIES:
                 yield f"studies.{name}: this name is taken by {NOT_STUDIES[name]}; rename the study"
+        for name in self.datasets:
+            if name in NOT_DATASETS:
+                yield f"datasets.{name}: this name is taken by {NOT_DATASETS[name]}; rename the dataset"
 
     def _nowhere(self, more: MoreSeeds, where: str) -> Iterator[str]:
         if more.study not in self.studies:
@@ -94,8 +99,9 @@ class Params(Section):
             unknown = f"there is no experiment {more.experiment!r}{hint(more.experiment, known)}"
             yield f"{where}.experiment: {unknown}"
 
-    def _not_trained(self, kept: Seeds, where: str) -> Iterator[str]:
-        every = {*self.seeds, *(seed for more in self.more_seeds for seed in more.seeds)}
+    def _not_trained(self, kept: Seeds, scale: str, where: str) -> Iterator[str]:
+        in_full = (scale in self.scales and self.scales[scale].full_seeds) or []
+        every = {*self.seeds, *in_full, *(seed for more in self.more_seeds for seed in more.seeds)}
         for seed in kept:
             if seed not in every:
                 yield f"{where}: {seed} is not one of the seeds, so it is not trained; remove it or add it"

@@ -84,17 +84,26 @@ class Places:
 
     def _file(self, keys: list[str]) -> str:
         """The last file that has most of these keys, which lead to a value."""
-        depths = {name: _depth(content, keys) for name, content in self._contents.items()}
-        most = max(depths.values())
-        return [name for name, depth in depths.items() if depth == most][-1] if most else overlays.BASE
+        found, most = overlays.BASE, 0
+        for name, content in self._contents.items():
+            values = _values(content, keys)
+            # Mappings are merged; of anything else, what a file has takes the place of what those before it have
+            if len(values) > most or any(not isinstance(value, dict) for value in values):
+                found, most = name, len(values)
+            elif values and len(values) == most:
+                found = name
+        return found
 
 
-def _depth(content: object, keys: list[str]) -> int:
-    """How many of the keys lead somewhere."""
-    if not keys:
-        return 0
-    if isinstance(content, list) and keys[0].isdecimal() and int(keys[0]) < len(content):
-        return 1 + _depth(content[int(keys[0])], keys[1:])
-    if isinstance(content, dict) and keys[0] in content:
-        return 1 + _depth(content[keys[0]], keys[1:])
-    return 0
+def _values(content: object, keys: list[str]) -> list[object]:
+    """What the keys lead to, one after another, up to the first that leads nowhere."""
+    values: list[object] = []
+    for key in keys:
+        if isinstance(content, list) and key.isdecimal() and int(key) < len(content):
+            content = content[int(key)]
+        elif isinstance(content, dict) and key in content:
+            content = content[key]
+        else:
+            break
+        values.append(content)
+    return values

@@ -43,8 +43,8 @@ class Scale(Section):
     full_seeds: Seeds | None = None
     """Seeds of the cells that experiments leave at full protocol (`full_at`); the general `seeds` if absent."""
     keep_states: bool = True
-    """Whether the states of finished runs are kept, by which equal runs in two experiments are trained once. If not,
-    only those of cells at full protocol (`full_at`) are.
+    """Whether the states of finished runs are kept, so that equal runs in two experiments are trained only once.
+    If not, only those of cells at full protocol (`full_at`) are.
     """
     cells_per_job: Count | None = None
     """Replaces the general `cells_per_job`."""

@@ -11,11 +11,11 @@ class Settle(Section):
     """By what further seeds are chosen, and how long `snakemake settle` may train them."""
 
     least_chance: Annotated[float, Field(gt=0, lt=1), NUMBER]
-    """The fewest verdicts to be expected from all the hours together. Seeds that take a share of the hours must bring
-    that share of it.
+    """The fewest verdicts that a plan must be expected to bring if it uses all the hours. One that uses half of them
+    must bring half as many.
     """
     hours: Annotated[float, Field(gt=0), NUMBER] | None = None
-    """Hours that `snakemake settle` may train further seeds, on the cores that it is given; it needs them."""
+    """Hours that `snakemake settle` may train further seeds, on the cores that it is given; it does not run without."""
     looks: Annotated[list[int], Field(min_length=1)] | None = None
     """Numbers of seeds that cells may be topped up to, each that of a planned look; all planned looks if absent."""
     only_trained: bool = False

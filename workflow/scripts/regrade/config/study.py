@@ -40,7 +40,7 @@ class Select(Section):
     study's `reported.csv`.
     """
     epochs: Literal["best"] | None = None
-    """`best`: train for as many epochs as the measured winner took to its best epoch, in the mean over its seeds."""
+    """`best`: train for as many epochs as the measured winner took to its best epoch, averaged over its seeds."""
 
     @model_validator(mode="after")
     def _epochs_are_measured(self) -> "Select":

@@ -48,11 +48,14 @@ def is_within(module: str, names: Set[str]) -> bool:
 
 
 def content(*folders: Path) -> str:
-    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`, those that exist."""
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`, those that exist.
+
+    But hidden files and backups, which editors make while a text is open.
+    """
     total = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.is_file():
+            if path.is_file() and not path.name.startswith((".", "#")) and not path.name.endswith("~"):
                 total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:8]
 

@@ -17,11 +17,13 @@ import torch
 from regrade.cells.configuration import Configuration
 from regrade.core import provenance, yaml_files
 from regrade.core.checkout import PACKAGE
+from regrade.core.errors import UserError
 from regrade.costs import work
 from regrade.costs.rates import Rates
 from regrade.costs.sizes import Sizes
 from regrade.costs.work import Work
 from regrade.runtime import device, process
+from regrade.runtime.logs import explain
 from regrade.training import job
 from regrade.training.state import RunState
 from regrade.training.trainer import Data
@@ -119,11 +121,12 @@ def here(wanted: str, threads: int) -> tuple[dict[str, Any], str]:
 
 
 def calibrate_apart(wanted: str, threads: int, seconds: float) -> None:
-    """Calibrate in a process that is set up like a job, and keep the rates. CalledProcessError where that fails."""
+    """Calibrate in a process that is set up like a job, and keep the rates. UserError where that fails."""
     command = [sys.executable, "-m", __name__, wanted, str(threads), str(seconds)]
     # As Snakemake's jobs: numpy reads them once, when it is imported
     variables = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
-    subprocess.run(command, env=os.environ | variables | {"PYTHONPATH": str(PACKAGE.parent)}, check=True)
+    if code := subprocess.run(command, env=os.environ | variables | {"PYTHONPATH": str(PACKAGE.parent)}).returncode:
+        raise UserError(f"this machine is not calibrated, for the reason above (exit status {code}); run this again")
 
 
 def calibrate(wanted: str, threads: int, seconds: float) -> Rates:
@@ -193,4 +196,9 @@ def _explained(timed: list[tuple[Work, float]]) -> tuple[dict[str, float], float
 
 if __name__ == "__main__":
     device_name, thread_count, duration = sys.argv[1:]
-    calibrate(device_name, int(thread_count), float(duration)).write()
+    try:
+        calibrate(device_name, int(thread_count), float(duration)).write()
+    except Exception as error:
+        if (known := explain(error)) is None:
+            raise
+        sys.exit(f"Error: {known}")

@@ -102,10 +102,25 @@ def _tree(script: Path) -> ast.Module:
     return ast.parse(script.read_text("utf-8"))
 
 
+def read_by(script: Path, study: str | None) -> tuple[Path, ...]:
+    """The folders of texts that a script reads."""
+    match script.name:
+        case "audit.py" | "collect.py" | "grade.py" | "measure.py" if study:
+            return (studies.folder(study),)
+        case "report.py" if study:
+            return studies.folder(study), TEMPLATES
+        case "front_page.py":
+            return (TEMPLATES,)
+        case "assets.py":
+            return (TEMPLATES / "assets",)
+        case _:
+            return ()
+
+
 def hold(script: Path, study: str | None) -> None:
     """UserError when what this script of a job runs or shows, of a study if it is about one, is not as planned."""
     if plan := _present():
-        for folder in _read_by(script, study):
+        for folder in read_by(script, study):
             if fingerprints.content(folder) != plan["texts"].get(str(folder)):
                 raise _changed(f"a file in {folder}")
         # Comparing bytes is quick; only where they differ, what the code means is compared
@@ -149,21 +164,6 @@ def _changed(what: str) -> UserError:
         f"{what} has changed since this run was planned, so the job stops: run snakemake again, which plans with what "
         "is there now"
     )
-
-
-def _read_by(script: Path, study: str | None) -> tuple[Path, ...]:
-    """The folders of texts that a script reads."""
-    match script.name:
-        case "audit.py" | "grade.py" | "measure.py" if study:
-            return (studies.folder(study),)
-        case "report.py" if study:
-            return studies.folder(study), TEMPLATES
-        case "front_page.py":
-            return (TEMPLATES,)
-        case "assets.py":
-            return (TEMPLATES / "assets",)
-        case _:
-            return ()
 
 
 def _package() -> str:

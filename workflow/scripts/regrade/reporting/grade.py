@@ -30,6 +30,8 @@ from regrade.statistics.verdicts import VERDICTS
 IN_PROJECT = Path("workflow/studies")
 # In a folder that has been written here
 MARK = ".graded"
+# How folders are called in which it is made; a killed process may leave one
+SCRATCH = ".regrade."
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -43,6 +45,8 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     if not named.experiments(name):
         raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
     of_tables = len(runs) > 1 or not runs[0].is_dir()
+    if not of_tables and seed != "seed":
+        raise UserError(f"--seed is for tables, but {runs[0]} is a bundle, which has its seeds; leave it out")
     given = tabular.read(runs, name, seed) if of_tables else _of_bundle(runs[0], name)
     checked = tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
     return _with_a_look(checked) if of_tables and not description.read(name).looks else checked
@@ -121,7 +125,8 @@ def check_target(target: Path) -> None:
     place = next(place for place in (target, *target.parents) if place.exists())
     if not place.is_dir():
         raise UserError(f"--to: {place} is a file; give a new folder")
-    if place == target and any(target.iterdir()) and not (target / MARK).exists():
+    theirs = (path for path in place.iterdir() if not path.name.startswith(SCRATCH))
+    if place == target and any(theirs) and not (target / MARK).exists():
         raise UserError(f"--to: {target} has files that regrade did not write; give a new or an empty folder")
 
 
@@ -130,9 +135,9 @@ def _beside(target: Path) -> Iterator[Path]:
     """An empty folder on the disk of `target`, which need not exist yet; deleted in the end."""
     with can_be_written(target):
         check_target(target)
-        # No parent of the target is made before all is ready: none is left where it fails
-        place = next(place for place in target.absolute().parents if place.exists())
-        scratch = tempfile.TemporaryDirectory(prefix=".regrade.", dir=place)
+        # Neither the target nor a parent of it is made before all is ready: none is left where it fails
+        place = next(place for place in (target.resolve(), *target.resolve().parents) if place.exists())
+        scratch = tempfile.TemporaryDirectory(prefix=SCRATCH, dir=place)
     with scratch as folder:
         yield Path(folder)
 

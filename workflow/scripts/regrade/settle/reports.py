@@ -13,19 +13,20 @@ from regrade.settle.waiting import Trained, Waiting
 from regrade.statistics import BUNDLE, REPORTS
 
 
-def bundles(studies: Iterable[str], source: Path | None = None) -> dict[str, Bundle]:
+def bundles(studies: Iterable[str], source: Path | None = None, needed: Iterable[str] = ()) -> dict[str, Bundle]:
     """The bundles of the studies that have any, with runs; of the last reports, or in `source`, a folder per study.
 
-    UserError where none has.
+    UserError where none has, or one that is `needed` has none.
     """
     folders = {study: source / study if source else REPORTS / study / BUNDLE for study in studies}
     present = {study: bundle.read(folder) for study, folder in folders.items() if (folder / MANIFEST).exists()}
     trained = {study: one for study, one in present.items() if len(one.runs)}
+    first = "train and report first, for runs tell how much runs differ"
     if not trained:
-        raise UserError(
-            f"No study has a bundle with runs, such as {next(iter(folders.values()))}; "
-            "train and report first, for runs tell how much runs differ"
-        )
+        raise UserError(f"No study has a bundle with runs, such as {next(iter(folders.values()))}; {first}")
+    for study in needed:
+        if study not in trained:
+            raise UserError(f"--study: {study} has no bundle with runs in {folders[study]}; {first}")
     return trained
 
 

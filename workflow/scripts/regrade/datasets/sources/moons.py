@@ -14,7 +14,7 @@ class Options(toys.ToyOptions):
     """Settings of scikit-learn's make_moons."""
 
     noise: toys.Noise
-    """Standard deviation of a point about its half circle, in the radius of a half circle."""
+    """Standard deviation of a point about its half circle, as a multiple of the radius."""
 
 
 def form(options: Options) -> Form:
