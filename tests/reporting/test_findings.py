@@ -7,7 +7,7 @@ import re
 import pytest
 from regrade.reporting.findings import Findings, why_open
 from regrade.reporting.graded import Verdicts
-from regrade.reporting.number_format import counted, in_unit, rounded
+from regrade.reporting.number_format import counted, in_unit, interval, rounded, short
 from regrade.reporting.pages.rendering import environment
 
 OPEN = {"look": 10, "seeds": 10, "known": 10, "doing": 6, "undecided": 0, "about": "runs", "timed": False, "among": 16}
@@ -178,6 +178,24 @@ def test_one_is_singular():
     assert in_unit("1", "texts of ten") == "1 text of ten"
     assert (in_unit("1", "×"), in_unit("0.5", "")) == ("1 ×", "0.5")
     assert [counted(number, "cell") for number in (0, 1, 2, 1000)] == ["0 cells", "1 cell", "2 cells", "1,000 cells"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        *[(0.5, "0.5000"), (1.0, "1.0000"), (1.2037, "1.204"), (-2.5, "-2.500"), (13.55, "13.55"), (602.61, "602.6")],
+        *[(12345.67, "12,345.7"), (100.0, "100"), (1000, "1,000"), ("a word", "a word"), (None, "–")],
+        (math.nan, "–"),
+    ],
+)
+def test_a_number_keeps_the_digits_that_tell_it_from_others(value: float | str | None, written: str):
+    assert short(value) == written
+
+
+def test_an_interval_has_an_end_or_none_on_each_side():
+    assert interval((1.1768, 1.2031)) == "1.177 to 1.203"
+    assert interval((950.0, math.inf)) == "950 or more" and interval((-math.inf, 0.5)) == "0.5000 or less"
+    assert interval((math.nan, math.inf)) == interval((None, None)) == "–"
 
 
 @pytest.mark.parametrize(

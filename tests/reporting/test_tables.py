@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from regrade.bundle.manifest import BundledCell
+from regrade.bundle.manifest import BundledCell, Manifest
+from regrade.reporting.citation import Citation
+from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
+from regrade.reporting.pages import numbers
 from regrade.reporting.tables import comparisons
 from regrade.statistics import grades
 from regrade.statistics.measurements import Measurements
@@ -33,6 +36,39 @@ def times(measured: Measurements, reported: tuple = (10.0, 30.0, None)) -> pd.Da
     """A table of the cells' times, beside what the source states."""
     values = [measured.values(cell, "train_seconds") for cell in CELLS]
     return comparisons.timed(measured, list(zip("abc", CELLS, reported, values, strict=True)))
+
+
+def test_numbers_of_runs_that_never_got_there_are_bounds():
+    runs = [
+        {"folder": CELLS[0].folder.as_posix(), "status": status, "seed": seed, "epochs": 50}
+        | {"epochs_to_converge": epochs, "test_loss_last_epoch": loss}
+        for seed, (status, epochs, loss) in enumerate(
+            [("done", 40, 1.2037), ("done", np.nan, 1.1), ("done", 42, 1.3), ("diverged", np.nan, np.nan)]
+        )
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": [], "seed": [], "epoch": []})
+    manifest = Manifest.model_construct(experiments={})
+    of_study = Evidence(CELLS[:1], pd.DataFrame(runs), curves, manifest, False)
+    by_name = {number.metric: number for number in numbers.of_cell(of_study, CELLS[0])}
+    converged, loss = by_name["epochs_to_converge"], by_name["test_loss_last_epoch"]
+    assert converged.values == ["40", "≥ 50", "42", "≥ 50"]
+    low, _ = stats.t.interval(0.95, 3, np.mean([40, 50, 42, 50]), stats.sem([40, 50, 42, 50]))
+    assert (converged.mean, converged.interval) == ("≥ 45.50", f"{low:.2f} or more")
+    assert loss.values == ["1.204", "1.100", "1.300", "–"] and loss.mean == "1.201"
+    low, high = stats.t.interval(0.95, 2, np.mean([1.2037, 1.1, 1.3]), stats.sem([1.2037, 1.1, 1.3]))
+    assert loss.interval == f"{low:.4f} to {high:.3f}"
+
+
+def test_a_caption_says_which_cells_have_which_seeds():
+    seeds = [range(20), range(5), range(5)]
+    cells = [cell.model_copy(update={"seeds": list(some)}) for cell, some in zip(CELLS, seeds, strict=True)]
+    runs = pd.DataFrame(
+        [{"folder": cell.folder.as_posix(), "status": "done", "seed": seed} for cell in cells for seed in cell.seeds]
+    )
+    manifest = Manifest.model_construct(scale="paper", experiments={})
+    citation = Citation(Evidence(cells, runs, pd.DataFrame(), manifest, False))
+    assert citation.made(cells) == "The source's full protocol; seeds 0 to 4 (2 cells), 0 to 19 (1 cell)."
+    assert citation.made(cells[1:]) == "The source's full protocol; seeds 0 to 4."
 
 
 def test_times_and_their_ratios_have_intervals_over_the_seeds():

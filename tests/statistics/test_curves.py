@@ -12,6 +12,7 @@ from regrade.checking import asked
 from regrade.config import reported
 from regrade.statistics.curves import MEASURES, of_diverged
 from regrade.statistics.measurements import Measurements
+from regrade.statistics.sample import Sample
 from regrade.statistics.units import possible, unit
 from support.expanded import expanded
 from support.simulation import statement
@@ -234,3 +235,29 @@ def test_every_metric_and_every_measure_has_a_unit():
         assert unit({"measure": name, "of": "train_loss"}) in ("nats", "epochs", "correlation", "share"), name
     # Others may have metrics of their own
     assert unit("bleu") == "" and possible("bleu") == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("measure", ["gain", "late_gain", "last_gap"])
+def test_a_fall_is_as_easily_shown_as_a_rise(measure: str):
+    """A measure of an accuracy may be negative, unlike the accuracy."""
+    cell = BundledCell(study="s", experiment="e", name="c", status="done")
+    runs = pd.DataFrame(
+        {"folder": cell.folder.as_posix(), "experiment": "e", "cell": "c", "status": "done", "seed": range(5)}
+    )
+    rises = np.linspace(0.2, 0.3, 5)
+
+    def sample(side: int) -> Sample:
+        curves = [
+            pd.DataFrame({"epoch": range(1, 21), "seed": seed, "test_accuracy": 0.5, "train_accuracy": 0.5})
+            for seed in range(5)
+        ]
+        for curve, rise in zip(curves, rises, strict=True):
+            curve["train_accuracy"] += side * rise * np.arange(20) / 20
+        of = {"of": "train_accuracy"} | ({"against": "test_accuracy"} if measure == "last_gap" else {})
+        known = Measurements([cell], runs, pd.concat(curves).assign(experiment="e", cell="c"))
+        return known.sample([(cell, 1.0)], {"measure": measure, **of})
+
+    up, down = sample(1), sample(-1)
+    assert np.allclose(up.low, -down.low) and up.low.min() > 0
+    assert up.p_mean(0, 1) == pytest.approx(down.p_mean(0, -1))
+    assert up.p_mean(0, 1) < 0.05

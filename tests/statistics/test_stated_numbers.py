@@ -209,6 +209,32 @@ def test_a_number_is_not_outside_where_runs_did_not_get_to_their_end(
     assert table["grade"].tolist() == ["within" if grade == "within" and stated == "120" else "too few seeds"]
 
 
+def test_runs_that_diverged_are_left_out_and_runs_that_never_got_there_are_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "cs324").mkdir()
+    metrics = ("epochs_to_converge", "test_loss_last_epoch")
+    lines = [f"a,p1_cifar_mlp,,{metric},1,\n" for metric in metrics]
+    (tmp_path / "cs324/reported.csv").write_text(HEADER + "".join(lines))
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    rows = [
+        {"folder": cell.folder.as_posix(), "status": status, "epochs": 50, "seed": seed}
+        | dict(zip(metrics, numbers, strict=True))
+        for seed, (status, *numbers) in enumerate(
+            [("done", 40, 1.0), ("done", 42, 2.0), ("done", np.nan, 3.0), ("diverged", np.nan, np.nan)]
+        )
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": [], "seed": [], "epoch": []})
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame(rows), curves)))
+    assert table["note"].tolist() == [
+        "the mean is a bound: 2 of 4 runs never got that far",
+        "the mean leaves out 1 of 4 runs, which diverged before",
+    ]
+    assert table["mean"].tolist() == ["45.5", "2"]
+
+
 def test_numbers_from_tables_of_runs_are_of_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "cs324").mkdir()
     (tmp_path / "cs324/reported.csv").write_text(

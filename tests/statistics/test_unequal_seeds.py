@@ -8,7 +8,9 @@ import pytest
 from regrade.bundle.manifest import BundledCell
 from regrade.config.claims import Claim
 from regrade.config.looks import Look
+from regrade.config.reported import ReportedNumber
 from regrade.statistics import planning, repeatability, robustness, verdicts
+from regrade.statistics.comparison import Comparison
 from regrade.statistics.hypotheses import Hypotheses, Hypothesis
 from regrade.statistics.measurements import Measurements
 from regrade.statistics.winners import Winner
@@ -64,7 +66,7 @@ def test_further_seeds_of_a_cell_weigh_no_more_in_the_price_of_peeking():
 
 @pytest.mark.parametrize("by", ["accuracy", "score"])
 def test_further_seeds_do_not_change_a_look_that_is_over(by: str):
-    """Neither the winner of an experiment nor the variance that its cells share."""
+    """Neither the winner of an experiment nor the variance that its cells share, also beside a stated number."""
     generator = np.random.default_rng(2)
     cells = [BundledCell(study="s", experiment="e", name=f"c{n}", status="done", varying={"n": n}) for n in range(6)]
     runs = pd.DataFrame(
@@ -78,17 +80,43 @@ def test_further_seeds_do_not_change_a_look_that_is_over(by: str):
     tests = [
         {"kind": "greater", "experiment": "e", "metric": "accuracy", "cell": {"winner": True}, "than": {"n": 0}},
         {"kind": "greater", "experiment": "e", "metric": by, "cell": {"n": 1}, "than": {"n": 0}},
+        {"kind": "stated", "experiment": "e", "metric": by, "cells": {"n": 4}, "margin": 0.5, "estimand": "mean"},
     ]
+    row: ReportedNumber = {"source": "t", "experiment": "e", "cell": {"n": 4}, "metric": by, "value": "1", "note": ""}
     about = {"id": "x", "claim": "c", "origin": "ours", "place": "p", "tests": tests}
     claim = Claim.model_validate(about)
 
     def parts(seeds: int) -> list[tuple[float, float]]:
         known = Measurements(cells, runs[runs["seed"] < seeds], curves)
-        one = verdicts._declared(Hypotheses("s", claim, known, []), LOOKS[:2])
+        stated = Comparison(row, cells[4], 1.0, metric=by, sample=known.sample([(cells[4], 1.0)], by))
+        one = verdicts._declared(Hypotheses("s", claim, known, [stated]), LOOKS[:2])
+        assert len(one.hypotheses) == 3
         return [(part.p_for, part.p_against) for part in one.hypotheses]
 
     assert parts(4) == parts(5) == parts(7) == parts(8)
     assert parts(3) != parts(4)
+
+
+def test_a_winner_has_no_analysis_about_most_runs():
+    """As its runs are not independent, its mean is tested in any case."""
+    cells = [BundledCell(study="s", experiment="e", name=f"c{n}", status="done", varying={"n": n}) for n in range(3)]
+    runs = pd.DataFrame(
+        {"experiment": "e", "cell": cell.name, "folder": cell.folder.as_posix(), "seed": seed, "status": "done"}
+        | {"accuracy": cell.varying["n"] + 0.1 * seed}
+        for cell in cells
+        for seed in range(4)
+    )
+    known = Measurements(cells, runs, pd.DataFrame({"experiment": [], "cell": []}))
+
+    def names(**cell: object) -> list[str]:
+        test = {"kind": "greater", "experiment": "e", "metric": "accuracy", "cell": cell, "than": {"n": 0}}
+        about = {"id": "x", "claim": "c", "origin": "ours", "place": "p", "tests": [test]}
+        one = verdicts._declared(Hypotheses("s", Claim.model_validate(about), known, []), LOOKS[:2])
+        return [analysis.name for analysis in robustness.analyses(one, "s", known, [])]
+
+    without = [f"without seed {seed}" for seed in range(4)]
+    assert names(n=2) == ["about most runs", *without]
+    assert names(winner=True) == without
 
 
 def test_a_winner_may_be_chosen_by_another_number_than_it_is_judged_by():

@@ -23,13 +23,14 @@ TEXTS = ("layer_sizes", "selected")
 # The mean over the evaluations up to an epoch; the others are the values at one
 MEAN_UNTIL = "test_accuracy_mean"
 BY_EPOCH = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", MEAN_UNTIL)
+ACTIVATIONS = ("activation_mean", "activation_std")
 LOWEST = ("train_accuracy_min", "test_accuracy_min")
 # Times, which are compared as ratios: of all epochs; of one, with its evaluation
 EPOCH_SECONDS = "epoch_seconds"
 SECONDS = ("train_seconds", EPOCH_SECONDS)
 SPECIAL = (
     *(*TEXTS, *BY_EPOCH, *LOWEST, EPOCH_SECONDS, "steps_to_converge", "steps_above_chance", "trainable_parameters"),
-    *("activation_mean", "activation_std", "valid_samples_of_10", "invalid_samples_of_10"),
+    *(*ACTIVATIONS, "valid_samples_of_10", "invalid_samples_of_10"),
 )
 ALIASES = {
     "test_accuracy_last_step": "test_accuracy_last_epoch",

@@ -10,7 +10,6 @@ from regrade.bundle.manifest import FULL, BundledCell
 from regrade.cells.layout import RECORD
 from regrade.reporting import escape
 from regrade.reporting.evidence import Evidence
-from regrade.reporting.number_format import ranges
 
 AUTHOR = "The Regrade developers"
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -63,8 +62,8 @@ class Citation:
     def made(self, cells: Sequence[BundledCell]) -> str:
         """How numbers of these cells were made, as a sentence: protocol, scale, seeds, commit."""
         trained = [cell for cell in cells if cell.trained]
-        seeds = {int(seed) for cell in trained for seed in self.evidence.of(cell)["seed"]}
-        parts = [_protocol(trained), self._scale(), f"seeds {ranges(seeds)}" if seeds else "", self._commit(trained)]
+        seeds = f"seeds {', '.join(self.evidence.seeds_of(trained))}" if trained else ""
+        parts = [_protocol(trained), self._scale(), seeds, self._commit(trained)]
         said = "; ".join(filter(None, parts))
         return f"{said[:1].upper()}{said[1:]}."
 

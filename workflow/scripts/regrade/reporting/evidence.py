@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -165,7 +166,7 @@ class Evidence(Measurements):
         return {
             "scale": self.study.scale,
             "data": list(dict.fromkeys(cell.source for cell in self.cells if cell.source)),
-            "seeds": self._seeds(),
+            "seeds": self.seeds_of(self.cells),
             "commits": [commit[:10] for commit in self.study.commits],
             "dirty": bool(dirty.any()),
             "devices": sorted(set(finished.get("device", pd.Series(dtype=str)).dropna())),
@@ -177,10 +178,10 @@ class Evidence(Measurements):
             "other_protocol": self._other_protocol(),
         }
 
-    def _seeds(self) -> list[str]:
+    def seeds_of(self, cells: Sequence[BundledCell]) -> list[str]:
         """The seeds of trained cells, or of all before any is; with how many cells, where not all have the same."""
-        trained = [cell for cell in self.cells if cell.trained]
-        sets = Counter(tuple(cell.seeds) for cell in trained or self.cells)
+        trained = [cell for cell in cells if cell.trained]
+        sets = Counter(tuple(cell.seeds) for cell in trained or cells)
         if len(sets) < 2:
             return [ranges(seeds) for seeds in sets]
         return [f"{ranges(seeds)} ({counted(count, 'cell')})" for seeds, count in sets.most_common()]

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from regrade.core.digits import significant
 
+# Below which values numbers above 1 have how many decimals
+_DECIMALS = ((10, 3), (100, 2))
+
 
 def formatted(value: float | None, form: str) -> str:
     """The value in this form of Python's, or a dash."""
@@ -23,22 +26,27 @@ def four(value: float | None) -> str:
 
 
 def short(value: float | str | None) -> str:
-    """Shares and losses with four decimals, larger numbers with one, whole numbers and words as they are."""
+    """Up to 1 with four decimals, above with four digits and one decimal at least; whole numbers and words as such."""
     if isinstance(value, str):
         return value
-    if isinstance(value, int):
-        return f"{value:,d}"
-    return formatted(value, ".4f" if value is None or abs(value) <= 1 else ",.1f")
+    if value is None or math.isnan(value):
+        return formatted(value, "")
+    if isinstance(value, int) or (abs(value) > 1 and value.is_integer()):
+        return f"{value:,.0f}"
+    decimals = next((decimals for bound, decimals in _DECIMALS if abs(value) < bound), 1)
+    return format(value, ".4f" if abs(value) <= 1 else f",.{decimals}f")
 
 
 def interval(bounds: tuple[float | None, float | None], digits: int | None = None) -> str:
     """From the lower to the upper bound, `short` or to so many digits, or a dash; one of them may be infinite."""
     low, high = (rounded(bound, digits) if digits else short(bound) for bound in bounds)
+    if "–" in (low, high):
+        return "–"
     if math.inf in bounds:
         return f"{low} or more"
     if -math.inf in bounds:
         return f"{high} or less"
-    return "–" if "–" in (low, high) else f"{low} to {high}"
+    return f"{low} to {high}"
 
 
 def p_value(value: float | None) -> str:

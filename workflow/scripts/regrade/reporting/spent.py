@@ -1,5 +1,6 @@
 """What the runs of a bundle cost, and what they were forecast to cost."""
 
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -51,6 +52,11 @@ class Spent:
             trained=sum(cell.trained for cell in runs.manifest.cells),
             cells=len(runs.manifest.cells),
         )
+
+    @property
+    def median_ratio(self) -> float:
+        """The median of `ratios`."""
+        return statistics.median(self.ratios)
 
     @classmethod
     def total(cls, every: Iterable["Spent"]) -> "Spent":

@@ -17,7 +17,7 @@ from regrade.config.types import Value
 from regrade.core.errors import UserError
 from regrade.statistics import naming
 from regrade.statistics.estimate import LEVEL, Estimate
-from regrade.statistics.measurements import Measurements, finite
+from regrade.statistics.measurements import Measurements, Metric, finite
 from regrade.statistics.sample import Sample
 from regrade.statistics.units import unit
 
@@ -33,9 +33,9 @@ class Comparison:
     """A stated value, and what was measured: a number of each run, or a text.
 
     `cell` is None where there is no such cell. `at_least`: the source gives a lower bound. `rounding`: how far
-    from the stated value a number may be that was rounded to it. `prediction`: where one more run lies, if that takes
-    more than the sample to tell. `rows`: how many rows the source's number is a share of; None for what is no such
-    share, or where nobody says.
+    from the stated value a number may be that was rounded to it. `metric`: what the sample is of, if that is a metric
+    of runs or a measure of their curves. `prediction`: where one more run lies, if that takes more than the sample to
+    tell. `rows`: how many rows the source's number is a share of; None for what is no such share, or where nobody says.
     """
 
     row: ReportedNumber
@@ -43,6 +43,7 @@ class Comparison:
     stated: float | str
     at_least: bool = False
     rounding: float = 0.0
+    metric: Metric | None = None
     sample: Sample | None = None
     prediction: tuple[float, float] | None = None
     text: str | None = None
@@ -116,9 +117,12 @@ def _measured(
         return Comparison(row, cell, stated, at_least, rounding, note=note)
     if metric in reported.SECONDS:
         return _ratio(study, lines, row, cell, stated, measurements)
-    special = _SPECIAL.get(metric)
-    ours, prediction = special(measurements, cell, row) if special else (_plain(measurements, cell, metric), None)
-    return Comparison(row, cell, stated, at_least, rounding, ours, prediction, note=note)
+    if special := _SPECIAL.get(metric):
+        ours, prediction = special(measurements, cell, row)
+        return Comparison(row, cell, stated, at_least, rounding, None, ours, prediction, note=note)
+    of_runs = _metric(cell, row, metric)
+    ours = measurements.sample([(cell, 1.0)], of_runs)
+    return Comparison(row, cell, stated, at_least, rounding, of_runs, ours, note=note)
 
 
 def _cell(study: str, row: ReportedNumber, number: int, measurements: Measurements) -> BundledCell | None:
@@ -139,10 +143,17 @@ def _cell(study: str, row: ReportedNumber, number: int, measurements: Measuremen
     return cells[0] if cells else None
 
 
-def _plain(measurements: Measurements, cell: BundledCell, metric: str) -> Sample:
+def _metric(cell: BundledCell, row: ReportedNumber, metric: str) -> Metric:
+    """What a line names, as a metric of a run or a measure of its curve."""
     if metric in reported.LOWEST:
-        return measurements.sample([(cell, 1.0)], {"measure": "lowest", "of": metric.removesuffix("_min")})
-    return measurements.sample([(cell, 1.0)], metric)
+        return {"measure": "lowest", "of": metric.removesuffix("_min")}
+    if metric == reported.MEAN_UNTIL:
+        return {"measure": "mean_between", "of": "test_accuracy", "first": 0, "last": row["cell"]["epoch"]}
+    if metric in reported.ACTIVATIONS:
+        # At each seed's lowest loss
+        layer = str(row["cell"]["layer"]).replace("relu", "convolution")
+        return f"{cell.evaluated}_{metric}_{layer}_at_lowest_loss"
+    return metric
 
 
 def _ratio(
@@ -191,17 +202,6 @@ def _by_epoch(measurements: Measurements, cell: BundledCell, row: ReportedNumber
         return _sample([]), None
     at_epoch = curve[curve["epoch"] == row["cell"]["epoch"]].set_index("seed")
     return _by_seed(finite(at_epoch[row["metric"]])), None
-
-
-def _mean_until(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
-    """The mean of the test accuracy over the evaluations up to one epoch."""
-    stretch: dict[str, Value] = {
-        "measure": "mean_between",
-        "of": "test_accuracy",
-        "first": 0,
-        "last": row["cell"]["epoch"],
-    }
-    return measurements.sample([(cell, 1.0)], stretch), None
 
 
 def _steps(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
@@ -271,12 +271,6 @@ def _samples(valid: bool) -> Callable[[Measurements, BundledCell, ReportedNumber
     return count
 
 
-def _activation(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
-    """Mean or standard deviation of a convolution's activations at each seed's lowest loss (activation_statistics)."""
-    layer = str(row["cell"]["layer"]).replace("relu", "convolution")
-    return _plain(measurements, cell, f"{cell.evaluated}_{row['metric']}_{layer}_at_lowest_loss"), None
-
-
 def _layer_sizes(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> str | None:
     """The sizes of the layers of a network of dense layers, as in 2-30-2, from the numbers of their parameters."""
     if not (of_runs := _layers(measurements, cell)):
@@ -314,13 +308,10 @@ _TEXTS: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], str | No
     "selected": _selected,
 }
 _SPECIAL: dict[str, Callable[[Measurements, BundledCell, ReportedNumber], Measured]] = {
-    **dict.fromkeys(reported.BY_EPOCH, _by_epoch),
-    reported.MEAN_UNTIL: _mean_until,
+    **{name: _by_epoch for name in reported.BY_EPOCH if name != reported.MEAN_UNTIL},
     "steps_to_converge": _steps,
     "steps_above_chance": _steps_above_chance,
     "trainable_parameters": _parameters,
-    "activation_mean": _activation,
-    "activation_std": _activation,
     "valid_samples_of_10": _samples(valid=True),
     "invalid_samples_of_10": _samples(valid=False),
 }

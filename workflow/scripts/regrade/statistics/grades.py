@@ -85,10 +85,22 @@ def _ours(one: Comparison) -> str:
 
 
 def _known(one: Comparison) -> str:
-    """Of how many runs the number is only known to be beyond a value, such as the epochs that they were trained for."""
-    if one.sample is None or one.sample.known == len(one.sample):
+    """Of how many runs the number is only known to be beyond a value, such as the epochs that they were trained for.
+
+    Or not at all, as those of runs that diverged before.
+    """
+    if one.sample is None:
         return ""
-    return f"the mean is a bound: {len(one.sample) - one.sample.known} of {len(one.sample)} runs never got that far"
+    runs, unknown = len(one.sample), one.sample.unknown
+    beyond = runs - one.sample.known - unknown
+    return "; ".join(
+        text
+        for count, text in (
+            (beyond, f"the mean is a bound: {beyond} of {runs} runs never got that far"),
+            (unknown, f"the mean leaves out {unknown} of {runs} runs, which diverged before"),
+        )
+        if count
+    )
 
 
 def _other_rows(one: Comparison) -> str:

@@ -272,9 +272,15 @@ class Hypotheses:
                 text = f"{wording.phrase(test.metric)} of {about}"
                 # The source rounded: its number is one of those that round to it
                 low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
-                sample = None if one.other_settings else one.sample
+                sample = None if one.other_settings else self._stated(one)
                 parts.append(_statement(test, text, _unit(test), [one.cell], sample, low, high))
         return parts or [self._missing(test, test.cells | each)]
+
+    def _stated(self, one: Comparison) -> Sample | None:
+        """The runs for a stated number. Those that do not count have no part in the variance that cells share."""
+        if one.cell is None or one.metric is None or self.look is None:
+            return one.sample
+        return self.measurements.sample([(one.cell, 1.0)], one.metric, self.look)
 
     def _difference(self, test: Test, first: Reference, second: Reference, low: float, high: float) -> Statement:
         first_cell, second_cell = self._one(test, first), self._one(test, second)

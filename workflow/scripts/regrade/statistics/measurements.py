@@ -19,7 +19,7 @@ from regrade.statistics import curves
 from regrade.statistics.estimate import NOISE, Estimate, Pooled
 from regrade.statistics.pooling import pooled
 from regrade.statistics.sample import Rows, Sample
-from regrade.statistics.units import unit
+from regrade.statistics.units import possible, unit
 from regrade.statistics.winners import Seen, Winner, rotated
 
 # The rule by which classes are predicted, of which an accuracy is the mean
@@ -29,6 +29,8 @@ EXACT = ("parameters",)
 
 # A metric: a column of the collected runs, or a measure of a curve with its arguments
 Metric = str | dict[str, Value]
+# What a share can be; a gain or a gap of shares may be negative
+SHARE = (0.0, 1.0)
 # What a number is measured of
 Measured = BundledCell | Winner
 T = TypeVar("T")
@@ -186,7 +188,7 @@ class Measurements:
             low=low,
             high=high,
             rows=_on_rows(seen, by, seeds) if seeds else (),
-            bounds=(0.0, 1.0) if by == [1.0] and unit(metric) == "share" else None,
+            bounds=SHARE if by == [1.0] and unit(metric) == "share" and possible(metric) == SHARE else None,
             pooled=pooled.scaled(sum(weight**2 for weight in by)) if pooled else None,
             exact=metric in EXACT,
             rotated=is_of_winner,

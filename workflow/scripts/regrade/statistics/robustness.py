@@ -14,6 +14,8 @@ from regrade.statistics.verdicts import Judged, of_parts
 # The accuracies of a run, by the ends of their names
 ACCURACIES = ("best_epoch", "cross_fitted", "last_epoch")
 MARGINS = {"half": 0.5, "twice": 2.0}
+# How analyses about the other estimand are called
+ABOUT = "about "
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ def analyses(one: Judged, study: str, measurements: Measurements, comparisons: l
         look = one.look.seeds if one.look else None
         parts = Hypotheses(study, claim, measurements, comparisons, look).all()
         tested = [part for part in parts if isinstance(part, Hypothesis)]
-        if tested and len(tested) == len(parts):  # runs from elsewhere may have one of the accuracies only
+        # Of a winner, the mean is tested in any case
+        same = name.startswith(ABOUT) and all(part.sample.rotated for part in tested)
+        if tested and len(tested) == len(parts) and not same:  # runs from elsewhere may have one of the accuracies only
             done.append(
                 Analysis(name, of_parts([part.first(one.look.seeds) for part in tested] if one.look else tested))
             )
@@ -55,7 +59,7 @@ def _variants(claim: Claim) -> Iterator[tuple[str, Claim]]:
         yield from _changed(claim, f"with {name} the margin", [_with_margin(test, factor) for test in claim.tests])
     other = {"mean": "runs", "runs": "mean"}
     names = " and ".join(sorted({"the mean" if test.about == "runs" else "most runs" for test in claim.tests}))
-    yield from _changed(claim, f"about {names}", [{"estimand": other[test.about]} for test in claim.tests])
+    yield from _changed(claim, f"{ABOUT}{names}", [{"estimand": other[test.about]} for test in claim.tests])
 
 
 def _changed(claim: Claim, name: str, changes: list[dict[str, object]]) -> Iterator[tuple[str, Claim]]:

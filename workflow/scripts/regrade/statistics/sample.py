@@ -53,6 +53,11 @@ class Sample:
         """How many runs have a number that is known."""
         return int(np.sum(self.low == self.high))
 
+    @property
+    def unknown(self) -> int:
+        """How many runs have a number of which nothing is known."""
+        return int(np.sum(np.isinf(self.low) & np.isinf(self.high)))
+
     @cached_property
     def mean(self) -> Estimate:
         """The mean; runs that are only known to be beyond a value count with it, unknown ones not at all."""
