@@ -136,9 +136,11 @@ def test_a_cell_that_fails_stops_no_neighbour(tmp_path: Path):
 
     project.regrade("prune", "--yes", overlay={})
     states(project, failing).unlink()
-    answer = project.snakemake(*records(every), overlay={})
+    answer = project.snakemake(*records(every), options=("--set-threads", "train=2"), overlay={})
     assert answer.returncode == 0, answer.stdout
     assert contents(project, [first, last]) == good
+    (run, _) = read_json(project.folder / failing.folder / "run.json")["runs"]
+    assert ", 2 threads)" in run["device"]
     assert len(contents(project, every)) == 12
     assert "Nothing to be done" in project.snakemake(*records(every), options=("-n",), overlay={}).stdout
 

@@ -333,6 +333,7 @@ def test_mistakes_in_a_template_are_one_sentence_with_the_line(tmp_path: Path, m
 def test_the_command_line_says_what_the_system_refuses(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (tmp_path / "workflow/scripts/regrade").mkdir(parents=True)
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     # What commands import when they run must not keep what is put in its place here
     for _, name, _ in pkgutil.walk_packages(regrade.__path__, "regrade."):

@@ -36,6 +36,17 @@ def test_arrays_are_drawn_as_by_scikit_learn(name: str):
     assert data.classes == ["0", "1", "2"] and data.train_inputs.dtype == np.float32
 
 
+@pytest.mark.parametrize("bytes_first", [True, False])
+def test_bytes_and_numbers_together_are_numbers(bytes_first: bool):
+    x, y = np.arange(24, dtype=np.uint8)[:, None], np.arange(6.0)[:, None]
+    first, second = (x, y) if bytes_first else (y, x)
+    keys = {"inputs": {"train": "a", "test": "b"}, "targets": {"train": "c", "test": "d"}, "split": None}
+    path = saved(a=first, b=second, c=np.arange(len(first)) % 3, d=np.arange(len(second)) % 3)
+    data = prepare(path, format="arrays", **keys)
+    assert data.train_inputs.dtype == data.test_inputs.dtype == np.float32
+    np.testing.assert_array_equal(data.train_inputs, first)
+
+
 @pytest.mark.parametrize(
     ("channels", "shape", "prepared"),
     [

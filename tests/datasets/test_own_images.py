@@ -3,8 +3,10 @@
 import io
 import os
 import random
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +122,18 @@ def test_kinds_of_images_become_one():
     assert gray.train_inputs.shape[1:] == (1, 4, 6)
 
 
+def deep_colours(top: Path) -> None:
+    """A PNG of 6 × 4 pixels in colours of 16 bits, which Pillow cannot write."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", 6, 4, 16, 2, 0, 0, 0)
+    lines = zlib.compress((b"\0" + bytes(6 * 3 * 2)) * 4)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+    (top / "train/cat/deep.png").write_bytes(png)
+
+
 def test_mistakes_are_one_sentence_with_the_image():
     def said(change, **keys: object) -> str:
         folder = pets(f"pets{len(list(Path().iterdir()))}")
@@ -133,6 +147,8 @@ def test_mistakes_are_one_sentence_with_the_image():
     assert "on-top.png is in no folder" in said(lambda top: saved(f"{top}/train/on-top.png", pixels(1)))
     deep = Image.fromarray(np.zeros((4, 6), np.uint16))
     assert "16.png has more than 8 bits per channel" in said(lambda top: saved(f"{top}/train/cat/16.png", deep))
+    # Pillow reads the first eight bits of each of its channels only
+    assert "deep.png has more than 8 bits per channel (RGB;16B)" in said(deep_colours)
     assert "have none of the class 'fox'" in said(lambda top: saved(f"{top}/train/fox/1.png", pixels(1)))
     assert "4×6 and 5×6 pixels" in said(lambda top: saved(f"{top}/train/cat/x.png", pixels(1, (5, 6, 3))))
     assert "is damaged, or no zip or tar archive" in sentence(saved("a.png", pixels(1)), **IMAGES)

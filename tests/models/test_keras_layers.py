@@ -249,7 +249,7 @@ def test_outputs_and_gradients_equal_keras(case: str):
             np.testing.assert_allclose(x.grad[run].numpy(), gradient, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("shape", [(7,), (3, 5, 4)], ids=["vectors", "images"])
+@pytest.mark.parametrize("shape", [(7,), (6, 4), (3, 5, 4)], ids=["vectors", "sequences", "images"])
 def test_batch_normalization_equals_keras_in_training_and_after(shape: tuple[int, ...]):
     """Outputs and gradients of several batches, the running statistics after them, and the evaluation with these."""
     made = network([{"kind": "batch_normalization"}], shape, RUNS, "keras")
@@ -257,10 +257,11 @@ def test_batch_normalization_equals_keras_in_training_and_after(shape: tuple[int
     random = np.random.default_rng(8)
     for parameter in (ours.scale, ours.shift):
         parameter.data = torch.from_numpy(random.normal(size=parameter.shape))
-    peers = [keras.layers.BatchNormalization(axis=1) for _ in range(RUNS)]
+    axis = 2 if len(shape) == 2 else 1
+    peers = [keras.layers.BatchNormalization(axis=axis) for _ in range(RUNS)]
     for run, peer in enumerate(peers):
         peer.build((None, *shape))
-        start = [np.zeros(shape[0]), np.ones(shape[0])]
+        start = [np.zeros(shape[axis - 1]), np.ones(shape[axis - 1])]
         peer.set_weights([*(parameter.detach()[run].numpy() for parameter in (ours.scale, ours.shift)), *start])
     for rows, training in ((ROWS, True), (3, True), (ROWS, True), (ROWS, False)):
         inputs, weights = random.normal(1, 2, (2, RUNS, rows, *shape))

@@ -246,6 +246,38 @@ class Net(nn.Module):
     assert run.tensors["network/module1.pixels.0.weight"].shape == (3, 1, 3, 3)
 
 
+IDS = '''
+class Net(nn.Module):
+    """Takes ids as PyTorch's own layers do; its last layer finds out by itself how many inputs it has."""
+
+    def __init__(self):
+        super().__init__()
+        self.read, self.last = nn.Sequential(nn.Embedding(9, 4), nn.Flatten()), nn.LazyLinear(3)
+        self.register_buffer("mean", torch.zeros(4))
+        self.start = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x):
+        assert nn.functional.one_hot(x, 9).dtype == x.dtype
+        h = self.read(x)
+        if self.training and not self.start.any():
+            self.start.data = h.detach()[0, :4].clone()
+        if self.training:
+            self.mean.data = 0.9 * self.mean + 0.1 * h.detach()[:, :4].mean(0)
+        return self.last(h) + self.start.sum()
+'''
+
+
+def test_prepared_ids_are_taken_and_what_it_gives_its_tensors_is_kept(write: Write):
+    """Prepared ids have 32 bits, which not everything takes."""
+    ids = [torch.randint(0, 9, (rows, 6), dtype=torch.int32) for rows in (20, 9)]
+    data = Data(ids[0], torch.arange(20) % 3, ids[1], torch.arange(9) % 3, 3, vocabulary_size=9)
+    this = training(write(IDS))
+    (run,) = advanced(this, [RunState(0)], data, 2)
+    assert run.tensors["buffers/module1.mean"].ne(0).all() and run.tensors["network/module1.start"].ne(0).all()
+    (resumed,) = advanced(this, advanced(this, [RunState(0)], data, 1), data, 1)
+    assert equal(run, resumed)
+
+
 def test_the_state_of_the_process_is_as_before(write: Write):
     def everything() -> list:
         return [repr(part.read()) for part in global_state.PARTS]
@@ -338,6 +370,7 @@ def test_seeding_in_training_only_is_noticed(write: Write):
         FORWARD.format("x.add_(1)"): "changes its input in place",
         FORWARD.format("x = nn.functional.dropout(x)"): "draws random numbers outside training",
         FORWARD.format("x = x + torch.rand(1)"): "draws random numbers outside training",
+        CONSTRUCTOR.format("self.parts = nn.ParameterDict({'a/b': torch.ones(1)})"): "the name 'parts.a/b' has a slash",
         FORWARD.format("return self.last(x)[:, :2]"): "ends with shape (2,), but there are 3 classes",
     }.items(),
 )

@@ -81,6 +81,17 @@ def test_states_that_are_there_stay(finished: tuple[Cell, list[RunState]]):
     assert [store.is_done(seed) for seed in one.seeds] == [False] + [True] * (len(one.seeds) - 1)
 
 
+def test_states_that_cannot_be_used_are_as_good_as_gone(finished: tuple[Cell, list[RunState]]):
+    """As where a cell that was pulled lies beside states of older code."""
+    one, (first, second, *_) = finished
+    configuration = one.configuration()
+    Store(configuration.hash, "older").folder.mkdir(parents=True)
+    Store(configuration.hash, "older").write(first)
+    store_of(one).path(second.seed).write_bytes(b"damaged")
+    restoring.restore(one, keep=[0])
+    assert all(store_of(one).is_done(seed) for seed in one.seeds)
+
+
 def test_a_run_whose_weights_are_wanted_and_gone_is_trained_again(finished: tuple[Cell, list[RunState]]):
     one, _ = finished
     restoring.restore(one, keep=[0, 1])

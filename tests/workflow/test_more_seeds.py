@@ -190,6 +190,15 @@ def test_a_cell_that_followed_another_winner_is_trained_again(trained: Project, 
     assert re.search(r"^train +1$", run(project, options=("-n",), target="train_all"), re.M)
 
 
+def test_a_winner_is_chosen_again_by_other_code(trained: Project, tmp_path: Path):
+    project = copied(trained, tmp_path)
+    code = project.folder / "workflow/scripts/regrade/statistics/selection.py"
+    code.write_text(code.read_text() + "\n# A comment\n")
+    assert "select_winner" not in run(project, BATCHED, options=("-n",), target="train_all")
+    code.write_text(code.read_text() + "\nMEANING = 1\n")
+    assert re.search(r"^select_winner +1$", run(project, BATCHED, options=("-n",), target="train_all"), re.M)
+
+
 def test_results_of_earlier_names_are_renamed(
     trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):

@@ -95,12 +95,13 @@ def require_known(target):
             raise WorkflowError(f"{path} is not asked for by params.yaml; snakemake -- prepare_all makes what is")
 
 
-# Snakemake itself looks at targets only when all rules are read, and of --configfile given twice takes the last only
+# Snakemake itself looks at targets only when all rules are read, and of an option given twice takes the last only
 if workflow.is_main_process and Path(sys.argv[0]).name == "snakemake":
-    if sum(argument.partition("=")[0] in ("--configfile", "--configfiles") for argument in sys.argv[1:]) > 1:
-        raise WorkflowError(
-            "--configfile is there twice, and only the last would count; write one, with all values after it"
-        )
+    for option, other in (("--configfile", "--configfiles"), ("--config", "-C")):
+        if sum(argument.partition("=")[0] in (option, other) for argument in sys.argv[1:]) > 1:
+            raise WorkflowError(
+                f"{option} is there twice, and only the last would count; write one, with all values after it"
+            )
     for target in get_argument_parser().parse_args(sys.argv[1:]).targets:
         require_known(target)
 

@@ -16,10 +16,8 @@ rule settle:
         f"logs/{REPORTS}/settle.log",
     benchmark:
         f"logs/{REPORTS}/settle.benchmark.tsv"
-    # What a round could not do is for the user to see
+    # What a round could not do is for the user to see. It runs Snakemake, so it is in Snakemake's own environment
     retries: 0
-    conda:
-        "../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),

@@ -72,6 +72,8 @@ rule select_winner:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_of("select_winner.py"),
     script:
         "../scripts/select_winner.py"
 

@@ -16,7 +16,6 @@ from regrade.reporting.figures import style
 from regrade.reporting.figures.accuracies import LEGEND, axis_title, with_intervals
 from regrade.reporting.tables import comparisons, table_format
 from regrade.reporting.template_functions import figure, table
-from regrade.statistics.intervals import mean_interval
 
 PANEL = 150
 # What the source quotes of its sweep
@@ -25,7 +24,7 @@ ACCURACY = "test_accuracy_best_epoch"
 
 @figure
 def by_setting(evidence: Evidence, experiment: str, key: str) -> Figure | None:
-    """Best train and test accuracy by the setting `key`, means with 95 % intervals. None without data.
+    """Best train and test accuracy by the setting `key`, means with 95 % intervals as in tables. None without data.
 
     Train accuracies are of the epoch with the highest, as the test accuracies are.
     """
@@ -36,14 +35,15 @@ def by_setting(evidence: Evidence, experiment: str, key: str) -> Figure | None:
         split: {"color": style.SPLITS[split], "linestyle": style.DASHES.get(split, "-"), "marker": marker}
         for split, marker in (("train", "s"), ("test", "o"))
     }
-    made, (axes,) = style.grid(legend=[Line2D([], [], label=split, **look) for split, look in looks.items()])
+    band = Patch(color="black", alpha=0.18, label="95 % interval of the mean")
+    handles = [*(Line2D([], [], label=split, **look) for split, look in looks.items()), band]
+    made, (axes,) = style.grid(legend=handles)
+    settings = [cell.varying[key] for cell in cells]
     for split, look in looks.items():
-        runs = [evidence.of(cell).get(f"{split}_accuracy_best_epoch", pd.Series(dtype=float)) for cell in cells]
-        mean, low, high = np.transpose([mean_interval(values) for values in runs])
-        settings = [cell.varying[key] for cell in cells]
-        axes.plot(settings, mean, **look)
-        # With few seeds, t reaches beyond what an accuracy can be
-        axes.fill_between(settings, *np.clip((low, high), 0, 1), color=look["color"], alpha=0.18, linewidth=0)
+        metric = f"{split}_accuracy_best_epoch"
+        axes.plot(settings, [evidence.values(cell, metric).mean() for cell in cells], **look)
+        ends = np.transpose([evidence.interval(cell, metric) for cell in cells])
+        axes.fill_between(settings, *ends, color=look["color"], alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(settings, [f"{setting:g}" for setting in settings])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from regrade.bundle.named import Named
 from regrade.bundle.tables import KEYS
 from regrade.bundle.units import beyond, limits
-from regrade.cells.layout import AND, label
+from regrade.cells.layout import file_label, label
 from regrade.config.description import Description
 from regrade.config.messages import hint
 from regrade.config.types import Value
@@ -176,7 +176,7 @@ class Exported:
                 if key in values and (ours := self._setting(row, key, values[key][row])) != theirs
             ]
             # Columns, too, may have names that no file can have
-            readable = re.sub(r"[^A-Za-z0-9._+=-]", "_", label(settings, AND)[:200]).lstrip(".")
+            readable = re.sub(r"[^A-Za-z0-9._+=-]", "_", file_label(settings)).lstrip(".")
             name = f"{readable}-{short_hash(settings)}" if settings else "only"
             cells.append({"cell": name, "settings": settings, "standing": "; ".join(other)})
         return pd.DataFrame(cells)

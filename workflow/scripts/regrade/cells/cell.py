@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from regrade.cells.configuration import APART, Configuration
-from regrade.cells.layout import AND, FILES, RECORD, RESULTS, STATES, Status, label
+from regrade.cells.layout import FILES, RECORD, RESULTS, STATES, Status, file_label
 from regrade.config.messages import refusal
 from regrade.config.settings import Settings
 from regrade.config.study import Study
@@ -171,7 +171,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The cell's folder name: what varies, readable, then the hash."""
-        return f"{readable(self.varying)}-{self.hash}" if self.varying else self.hash
+        return f"{file_label(self.varying)}-{self.hash}" if self.varying else self.hash
 
     @cached_property
     def folder(self) -> Path:
@@ -226,11 +226,6 @@ class Cell:
             runs = read_json(self.folder / RECORD)["runs"]
             return "diverged" if any(run["status"] == "diverged" for run in runs) else "done"
         return "failed" if self.failure.exists() else "missing"
-
-
-def readable(varying: dict[str, Value]) -> str:
-    """The part of a cell's name that says what varies, cut because file systems limit the length of a name."""
-    return label(varying, AND)[:200]
 
 
 def network_name(name: Value | None, settings: dict[str, Value]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from string import Template
 
 from regrade.cells import feasible
-from regrade.cells.cell import Cell, Selection, network_name, readable
-from regrade.cells.layout import label
+from regrade.cells.cell import Cell, Selection, network_name
+from regrade.cells.layout import file_label, label
 from regrade.config import reported
 from regrade.config.messages import hint
 from regrade.config.params import Params
@@ -65,7 +65,7 @@ def find(params: Params, folders: Collection[Path]) -> list[Cell]:
     make = expansion.maker(experiment)
     names = [folder.name for folder in folders]
     prefixes = {name.rpartition("-")[0] for name in names}
-    candidates = (make(varying) for varying in expansion.combinations(experiment) if readable(varying) in prefixes)
+    candidates = (make(varying) for varying in expansion.combinations(experiment) if file_label(varying) in prefixes)
     by_name = {cell.name: cell for cell in candidates}
     for name in names:
         if name not in by_name:

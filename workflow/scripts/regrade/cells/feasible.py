@@ -193,7 +193,8 @@ def check_normalization(configuration: "Configuration", rows: int) -> None:
         return
     between = values_between(network, Values(form.shape, form.values), form.classes)
     for number, (layer, values) in enumerate(zip(network, between, strict=False)):
-        if layer.kind == "batch_normalization" and all(side == 1 for side in values.shape[1:]):
+        positions = values.shape[:-1] if len(values.shape) == 2 else values.shape[1:]
+        if layer.kind == "batch_normalization" and all(side == 1 for side in positions):
             raise Impossible(
                 f"network.{number}.batch_normalization",
                 f"needs more than one row in a batch, but {rows} rows in batches of {size} leave one alone; change "

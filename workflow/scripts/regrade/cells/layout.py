@@ -24,5 +24,13 @@ FILES = HISTORY, PREDICTIONS, MODEL, RECORD = (
 
 
 def label(varying: dict[str, Value], separator: str = ", ") -> str:
-    """`varying` as text, for example filters1=10, filters2=20."""
-    return separator.join(f"{key}={re.sub(r'[^A-Za-z0-9._-]', '_', f'{value}')}" for key, value in varying.items())
+    """`varying` as a text of one line, for example filters1=10, filters2=20."""
+    return separator.join(f"{key}={' '.join(f'{value}'.split())}" for key, value in varying.items())
+
+
+def file_label(varying: dict[str, Value]) -> str:
+    """`varying` as a part of a file's name, for example filters1=10+filters2=20.
+
+    It is cut, because file systems limit the length of a name.
+    """
+    return AND.join(f"{key}={re.sub(r'[^A-Za-z0-9._-]', '_', f'{value}')}" for key, value in varying.items())[:200]

@@ -102,6 +102,8 @@ class MaxPoolingSpec(LayerSpec):
 class BatchNormalizationSpec(LayerSpec):
     """Normalises each channel over the batch (in evaluations by running statistics), then scales and shifts it.
 
+    Of a sequence, each feature.
+
     Ioffe and Szegedy 2015.
     """
 

@@ -48,7 +48,9 @@ class Params(Section):
     audit_worlds: Count
     """Made-up worlds in which each study's verdicts are audited."""
     checkpoint_seconds: NonNegative
-    """Least seconds between two checkpoints of a running cell, which are written when an epoch ends."""
+    """Least seconds between two checkpoints of a running cell, which are written after evaluations: at the end of an
+    epoch, or of every tenth with `evaluate_every: 10`.
+    """
     forecast: Forecast
     """How costs are forecast, and what jobs ask a cluster for because of it."""
     settle: Settle

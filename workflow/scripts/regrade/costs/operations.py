@@ -141,7 +141,8 @@ def _batch_normalization(
     layer: layer_specs.BatchNormalizationSpec, before: Input, after: tuple[int, ...]
 ) -> Operations:
     # The mean, the variance, the result
-    return Operations(elements=3 * prod(after), parameters=2 * after[0], tensors=2)
+    channels = after[-1] if len(after) == 2 else after[0]
+    return Operations(elements=3 * prod(after), parameters=2 * channels, tensors=2)
 
 
 @_operations.register

@@ -18,7 +18,8 @@ TORCH, KERAS = (0.9, 1e-5, 1), (0.99, 1e-3, 0)
 class BatchNormalization(Layer):
     """Channels with mean 0 and variance 1 over the batch and all positions, then scaled and shifted.
 
-    Outside training, the running mean and variance take the place of the batch's (Ioffe and Szegedy 2015).
+    Channels come first, but the features of a sequence, (steps, features), come last. Outside training, the running
+    mean and variance take the place of the batch's (Ioffe and Szegedy 2015).
     """
 
     mean: torch.Tensor
@@ -26,7 +27,8 @@ class BatchNormalization(Layer):
 
     def __init__(self, spec: "layer_specs.BatchNormalizationSpec", shape: tuple[int, ...], context: Context):
         super().__init__()
-        runs, channels = len(context.initial), shape[0]
+        self.of_sequences = len(shape) == 2
+        runs, channels = len(context.initial), shape[-1 if self.of_sequences else 0]
         self.keep, self.epsilon, self.correction = KERAS if context.as_keras else TORCH
         self.scale = torch.nn.Parameter(torch.ones(runs, channels))
         self.shift = torch.nn.Parameter(torch.zeros(runs, channels))
@@ -35,7 +37,8 @@ class BatchNormalization(Layer):
         self.output_shape = shape
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(runs, examples, channels, …) → the same shape."""
+        """(runs, examples, channels, …) or (runs, examples, steps, features) → the same shape."""
+        x = x.transpose(2, 3) if self.of_sequences else x
         channels = x.transpose(0, 1).flatten(1, 2)
         mean, variance = self.mean.flatten(), self.variance.flatten()
         if self.training:
@@ -49,4 +52,5 @@ class BatchNormalization(Layer):
             unbiased = variance.view_as(self.variance) * ((rows - 1) / (rows - self.correction))
             self.mean.lerp_(mean.view_as(self.mean), 1 - self.keep)
             self.variance.lerp_(unbiased, 1 - self.keep)
-        return normalised.unflatten(1, (len(x), -1)).transpose(0, 1)
+        normalised = normalised.unflatten(1, (len(x), -1)).transpose(0, 1)
+        return normalised.transpose(2, 3) if self.of_sequences else normalised

@@ -63,8 +63,9 @@ class Module(Layer):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(runs, examples, *input shape) → (runs, examples, *output shape)."""
-        if not (x.is_floating_point() or self._may_be_ids):
-            x = x.to(torch.get_default_dtype())
+        if not x.is_floating_point():
+            # Prepared ids have 32 bits, and not everything takes these
+            x = x.long() if self._may_be_ids else x.to(torch.get_default_dtype())
         parts = {
             name: each_run(store[key]) if shape else [part.squeeze(0) for part in each_run(store[key])]
             for name, (store, key, shape) in self._places.items()
@@ -144,10 +145,19 @@ class Module(Layer):
         with self._run("its constructor"), _drawing_from(stream):
             module = kind(**copy.deepcopy(self._spec.arguments))
             if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
-                module.eval()(torch.zeros(PROBED, *self._input_shape))
+                module.eval()(torch.zeros(PROBED, *self._input_shape, dtype=self._input_types[0]))
         return module
 
+    @property
+    def _input_types(self) -> list[torch.dtype]:
+        """What its inputs may be, first what they most likely are."""
+        # Ids, or what a layer made of them
+        ids = [torch.int64] if self._may_be_ids and len(self._input_shape) == 1 else []
+        return [*ids, torch.get_default_dtype()]
+
     def _register(self, name: str, values: list[torch.Tensor], trained: bool) -> None:
+        if "/" in name:  # which is between a seed and a name in files of weights
+            raise self._wrong(f"the name {name!r} has a slash; call it otherwise")
         *holders, key = name.split(".")
         holder: torch.nn.Module = self
         for each in holders:
@@ -162,9 +172,7 @@ class Module(Layer):
     @torch.no_grad()
     def _probed(self) -> tuple[int, ...]:
         """The shape of the output for an example, from a pass of zeros outside training."""
-        kinds = [torch.get_default_dtype()]
-        if self._may_be_ids and len(self._input_shape) == 1:  # or what a layer made of the ids
-            kinds.insert(0, torch.int64)
+        kinds = self._input_types
         self.eval()
         errors, self._quiet = [], len(kinds) > 1
         for dtype in kinds:
@@ -183,6 +191,7 @@ class Module(Layer):
     def _output(self, run: int, x: torch.Tensor, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
         """The output of one run (examples, *output shape) for its inputs (examples, *input shape)."""
         stream, version, after = self._streams[run], x._version, dict(tensors)
+        places = {name: tensor.data for name, tensor in tensors.items()}
         drawing = _drawing_from(stream) if self.training else _drawing_nothing(stream.device)
         self._passes[self.training] += 1
         # Everything in the first passes of training and of evaluation, then ever more rarely
@@ -191,8 +200,8 @@ class Module(Layer):
             output = functional_call(self._of_runs[run], after, (x,))
             with torch.no_grad():
                 for name, value in after.items():
-                    if value is not tensors[name]:  # a buffer that the module has replaced
-                        tensors[name].copy_(value)
+                    if value.data_ptr() != places[name].data_ptr():  # replaced, or given other `data`
+                        places[name].copy_(value)
         if x._version != version:
             raise self._wrong("its forward pass changes its input in place (inplace=True?); let it work on a copy")
         self._check_output(output, x)

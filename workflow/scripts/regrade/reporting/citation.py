@@ -54,16 +54,22 @@ class Citation:
 
     evidence: Evidence
 
-    def caption(self, kind: str, number: str, stem: str, text: str, cells: Sequence[BundledCell] = ()) -> Caption:
+    def caption(
+        self, kind: str, number: str, stem: str, text: str, cells: Sequence[BundledCell] | None = None
+    ) -> Caption:
         """The caption of a table or a figure that was made of these cells, or of all."""
-        text = f"{text.rstrip().rstrip('.')}. {self.made(cells or self.evidence.cells)}"
+        made = self.made(self.evidence.cells if cells is None else cells)
+        text = f"{text.rstrip().rstrip('.')}. {made}".rstrip()
         return Caption(kind, number, stem, text, self.evidence.name, self.key)
 
     def made(self, cells: Sequence[BundledCell]) -> str:
-        """How numbers of these cells were made, as a sentence: protocol, scale, seeds, commit."""
+        """How numbers of these cells were made, as a sentence: protocol, scale, seeds, commit. Empty if none are."""
         trained = [cell for cell in cells if cell.trained]
-        seeds = f"seeds {', '.join(self.evidence.seeds_of(trained))}" if trained else ""
-        parts = [_protocol(trained), self._scale(), seeds, self._commit(trained)]
+        if not trained:
+            return ""
+        seeds = self.evidence.seeds_of(trained)
+        word = "seed" if len(seeds) == 1 and seeds[0].isdigit() else "seeds"
+        parts = [_protocol(trained), self._scale(), f"{word} {', '.join(seeds)}", self._commit(trained)]
         said = "; ".join(filter(None, parts))
         return f"{said[:1].upper()}{said[1:]}."
 
@@ -79,7 +85,7 @@ class Citation:
         """The entry of the run, and that of the source."""
         study, finished = self.evidence.study, self._finished()
         trained = sum(cell.trained for cell in self.evidence.cells)
-        made = f"{self.made(self.evidence.cells)} {trained} of {len(self.evidence.cells)} cells trained"
+        made = f"{self.made(self.evidence.cells)} {trained} of {len(self.evidence.cells)} cells trained".lstrip()
         run = {"author": f"{{{AUTHOR}}}", "title": f"{{{escape.latex(study.title)}: the report re-run with Regrade}}"}
         if finished:
             run |= {"year": f"{finished:%Y}", "month": f"{finished:%m}"}

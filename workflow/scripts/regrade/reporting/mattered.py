@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regrade.bundle.manifest import BundledCell
 from regrade.core.files import write_text
 from regrade.reporting.evidence import Evidence, accuracy_metrics
 from regrade.reporting.figures import effects as figures
@@ -18,6 +19,7 @@ class Mattered:
     """The grid of an experiment; `stems`: the names of its figures, by what they show; `table`: that of its table."""
 
     grid: Grid
+    cells: list[BundledCell]
     title: str
     stems: dict[str, str]
     table: str
@@ -44,7 +46,7 @@ def _write(grid: Grid, evidence: Evidence, pictures: Path, tables: Path) -> Matt
             files.write(figure, pictures, stems[kind])
     table = f"table-effects-{grid.experiment}"
     write_text(tables / f"{table}.csv", _table(grid).to_csv(index=False))
-    return Mattered(grid, evidence.experiments[grid.experiment].title, stems, table)
+    return Mattered(grid, evidence.find(grid.experiment), evidence.experiments[grid.experiment].title, stems, table)
 
 
 def _table(grid: Grid) -> pd.DataFrame:

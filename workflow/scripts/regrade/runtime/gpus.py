@@ -3,29 +3,47 @@
 import ctypes
 import fcntl
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 POLL_SECONDS = 0.5
+# Under SLURM, jobs have GPUs of their own, which each of them may know as number 0
+JOB = "SLURM_JOB_ID"
+_COUNT = """
+import ctypes
+driver, number = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
+print(number.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(number)) == 0 else 0)
+"""
 
 
 def count() -> int:
-    """How many GPUs this machine has, as the driver says: importing PyTorch would take a second."""
+    """How many GPUs PyTorch can use here, as the driver says: importing PyTorch would take a second.
+
+    The driver is asked in a process of its own. CUDA heeds CUDA_VISIBLE_DEVICES only as it is when a process first uses
+    it, and `one` has yet to choose.
+    """
     try:
-        driver, number = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
+        ctypes.CDLL("libcuda.so.1")
     except OSError:
         return 0
-    return number.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(number)) == 0 else 0
+    if "+cpu" in metadata.version("torch"):
+        return 0
+    asked = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True)
+    return int(asked.stdout or 0)
 
 
 def visible() -> list[str]:
     """The names of the GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, or all; under SLURM its own."""
-    given = os.environ.get(VISIBLE)
-    return [str(number) for number in range(count())] if given is None else [name for name in given.split(",") if name]
+    given, number = os.environ.get(VISIBLE), count()
+    # CUDA goes by the names up to the first that is none
+    return [str(one) for one in range(number)] if given is None else given.split(",")[:number]
 
 
 @contextmanager
@@ -56,12 +74,12 @@ def one(jobs_per_gpu: int, folder: Path | None = None) -> Iterator[str | None]:
 
 def _wait(names: list[str], jobs_per_gpu: int, folder: Path) -> tuple[str, int]:
     """The name of a GPU and an open file that holds a share of it."""
-    waiting = False
+    waiting, job = False, os.environ.get(JOB, "")
     while True:
         # First shares of all GPUs come before the second of any
         for number in range(jobs_per_gpu):
             for name in names:
-                share = _lock(folder / f"{name.replace('/', '_')}-{number}")
+                share = _lock(folder / f"{job}{name.replace('/', '_')}-{number}")
                 if share is not None:
                     return name, share
         if not waiting:

@@ -122,7 +122,7 @@ def _grade(one: Comparison, standing: Standing) -> str:
         return OTHER_PROTOCOL
     if one.estimate is None or isinstance(one.stated, str):
         return SAME if one.text == one.stated else DIFFERS
-    if "parameters" in one.row["metric"]:
+    if units.unit(one.row["metric"]) == "parameters":
         return SAME if one.estimate.value == one.stated else DIFFERS
     low, high = _prediction(one, one.cell, one.estimate)
     if math.isnan(low):

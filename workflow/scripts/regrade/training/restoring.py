@@ -1,7 +1,7 @@
-"""Finished runs from the files of their cell, where their states are gone.
+"""Finished runs from the files of their cell, where their states are gone, damaged, or of other code.
 
-They are after `dvc pull`, `regrade prune`, and with `keep_states: false`. A cell that gets a seed is written again with
-all its runs, and those that it had are not trained for that.
+They are gone after `dvc pull`, `regrade prune`, and with `keep_states: false`. A cell that gets a seed is written again
+with all its runs, and those that it had are not trained for that.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ def restore(cell: Cell, keep: list[int]) -> None:
     if not noted_seeds.read(cell):
         noted_seeds.write(cell, record["seeds"])
     store = Store(configuration.hash, configuration.code)
-    gone = [run for run in record["runs"] if not store.path(run["seed"]).exists()]
+    gone = [run for run in record["runs"] if not store.is_begun(run["seed"])]
     if not gone:
         return
     histories, predictions = pq.read_table(folder / HISTORY), pq.read_table(folder / PREDICTIONS)

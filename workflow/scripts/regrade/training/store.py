@@ -107,6 +107,10 @@ class Store:
                     "that it goes on there, or delete this file to begin again"
                 )
 
+    def is_begun(self, seed: int) -> bool:
+        """Whether there is a state of the run with this seed, by this code."""
+        return self._saved(seed).epoch > 0
+
     def is_done(self, seed: int) -> bool:
         """Whether the run with this seed is finished, by this code."""
         return self._saved(seed).finished

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,9 @@ def prepare(files: dict[str, Path], options: Options) -> Prepared:
     else:
         parts = {name: _rows(path, str(inputs), str(targets), options) for name, path in files.items()}
     assert split is not None
+    if len({rows.inputs.dtype for rows in parts.values()}) > 1:
+        # A network takes bytes or numbers, not both
+        parts = {name: replace(rows, inputs=rows.inputs.astype(np.float32)) for name, rows in parts.items()}
     return labelled.divided(parts, split, options.classes).prepared(labelled.source("arrays", files, split))
 
 

@@ -22,6 +22,8 @@ MOST_BYTES = 2**34  # of all prepared images together
 MEND = "remove or replace it, and correct the sha256 in params.yaml"
 # Modes of Pillow with more than 8 bits per channel, which it would cut off
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+# In how a file stores pixels that have other modes, such as RGB;16B
+_DEEP_PIXELS = ";16"
 # What Pillow raises for one that is damaged
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 
@@ -93,8 +95,9 @@ def _pixels(content: bytes, where: str, options: Options) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(io.BytesIO(content))
-            if image.mode in _DEEP:
-                raise UserError(f"{where} has more than 8 bits per channel ({image.mode}); save it with 8, and {MEND}")
+            stored = [str(part) for tile in getattr(image, "tile", ()) for part in np.ravel([tile[-1]])]
+            if deep := next((kind for kind in (image.mode, *stored) if kind in _DEEP or _DEEP_PIXELS in kind), None):
+                raise UserError(f"{where} has more than 8 bits per channel ({deep}); save it with 8, and {MEND}")
             image = ImageOps.exif_transpose(image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UserError(f"{where} is too large ({error}); {MEND}") from None

@@ -24,6 +24,8 @@ SNAKEMAKE = "snakemake --quiet rules reason"
 PACKAGE = "workflow/scripts/regrade"
 # Where the code is that training depends on, beside that of the data
 TRAINING = ("config/layer_specs.py", "datasets/text", "languages", "models", "runtime", "training")
+# Where the code is that reports depend on; of cells and parameters, training stages follow what results depend on
+REPORTING = ("bundle", "reporting", "statistics")
 SCALE = ["scale", "scales.${scale}"]
 
 
@@ -66,8 +68,8 @@ def pipeline(params: Params) -> dict:
             "report": {
                 "cmd": SNAKEMAKE,
                 "deps": [
-                    *("CITATION.cff", "LICENSE", "results"),
-                    *(f"{PACKAGE}/{name}" for name in ("reporting", "statistics")),
+                    *("CITATION.cff", "LICENSE", "reference", "results"),
+                    *(f"{PACKAGE}/{name}" for name in REPORTING),
                     "workflow/studies",
                 ],
                 "params": [*SCALE, "seeds", "more_seeds", "looks", "audit_worlds", "studies"],

@@ -63,6 +63,7 @@ def _bars(data: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     axes.bar(np.arange(len(data)), data["mean"], width=0.3, color=style.REPRODUCED, alpha=0.45)
     with_intervals(axes, data, marker=None)
     axes.set_xticks(range(len(data)), texts)
+    axes.set_xlim(-0.5, len(data) - 0.5)
     axes.set_ylabel(title)
     return drawing
 

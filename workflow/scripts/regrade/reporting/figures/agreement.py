@@ -88,10 +88,12 @@ def _panel(axes: Axes, numbers: pd.DataFrame) -> None:
 
 
 def _point_at(axes: Axes, numbers: pd.DataFrame, look: dict[str, Any]) -> None:
-    """An arrow at the edge for each number that is off the axes, which show what most numbers are about."""
+    """An arrow at the edge for each number that is off the axes, which show what most numbers are about.
+
+    Not a triangle, which would be a grade.
+    """
     low, high = axes.get_xlim()
     x, y = numbers["reported"], numbers["mean"]
-    for off, marker in ((y > high, "^"), (y < low, "v"), (x > high, ">"), (x < low, "<")):
-        if off.any():
-            inside = numbers.loc[off, ["reported", "mean"]].clip(low, high)
-            axes.plot(*inside.to_numpy().T, marker, markersize=5, color=look["color"], clip_on=False, zorder=4)
+    for off, arrow in ((y > high, "↑"), (y < low, "↓"), (x > high, "→"), (x < low, "←")):
+        for at, height in numbers.loc[off, ["reported", "mean"]].clip(low, high).to_numpy():
+            axes.text(at, height, arrow, color=look["color"], ha="center", va="center", zorder=4)

@@ -31,7 +31,8 @@ def main_effects(grid: Grid) -> Figure:
     names = [style.clipped(f"{name}={level.value}", MOST_CHARACTERS) for name, level in rows]
     handles = [Line2D([], [], marker="o", markersize=5, color=style.REPRODUCED, label="effect, 95 % interval"), BAND]
     left = 16 + style.text_width(names)
-    figure, (axes,) = style.grid(height=ROW * len(rows), width=WIDTH, left=left, bottom=46, legend=handles)
+    # The last tick may reach beyond the axis
+    figure, (axes,) = style.grid(height=ROW * len(rows), width=WIDTH, left=left, right=24, bottom=46, legend=handles)
     axes.axvspan(-grid.spread, grid.spread, color=NOISE, linewidth=0, zorder=0)
     axes.axvline(0, color="#444444", linewidth=0.8)
     for row, (_, level) in enumerate(rows):

@@ -89,12 +89,19 @@ def _panel(axes: Axes, panel: list[Claim]) -> None:
 
 
 def _claimed(axes: Axes, claimed: list[tuple[float | None, float | None]]) -> None:
-    """The claimed ranges as bands up to the edge where they have no bound, and a line at each bound."""
+    """The claimed ranges as bands up to the edge where they have no bound, and a line at each bound.
+
+    Of a range off the axis, there is an arrow at the edge.
+    """
     left, right = axes.get_xlim()
     starts = [left if low is None else low for low, _ in claimed]
     ends = [right if high is None else high for _, high in claimed]
     rows = np.arange(len(claimed))
     axes.hlines(rows, starts, ends, color=CLAIMED, linewidth=BAND, zorder=0.5, capstyle="butt")
+    for row, start, end in zip(rows, starts, ends, strict=True):
+        if end < left or start > right:
+            edge, marker = (left, "<") if end < left else (right, ">")
+            axes.plot(edge, row, marker, markersize=6, color=CLAIMED_EDGE, clip_on=False)
     bounds = [(row, bound) for row, both in enumerate(claimed) for bound in both if bound is not None]
     if bounds:
         at, values = np.transpose(bounds)

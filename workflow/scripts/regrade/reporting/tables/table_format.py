@@ -30,7 +30,8 @@ def write(table: pd.DataFrame, shown: Shown, folder: Path, name: str, places: Pl
     write_text(folder / f"{name}.csv", table.to_csv(index=False))
     plain = printed.rename(columns=_plain).map(_plain)
     write_text(folder / f"{name}.md", plain.to_markdown(index=False, disable_numparse=True) + "\n")
-    write_text(folder / f"{name}.tex", printed.style.hide(axis="index").format(escape="latex").to_latex(hrules=True))
+    escaped = printed.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
+    write_text(folder / f"{name}.tex", escaped.to_latex(hrules=True))
     none = [""] * len(printed)
     headings = list(printed.columns)
     columns = [zip(printed[heading], shown.folders.get(heading, none), strict=True) for heading in headings]

@@ -28,7 +28,7 @@ class Explorer {
     this.open(address.all("cell"), address.get("metric"), address.get("split"));
   }
 
-  /** Show the chosen experiment; of the cells that are named, or all ("*"), or the first ones. */
+  /** Show the chosen experiment; of the cells that are named, or all ("*"), or none ("-"), or the first ones. */
   async open(cells, metric, split) {
     const elements = this.form.elements;
     try {
@@ -92,7 +92,9 @@ class Explorer {
     const { experiment, metric, split, log, seeds } = this.form.elements;
     const shared = { metric: metric.value, split: split.value, log: log.checked, seeds: seeds.checked };
     const cells = this.chosen();
-    const names = cells.length === this.content.cells.length ? ["*"] : cells.map(({ name }) => name);
+    // Nothing in the address would be the first ones again
+    const some = cells.length ? cells.map(({ name }) => name) : ["-"];
+    const names = cells.length === this.content.cells.length ? ["*"] : some;
     address.set(this.about.cell ? shared : { ...shared, explore: experiment.value, cell: names });
   }
 

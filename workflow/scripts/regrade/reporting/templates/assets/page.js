@@ -42,7 +42,7 @@ if (contents) {
   print.addEventListener("click", () => window.print());
   contents.append(print);
 
-  const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+  const links = new Map([...contents.querySelectorAll("a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
   const places = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
   const mark = () => {
     // A narrow page has no room for links of the lower levels
