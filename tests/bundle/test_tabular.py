@@ -301,6 +301,7 @@ def test_settings_are_any_text(value: str, tmp_path: Path):
     one = read(tmp_path, content, claims=claims, reported=graded.REPORTED.splitlines()[0])
     (verdicts,) = grade.write([one.bundle], tmp_path / "out")
     assert verdicts.claims[0]["verdict"] == "confirmed"
+    assert f"level={value}, " in verdicts.claims[0]["parts"][0]["text"]
     assert len(list((tmp_path / "out/levels_of_text/cells/levels").iterdir())) == 2
     assert {path.name for path in tmp_path.iterdir()} == {"levels_of_text", "out", "runs.csv"}
     # A bundle that we write is one that we read

@@ -174,6 +174,7 @@ def test_every_cell_has_a_page_and_every_link_leads_somewhere(pages: Path):
     assert len(found) == 3 + 2 + 9 + 26
     to_cells = 0
     for page, addresses in found.items():
+        assert not re.search(r"<a [^>]*>\s*</a>", page.read_text()), f"{page}: a link without a text"
         for link in addresses.links:
             parts = urlsplit(link)
             assert not parts.scheme and not parts.netloc, link
@@ -311,6 +312,18 @@ def test_filters_filter(pages: Path, browser):
     origin.select_by_value("")
     text.send_keys("no such words")
     assert not shown(browser, "claims-table")
+    # A handout has all rows all the same, and a link to one of them shows all
+    row = browser.find_element(By.CSS_SELECTOR, "#claims-table tbody tr[hidden][id]")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert row.value_of_css_property("display") == "table-row"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert row.value_of_css_property("display") == "none"
+    browser.execute_script(
+        "document.body.append(Object.assign(document.createElement('a'), { href: arguments[0], id: 'there' }));"
+        "document.getElementById('there').click()",
+        f"#{row.get_attribute('id')}",
+    )
+    assert row.is_displayed() and len(shown(browser, "claims-table")) == 5 and text.get_attribute("value") == ""
     form = browser.find_element(By.CSS_SELECTOR, "form[data-table=numbers-table]")
     for name, value, count in (("grade", "within", 2), ("experiment", "a3_optimizers", 0), ("grade", "", 1)):
         Select(form.find_element(By.NAME, name)).select_by_value(value)

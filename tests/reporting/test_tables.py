@@ -1,5 +1,8 @@
 """Tables of times with their intervals, and how many numbers chance alone leaves outside."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,8 @@ from regrade.reporting.citation import Citation
 from regrade.reporting.evidence import Evidence
 from regrade.reporting.graded import Verdicts
 from regrade.reporting.pages import numbers
-from regrade.reporting.tables import comparisons
+from regrade.reporting.pages.places import Places
+from regrade.reporting.tables import comparisons, table_format
 from regrade.statistics import grades
 from regrade.statistics.measurements import Measurements
 from scipy import stats
@@ -57,6 +61,15 @@ def test_numbers_of_runs_that_never_got_there_are_bounds():
     assert loss.values == ["1.204", "1.100", "1.300", "–"] and loss.mean == "1.201"
     low, high = stats.t.interval(0.95, 2, np.mean([1.2037, 1.1, 1.3]), stats.sem([1.2037, 1.1, 1.3]))
     assert loss.interval == f"{low:.4f} to {high:.3f}"
+
+
+def test_a_table_for_latex_has_nothing_that_is_a_command_there(tmp_path: Path):
+    table = pd.DataFrame({"hidden_size": ["a_b", "c"], "95 % interval": ["1 & 2", "50 %"]})
+    nowhere = Places(frozenset(), frozenset(), frozenset())
+    table_format.write(table, table_format.Shown(table), tmp_path, "table", nowhere)
+    lines = (tmp_path / "table.tex").read_text().splitlines()
+    assert r"hidden\_size & 95 \% interval \\" in lines and r"a\_b & 1 \& 2 \\" in lines
+    assert not any(re.search(r"(?<!\\)[%_#]", line) for line in lines)
 
 
 def test_a_caption_says_which_cells_have_which_seeds():

@@ -13,6 +13,7 @@ from regrade.checking import references
 from regrade.config import params, studies
 from regrade.core.errors import UserError
 from regrade.reporting.evidence import Evidence
+from regrade.reporting.figures.agreement import agreement
 from regrade.statistics import comparison, grades
 from regrade.statistics.measurements import Measurements
 from support.described import described
@@ -129,6 +130,23 @@ def test_lowest_highest_and_mean_accuracies_are_of_the_curve(tmp_path: Path, mon
     curves = curves.assign(seed=0, experiment=cell.experiment, cell=cell.name)
     compared = comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame([run]), curves))
     assert [one.estimate.value for one in compared] == pytest.approx([0.2, 0.4, 0.7, 0.25])
+
+
+def test_a_number_that_only_sounds_like_a_count_of_parameters_varies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "cs324").mkdir()
+    lines = "".join(f"a,p1_cifar_mlp,,total_parameters_millions,{value},\n" for value in (1.25, 1.5, 9))
+    (tmp_path / "cs324/reported.csv").write_text(HEADER + lines)
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    every = expansion.expand(params.parse(PAPER | {"studies": {"cs324": PAPER["studies"]["cs324"]}}))
+    (cell,) = (cell for cell in every if cell.experiment == "p1_cifar_mlp")
+    rows = [
+        {"folder": cell.folder.as_posix(), "status": "done", "seed": seed, "total_parameters_millions": value}
+        for seed, value in enumerate((1.0, 1.5, 1.25))
+    ]
+    curves = pd.DataFrame({"experiment": [], "cell": []})
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), pd.DataFrame(rows), curves)))
+    assert table["grade"].tolist() == ["within", "within", "above"]
+    assert agreement(table.to_dict("records")) is not None
 
 
 def test_a_mean_needs_the_epoch_at_which_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
