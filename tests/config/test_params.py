@@ -196,6 +196,11 @@ MISTAKES |= {
         {"format": "table", "label": "a", "files": {"a": {"urls": ["a"]}}, "split": {"test_share": 0.5, "seed": 1}},
         "datasets.all: this name is taken by the rule prepare_all; rename the dataset",
     ),
+    "vectors of sequences of words": (
+        "studies.csci5622.experiments.q3_pretrained.settings.ngrams",
+        2,
+        "starts from word vectors, but sequences of words (ngrams) have none; set ngrams: 1, or leave out initial",
+    ),
     "set by scales": (f"{BASELINE}.settings.train_rows_cap", 5, f"{BASELINE}: there is no setting 'train_rows_cap'"),
     "too many held out": (
         f"{BASELINE}.settings.validation_rows",

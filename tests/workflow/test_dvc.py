@@ -288,5 +288,9 @@ def test_a_stage_knows_all_that_decides_how_its_dataset_is_prepared():
     stages = PIPELINE["stages"]
     assert "studies.ce4042.experiments.b6_recurrent" in stages["prepare"]["foreach"]["dbpedia"].values()
     assert "datasets.mnist" in stages["prepare"]["foreach"]["tiny_mnist"].values()
+    # Word vectors depend on how many rows are trained on
+    assert "studies.csci5622.experiments.q3_pretrained" in stages["prepare"]["foreach"]["imdb"].values()
+    assert "scales.${scale}" in stages["prepare"]["do"]["params"]
+    assert {"reference", "results", "workflow/scripts/regrade/bundle"} < {*stages["report"]["deps"]}
     assert {f"data/prepared/{name}" for name in ("imdb", "ndfa", "brackets")} < {*stages["train_vudl"]["deps"]}
     assert "workflow/studies/vudl/measure.py" in stages["train_vudl"]["deps"]

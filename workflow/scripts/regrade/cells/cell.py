@@ -159,6 +159,11 @@ class Cell:
                         f"params.yaml: {where}.{number}.embedding.units is {layer.get('units')}, but datasets."
                         f"{self.data.dataset}.word_vectors.size is {self.word_vectors['size']}; make them equal"
                     )
+                if settings.get("ngrams", 1) != 1:
+                    raise UserError(
+                        f"params.yaml: {where}.{number} starts from word vectors, but sequences of words (ngrams) have "
+                        "none; set ngrams: 1, or leave out initial"
+                    )
                 return self.word_vectors | {key: settings[key] for key in ROWS if settings.get(key)}
         return None
 

@@ -12,7 +12,7 @@ from regrade.core.files import write_text
 from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
 from regrade.reporting import CRATE, METRICS, MODELS, PLOTTED_CELLS, PLOTTED_CURVES, study_code
-from regrade.statistics import REPORTS
+from regrade.statistics import REPORTS, reference
 
 PATH = Path("dvc.yaml")
 HEADER = """\
@@ -60,7 +60,7 @@ def pipeline(params: Params) -> dict:
                 "do": {
                     "cmd": f"{SNAKEMAKE} -- prepare_${{key}}",
                     "deps": [RAW.as_posix(), f"{PACKAGE}/datasets", f"{PACKAGE}/languages"],
-                    "params": ["scale", "scales.${scale}.data", *(f"${{item.place{slot}}}" for slot in slots)],
+                    "params": [*SCALE, *(f"${{item.place{slot}}}" for slot in slots)],
                     "outs": [_kept(PREPARED / "${key}")],
                 },
             },
@@ -68,7 +68,9 @@ def pipeline(params: Params) -> dict:
             "report": {
                 "cmd": SNAKEMAKE,
                 "deps": [
-                    *("CITATION.cff", "LICENSE", "reference", "results"),
+                    *("CITATION.cff", "LICENSE", "results"),
+                    # A project need not have one
+                    *([reference.FOLDER.as_posix()] if reference.FOLDER.is_dir() else []),
                     *(f"{PACKAGE}/{name}" for name in REPORTING),
                     "workflow/studies",
                 ],
@@ -109,7 +111,10 @@ def _training(study: str, every: list[Cell]) -> dict:
 
 
 def _places(name: str, params: Params, every: list[Cell]) -> list[str]:
-    """Where params.yaml says how a dataset is prepared: files, options, experiments with options of their own."""
+    """Where params.yaml says how a dataset is prepared: files, options, experiments with options of their own.
+
+    Also experiments that start from word vectors, which depend on how many rows they train on.
+    """
     own = registry.own_format(name, params.datasets)
     alternatives = () if own else registry.module(name).ALTERNATIVES
     sources = {file.split("/")[0] for files in alternatives for file in files} | {name}
@@ -119,7 +124,10 @@ def _places(name: str, params: Params, every: list[Cell]) -> list[str]:
         f"studies.{cell.study}.experiments.{cell.experiment}"
         for cell in every
         if cell.data.dataset == name
-        and any(key in cell.settings and cell.settings[key] != general.get(key) for key in options)
+        and (
+            cell.needed_data.word_vectors
+            or any(key in cell.settings and cell.settings[key] != general.get(key) for key in options)
+        )
     }
     return [*(f"datasets.{source}" for source in sorted(sources & params.datasets.keys())), *sorted(experiments)]
 

@@ -22,6 +22,7 @@ INTERVALS = ("mean", "low", "high", "predicted_low", "predicted_high")
 PREDICTION: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.6}
 MEAN: dict[str, Any] = {"linewidth": 2.6}
 POINT: dict[str, Any] = {"linestyle": "none", "markersize": 5}
+ARROW = 15
 
 
 @style.look()
@@ -94,6 +95,12 @@ def _point_at(axes: Axes, numbers: pd.DataFrame, look: dict[str, Any]) -> None:
     """
     low, high = axes.get_xlim()
     x, y = numbers["reported"], numbers["mean"]
-    for off, arrow in ((y > high, "↑"), (y < low, "↓"), (x > high, "→"), (x < low, "←")):
+    # Of each side: where in the arrow its place is, across and up
+    for off, arrow, across, up in (
+        (y > high, "↑", "center", "top"),
+        (y < low, "↓", "center", "bottom"),
+        (x > high, "→", "right", "center"),
+        (x < low, "←", "left", "center"),
+    ):
         for at, height in numbers.loc[off, ["reported", "mean"]].clip(low, high).to_numpy():
-            axes.text(at, height, arrow, color=look["color"], ha="center", va="center", zorder=4)
+            axes.text(at, height, arrow, color=look["color"], size=ARROW, ha=across, va=up, zorder=4)
