@@ -321,3 +321,21 @@ def test_what_is_promised_is_tested():
     for module, name in promised:
         tree = ast.parse((ROOT / f"tests/{module}.py").read_text())
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"{module}.py::{name}"
+
+
+def test_a_report_that_was_made_with_other_parameters_is_made_again(tmp_path: Path):
+    """As `regrade report` makes it, and a run that is stopped."""
+    project = tiny(tmp_path)
+    page = project.folder / "reports/tiny/index.html"
+    for known in (True, False):
+        assert project.snakemake(overlay={}).returncode == 0
+        text = page.read_text()
+        assert "2 of 2 trained" in text
+        assert project.regrade("report", overlay=sweep(grid={"width": [7]})).returncode == 0
+        assert "0 of 1 trained" in page.read_text()
+        if not known:
+            shutil.rmtree(project.folder / ".snakemake")
+        answer = project.snakemake(overlay={})
+        assert answer.returncode == 0 and "rule train" not in answer.stdout
+        assert "2 of 2 trained" in page.read_text()
+        assert "Nothing to be done" in project.snakemake(options=("-n",), overlay={}).stdout

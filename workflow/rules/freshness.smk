@@ -27,8 +27,29 @@ def retrained(folder):
 
 
 @cache
+def of_other_cells(study):
+    """Whether the last report of a study is of other cells than those of these parameters.
+
+    A run that fails or is stopped, and `regrade report`, write reports past Snakemake, whose record of them is then that
+    of an earlier run.
+    """
+    path = f"{REPORTS}/{study}/{statistics.BUNDLE}/{bundle.MANIFEST}"
+    if not os.path.exists(path):
+        return False
+    try:
+        manifest = files.read_json(path)
+        shown = manifest["scale"], {(cell["experiment"], cell["name"]) for cell in manifest["cells"]}
+    except (UserError, KeyError, TypeError):  # what is damaged is named by the job that reads it
+        return False
+    return shown != (PARAMS.scale, {(cell.experiment, cell.name) for cell in CELLS.values() if cell.study == study})
+
+
+@cache
 def pulled(path):
     """Whether, when planning begins, this file exists without a record of Snakemake and may stay."""
+    top, study, *_ = [*Path(path).parts, ""]
+    if top == str(REPORTS) and study in PARAMS.studies and of_other_cells(study):
+        return False
     return os.path.exists(path) and not recorded(path) and not retrained(os.path.dirname(path))
 
 
@@ -56,6 +77,8 @@ def make_whole(dag):
         files += expand(made.output, study=PARAMS.studies)
     files += [file for study in PARAMS.studies for file in measurements(study)]
     dag.forcefiles.update(file for file in files if not os.path.exists(file) or retrained(os.path.dirname(file)))
+    for study in filter(of_other_cells, PARAMS.studies):
+        dag.forcefiles.update(expand(rules.collect.output, study=study))
 
 
 def include_batches(dag):
