@@ -16,8 +16,11 @@ rule settle:
         f"logs/{REPORTS}/settle.log",
     benchmark:
         f"logs/{REPORTS}/settle.benchmark.tsv"
-    # What a round could not do is for the user to see. It runs Snakemake, so it is in Snakemake's own environment
+    # What a round could not do is for the user to see
     retries: 0
+    # With Snakemake, which it runs
+    conda:
+        "../envs/settle.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
