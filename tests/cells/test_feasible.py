@@ -159,7 +159,8 @@ def recorded(network: list[dict], form: Form, name: str, **settings) -> set[str]
 
 
 def test_metrics_of_reported_numbers_are_those_of_the_code():
-    measured = {*comparison._TEXTS, *comparison._SPECIAL, *reported.LOWEST, reported.EPOCH_SECONDS}
+    of_runs = {*reported.LOWEST, *reported.ACTIVATIONS, reported.MEAN_UNTIL, reported.EPOCH_SECONDS}
+    measured = {*comparison._TEXTS, *comparison._SPECIAL, *of_runs}
     assert set(reported.SPECIAL) == measured and set(reported.TEXTS) == set(comparison._TEXTS)
 
 
@@ -173,4 +174,5 @@ def test_names_that_are_taken_are_those_of_rules_folders_and_columns():
     }
     studies = {name.removeprefix("train_") for name in rules if name.startswith("train_")} | {ASSETS}
     assert studies == set(params.NOT_STUDIES)
+    assert {name.removeprefix("prepare_") for name in rules if name.startswith("prepare_")} == set(params.NOT_DATASETS)
     assert {*comparisons.COLUMNS, *reported.SELECTORS, "experiment", "winner"} <= expansion.NOT_SETTINGS

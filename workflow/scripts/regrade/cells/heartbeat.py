@@ -105,7 +105,10 @@ def _pace(history: list[dict[str, Any]]) -> float | None:
 
 def read_all() -> dict[str, Heartbeat]:
     """The heartbeats that there are, by the hash of the configuration that is trained."""
-    heartbeats = {path.parent.name: _read(path) for path in STATES.glob(f"*/{FILE}")}
+    try:
+        heartbeats = {path.parent.name: _read(path) for path in STATES.glob(f"*/{FILE}")}
+    except FileNotFoundError:  # the folder was deleted meanwhile
+        return {}
     return {name: heartbeat for name, heartbeat in heartbeats.items() if heartbeat}
 
 

@@ -47,14 +47,14 @@ def is_within(module: str, names: Set[str]) -> bool:
     return module in names or not names.isdisjoint(_packages(module))
 
 
-def content(*folders: Path) -> str:
-    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of all files in `folders`, those that exist.
+def content(*places: Path) -> str:
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of files, or of all in a folder; if they exist.
 
     But hidden files and backups, which editors make while a text is open.
     """
     total = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for place in places:
+        for path in sorted(place.iterdir()) if place.is_dir() else [place]:
             if path.is_file() and not path.name.startswith((".", "#")) and not path.name.endswith("~"):
                 total.update(f"{path.name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:8]

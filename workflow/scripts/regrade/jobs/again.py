@@ -58,6 +58,8 @@ def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None], t
         stdout=sys.stdout,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # Whoever starts processes in the background may have them ignore Ctrl-C, by which a round is stopped
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         while (left := begun + seconds - time.monotonic()) > 0:
@@ -80,8 +82,6 @@ def run(config: dict[str, Any], seconds: float, tell: Callable[[float], None], t
 
 def main(planned: str, parent: int, targets: Sequence[str]) -> None:
     """Run Snakemake as planned in this file, for the job of this process; everything without targets."""
-    # Whoever starts processes in the background may have them ignore Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ[plan.VARIABLE] = planned
     parser, given = cli.parse_args(plan.arguments())

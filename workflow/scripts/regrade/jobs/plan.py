@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from regrade.cells.cell import Cell
-from regrade.config import studies
+from regrade.config import protocol, studies
 from regrade.core import files, fingerprints
 from regrade.core.checkout import PACKAGE
 from regrade.core.errors import UserError
@@ -34,13 +34,14 @@ def keep(config: dict, every: Iterable[Cell], given: Sequence[str] = ()) -> Path
 
     `given`: Snakemake's arguments. The jobs that this process starts find the plan from now on.
     """
-    texts = [*map(studies.folder, config["studies"]), TEMPLATES, TEMPLATES / "assets"]
+    of_studies = [place for study in config["studies"] for place in (studies.folder(study), protocol.path(study))]
+    texts = [*of_studies, TEMPLATES, TEMPLATES / "assets"]
     plan = {
         "config": config,
         "package": _package(),
         "code": {script.name: code(script) for script in SCRIPTS.glob("*.py")},
         "cells": sorted({cell.code for cell in every}),
-        "texts": {str(folder): fingerprints.content(folder) for folder in texts},
+        "texts": {str(place): fingerprints.content(place) for place in texts},
         "given": list(given),
     }
     path = _write(plan)
@@ -103,9 +104,11 @@ def _tree(script: Path) -> ast.Module:
 
 
 def read_by(script: Path, study: str | None) -> tuple[Path, ...]:
-    """The folders of texts that a script reads."""
+    """The texts that a script reads: files, or folders of them."""
     match script.name:
-        case "audit.py" | "collect.py" | "grade.py" | "measure.py" if study:
+        case "collect.py" if study:
+            return (protocol.path(study),)
+        case "audit.py" | "grade.py" | "measure.py" if study:
             return (studies.folder(study),)
         case "report.py" if study:
             return studies.folder(study), TEMPLATES
@@ -120,9 +123,9 @@ def read_by(script: Path, study: str | None) -> tuple[Path, ...]:
 def hold(script: Path, study: str | None) -> None:
     """UserError when what this script of a job runs or shows, of a study if it is about one, is not as planned."""
     if plan := _present():
-        for folder in read_by(script, study):
-            if fingerprints.content(folder) != plan["texts"].get(str(folder)):
-                raise _changed(f"a file in {folder}")
+        for place in read_by(script, study):
+            if fingerprints.content(place) != plan["texts"].get(str(place)):
+                raise _changed(_named(place))
         # Comparing bytes is quick; only where they differ, what the code means is compared
         if _package() != plan["package"] and code(script) != plan["code"].get(script.name):
             raise _changed(f"code that {script.name} runs")
@@ -137,9 +140,9 @@ def hold_cells(batch: Iterable[Cell]) -> None:
 def hold_all(every: Iterable[Cell]) -> None:
     """UserError when code or texts have changed since the run was planned that this one is a round of."""
     plan = _demanded()
-    for folder, content in plan["texts"].items():
-        if fingerprints.content(Path(folder)) != content:
-            raise _changed(f"a file in {folder}")
+    for place, content in plan["texts"].items():
+        if fingerprints.content(Path(place)) != content:
+            raise _changed(_named(Path(place)))
     if _package() != plan["package"]:
         for script, planned in plan["code"].items():
             if code(SCRIPTS / script) != planned:
@@ -157,6 +160,10 @@ def _present() -> dict | None:
     """The plan that this process is a job of; None outside of one."""
     path = os.environ.get(VARIABLE)
     return json.loads(Path(path).read_text())[KEY] if path else None
+
+
+def _named(place: Path) -> str:
+    return f"a file in {place}" if place.is_dir() else str(place)
 
 
 def _changed(what: str) -> UserError:
