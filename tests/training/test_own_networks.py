@@ -278,6 +278,21 @@ def test_prepared_ids_are_taken_and_what_it_gives_its_tensors_is_kept(write: Wri
     assert equal(run, resumed)
 
 
+def test_a_lazy_module_after_a_layer_that_reads_texts(write: Write):
+    """Its inputs are numbers, although the data are ids."""
+    name = write("""
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.LazyLinear(4), nn.ReLU(), nn.LazyLinear(3))
+""")
+    ids = torch.randint(0, 9, (20, 6), dtype=torch.int32)
+    data = Data(ids, torch.arange(20) % 3, ids, torch.arange(20) % 3, 3, vocabulary_size=9)
+    settings = {"optimizer": "adam", "lr": 0.01, "batch_size": 8, "epochs": 2}
+    (run,) = advanced(configuration([{"kind": "bag", "units": 5}, own(name)], **settings), [RunState(0)], data, 2)
+    assert run.tensors["network/module1.0.weight"].shape == (4, 5)
+    assert run.history[0]["train_loss"] != run.history[1]["train_loss"]
+
+
 def test_the_state_of_the_process_is_as_before(write: Write):
     def everything() -> list:
         return [repr(part.read()) for part in global_state.PARTS]

@@ -145,8 +145,20 @@ class Module(Layer):
         with self._run("its constructor"), _drawing_from(stream):
             module = kind(**copy.deepcopy(self._spec.arguments))
             if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
-                module.eval()(torch.zeros(PROBED, *self._input_shape, dtype=self._input_types[0]))
+                self._initialise(module.eval())
         return module
+
+    def _initialise(self, module: torch.nn.Module) -> None:
+        """Let a lazy module find out its shapes, from a pass of zeros. Raises what the likeliest of inputs raise."""
+        errors: list[Exception] = []
+        for dtype in self._input_types:
+            try:
+                module(torch.zeros(PROBED, *self._input_shape, dtype=dtype))
+            except Exception as error:
+                errors.append(error)
+            else:
+                return
+        raise errors[0]
 
     @property
     def _input_types(self) -> list[torch.dtype]:
