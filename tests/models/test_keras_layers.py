@@ -133,6 +133,25 @@ CASES = {
         lambda: [keras.layers.Conv1D(3, 4, activation="relu"), keras.layers.Flatten()],
         (STEPS, 4),
     ),
+    "one-channel convolution": (
+        [{"kind": "one_channel_convolution", "filters": 3, "kernel": 4, "activation": "relu"}, {"kind": "flatten"}],
+        lambda: [
+            keras.layers.Reshape((STEPS, 4, 1)),
+            keras.layers.Conv2D(3, (4, 4), activation="relu"),
+            keras.layers.Flatten(),
+        ],
+        (STEPS, 4),
+    ),
+    "one-channel convolution of one-hot": (
+        [tokens("char"), {"kind": "one_channel_convolution", "filters": 3, "kernel": 4}, {"kind": "flatten"}],
+        lambda: [
+            one_hot(),
+            keras.layers.Reshape((STEPS, VOCABULARY, 1)),
+            keras.layers.Conv2D(3, (4, VOCABULARY)),
+            keras.layers.Flatten(),
+        ],
+        (STEPS,),
+    ),
     "sequence convolution of one-hot": (
         [tokens("char"), {"kind": "sequence_convolution", "filters": 3, "kernel": 4}, {"kind": "flatten"}],
         lambda: [one_hot(), keras.layers.Conv1D(3, 4), keras.layers.Flatten()],
@@ -206,6 +225,8 @@ def to_keras(name: str, value: np.ndarray, mine: dict[str, np.ndarray]) -> np.nd
     layer, _, kind = name.partition(".")
     if layer.startswith("convolution") and kind == "kernel":
         return value.transpose(2, 3, 1, 0)
+    if layer.startswith("one_channel_convolution") and kind == "kernel":
+        return value[:, :, None]
     if kind.startswith("recurrent_bias"):
         return None
     if kind.startswith("bias") and f"{layer}.recurrent_{kind}" in mine:
@@ -286,6 +307,7 @@ def test_initialisers_have_the_moments_of_keras():
     """Means and standard deviations over 400 runs of every parameter, and of as many draws by Keras."""
     layers = [
         tokens("word"),
+        {"kind": "one_channel_convolution", "filters": 5, "kernel": 3},
         {"kind": "sequence_convolution", "filters": 5, "kernel": 3},
         recurrent("lstm", 1),
         {"kind": "dense", "units": 4},
@@ -298,13 +320,16 @@ def test_initialisers_have_the_moments_of_keras():
         peer = keras.Sequential(
             [
                 keras.layers.Embedding(VOCABULARY, 4),
+                keras.layers.Reshape((STEPS, 4, 1)),
+                keras.layers.Conv2D(5, (3, 4)),
+                keras.layers.Reshape((STEPS - 2, 5)),
                 keras.layers.Conv1D(5, 3),
                 keras.layers.LSTM(6),
                 keras.layers.Dense(4),
             ]
         )
         peer(np.zeros((1, STEPS), int))
-        peers.append(peer.get_weights())
+        peers.append([values.squeeze(2) if values.ndim == 4 else values for values in peer.get_weights()])
     for mine, theirs in zip(ours, (np.stack(values) for values in zip(*peers, strict=True)), strict=True):
         assert mine.shape[1:] == theirs.shape[1:]
         error = 4 * max(mine.std(), 1e-12) / np.sqrt(theirs.size)

@@ -213,6 +213,7 @@ _TAKES = {
     "embedding": ("ids",),
     "bag": ("ids",),
     "sequence_convolution": ("numbers", "characters"),
+    "one_channel_convolution": ("numbers", "characters"),
     "recurrent": ("numbers", "characters"),
     "module": ("numbers", "bytes", "ids"),
 }

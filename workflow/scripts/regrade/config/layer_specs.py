@@ -200,6 +200,13 @@ class SequenceConvolutionSpec(LayerSpec):
     activation: Activation = "linear"
 
 
+class OneChannelConvolutionSpec(SequenceConvolutionSpec):
+    """The same as a convolution of an image of one channel. Only Keras' initial kernels differ: they are smaller."""
+
+    module = "one_channel"
+    kind: Literal["one_channel_convolution"]  # type: ignore[assignment]
+
+
 class SequencePoolingSpec(LayerSpec):
     """Max pooling along a sequence, padded so that the output has ceil(steps / stride) steps (Keras' `same`)."""
 
@@ -319,6 +326,7 @@ Layer = Annotated[
     | EmbeddingSpec
     | BagSpec
     | SequenceConvolutionSpec
+    | OneChannelConvolutionSpec
     | SequencePoolingSpec
     | MaximumOverStepsSpec
     | ImageRowsSpec
