@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from regrade.bundle import collect
 from regrade.cells import expansion, layout
 from regrade.cells.cell import Cell
 from regrade.config import params
 from regrade.core.files import write_json
 from regrade.reporting.evidence import read as evidence_of
 from regrade.reporting.tables import comparisons
-from regrade.statistics import BUNDLE, REPORTS, collect, grading
+from regrade.statistics import BUNDLE, REPORTS, grading
 from regrade.training import results
 from regrade.training.state import RunState
 

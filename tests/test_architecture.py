@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -93,3 +95,12 @@ def test_parts_of_scipy_are_loaded_when_they_are_used():
                 assert (node.module or "").split(".")[0] != "scipy", name
             elif isinstance(node, ast.Import):
                 assert not [alias.name for alias in node.names if alias.name.startswith("scipy.")], name
+
+
+def test_benchmarks_can_be_imported():
+    """All but the one that needs TensorFlow; in a process of their own, as some choose the backend of Keras."""
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "on_tensorflow")
+    assert "scale" in names
+    code = "\n".join(f"import benchmarks.{name}" for name in names)
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr

@@ -109,6 +109,8 @@ OPEN: list[dict] = [
     # Epoch 0 stands for never
     {"metric": NEVER, "at_least": 0.5},
     {"kind": "equivalent", **WINNER, "metric": "test_loss_best", "margin": 9},
+    # A ratio of what is never above 1.4 may be
+    {"kind": "ratio", **WINNER, "metric": {"measure": "fluctuation", "of": "test_accuracy"}, "at_least": 2},
 ]
 
 

@@ -251,6 +251,10 @@ def test_runs_that_diverged_are_left_out_and_runs_that_never_got_there_are_a_bou
         "the mean leaves out 1 of 4 runs, which diverged before",
     ]
     assert table["mean"].tolist() == ["45.5", "2"]
+    # One run is too few, also where it is only known to be beyond a value
+    alone = pd.DataFrame(rows[2:3])
+    table = grades.table(comparison.comparisons("cs324", Measurements(described(every), alone, curves)))
+    assert set(table["grade"]) == {"too few seeds"}
 
 
 def test_numbers_from_tables_of_runs_are_of_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

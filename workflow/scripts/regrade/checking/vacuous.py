@@ -1,6 +1,7 @@
 """Tests that say nothing, because a metric can only have values that pass them, or only such that do not."""
 
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -73,7 +74,7 @@ def _complaints(test: Test, within: Range, stated: Sequence[float]) -> Iterator[
         case Threshold():
             yield from _of_bounds(test, _name(test), within)
         case Ratio():
-            yield from _of_bounds(test, f"a ratio of {_name(test)}", (0, high) if low >= 0 else within)
+            yield from _of_bounds(test, f"a ratio of {_name(test)}", (0 if low >= 0 else -math.inf, math.inf))
         case Compare() | Equivalent() if test.margin >= high - low:
             never = NEVER_FAILS if test.kind in ("not_greater", "equivalent") else NEVER_HOLDS
             width = f"{high - low:g}"

@@ -50,7 +50,7 @@ def compare(ours: Measurements, theirs: Measurements) -> list[Compared]:
         if other is None or not cell.standing.name == other.standing.name == FULL:
             continue
         metric = f"{cell.evaluated}_accuracy_last_epoch"
-        first, second = ours.values(cell, metric), theirs.values(other, metric)
+        first, second = (of.sort_index() for of in (ours.values(cell, metric), theirs.values(other, metric)))
         if min(len(first), len(second)) < 2:
             continue
         if first.equals(second) or np.ptp([*first, *second]) == 0:

@@ -196,12 +196,15 @@ def _seconds(measurements: Measurements, cell: BundledCell, row: ReportedNumber)
 
 
 def _by_epoch(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:
-    """A value at one epoch."""
+    """A value at one epoch; of a run that did not get there, nothing is known."""
     curve = measurements.curve(cell)
     if row["metric"] not in curve:
         return _sample([]), None
-    at_epoch = curve[curve["epoch"] == row["cell"]["epoch"]].set_index("seed")
-    return _by_seed(finite(at_epoch[row["metric"]])), None
+    at_epoch = finite(curve[curve["epoch"] == row["cell"]["epoch"]].set_index("seed")[row["metric"]])
+    if not len(at_epoch):
+        return _sample([]), None
+    of_all = at_epoch.reindex(measurements.of(cell)["seed"])
+    return _by_seed(of_all.fillna(-math.inf), of_all.fillna(math.inf)), None
 
 
 def _steps(measurements: Measurements, cell: BundledCell, row: ReportedNumber) -> Measured:

@@ -125,7 +125,7 @@ def _grade(one: Comparison, standing: Standing) -> str:
     if units.unit(one.row["metric"]) == "parameters":
         return SAME if one.estimate.value == one.stated else DIFFERS
     low, high = _prediction(one, one.cell, one.estimate)
-    if math.isnan(low):
+    if one.estimate.seeds < 2 or math.isnan(low) or math.isnan(high):
         return TOO_FEW_SEEDS
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)

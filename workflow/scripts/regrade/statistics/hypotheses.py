@@ -230,6 +230,8 @@ class Hypotheses:
             why = f"the cells do not tell the effect of {settings} apart; it takes more values, or more combinations"
             return [Statement(f"slopes of {wording.phrase(test.metric)}", _unit(test), cells, why=why)]
         weights = np.linalg.pinv(design)[1:]
+        # Without rounding errors in place of zeros, which would count the cell in the middle
+        weights[np.abs(weights) < 1e-12 * np.abs(weights).max()] = 0
         bounds = (0.0, math.inf) if test.direction == "up" else (-math.inf, 0.0)
         name, parts = wording.phrase(test.metric), []
         for key, slope, values in zip(test.over, weights, zip(*points, strict=True), strict=True):
@@ -271,7 +273,8 @@ class Hypotheses:
                 about = f"{_title(one.cell)}{f' ({label(selectors)})' if selectors else ''}"
                 text = f"{wording.phrase(test.metric)} of {about}"
                 # The source rounded: its number is one of those that round to it
-                low, high = one.stated - test.margin - one.rounding, one.stated + test.margin + one.rounding
+                low = one.stated - test.margin - one.rounding
+                high = math.inf if one.at_least else one.stated + test.margin + one.rounding
                 sample = None if one.other_settings else self._stated(one)
                 parts.append(_statement(test, text, _unit(test), [one.cell], sample, low, high))
         return parts or [self._missing(test, test.cells | each)]
@@ -341,7 +344,8 @@ class Hypotheses:
             raise UserError(f"{self._where}: {test.experiment} selects nothing; say winner: true")
         if select.winner == "measured":
             return Winner(tuple(candidates), select.by)
-        settings = candidates[0].valued(reported.winner(self.study, select.source, select.by))
+        stated = candidates[0].valued(reported.winner(self.study, select.source, select.by))
+        settings = {key: stated[key] for key in select.settings if key in stated}
         return next((cell for cell in candidates if includes(cell.varying, settings)), None)
 
     def several(

@@ -143,7 +143,11 @@ class Measurements:
                 by_seed[seed] = curves.of_diverged(name, history, **arguments)
             else:
                 by_seed[seed] = (curves.MEASURES[name](history, **arguments),) * 2
-        return pd.DataFrame.from_dict(by_seed, orient="index", columns=["low", "high"], dtype=float)
+        limits = pd.DataFrame.from_dict(by_seed, orient="index", columns=["low", "high"], dtype=float)
+        if limits["low"].notna().any():
+            # Left out, a run without a value, such as a correlation with what never changes, would make others "all"
+            limits = limits.fillna({"low": -math.inf, "high": math.inf})
+        return limits
 
     def values(self, cell: BundledCell, metric: Metric) -> "pd.Series[float]":
         """A metric of a cell by seed, without seeds of which it is not known; empty when it is not trained.
@@ -182,7 +186,8 @@ class Measurements:
             seen = [self._seen(one, metric, seeds) for one, _ in weights]
         by = [weight for _, weight in weights]
         low, high = _combined(seen, by, seeds)
-        pooled = self._pooled(seen[0].experiment, metric, look)
+        experiments = {one.experiment for one in seen}
+        pooled = self._pooled(seen[0].experiment, metric, look) if len(experiments) == 1 else None
         return Sample(
             seeds=tuple(seeds),
             low=low,
@@ -255,23 +260,27 @@ class Measurements:
 
         def compute() -> Pooled | None:
             of_cells = [self.bounds(cell, metric)["low"].sort_index() for cell in self.find(experiment)]
-            return pooled([of_cell[np.isfinite(of_cell)].to_numpy()[:look] for of_cell in of_cells])
+            # Cut first: a run beyond the look does not replace one that diverged
+            return pooled([finite(of_cell.iloc[:look]).to_numpy() for of_cell in of_cells])
 
         return self.once(("pooled", experiment, str(metric), str(look)), compute)
 
     def ratio(self, first: BundledCell, second: BundledCell, metric: Metric) -> Sample:
         """A metric of one cell divided by that of another, seed by seed: of seconds, epochs and losses.
 
-        Test rows are not counted as a sample, so it is not for accuracies.
+        Nothing is known of a ratio to what may be 0. Test rows are not counted as a sample, so it is no ratio of
+        accuracies.
         """
         ours, base = self.bounds(first, metric), self.bounds(second, metric)
-        seeds = sorted(set(ours.index) & set(base.index[base["low"] != 0]))
+        seeds = sorted(set(ours.index) & set(base.index))
         if unit(metric) == "seconds":
             seeds = self.timed_apart([first, second], [ours["low"], base["low"].loc[seeds]])
         ours, base = ours.loc[seeds], base.loc[seeds]
-        known = np.isfinite(ours["low"]) & np.isfinite(base["low"])
-        low = (ours["low"] / base["high"]).where(known, -math.inf)
-        high = (ours["high"] / base["low"]).where(known, math.inf)
+        may_be_zero = (base["low"] <= 0) & (base["high"] >= 0)
+        # NaN only where both are infinite; the other ends then give the limits
+        quotients = pd.concat([ours[end] / base[other] for end in ours for other in base], axis="columns")
+        low = quotients.min(axis="columns").mask(may_be_zero, -math.inf)
+        high = quotients.max(axis="columns").mask(may_be_zero, math.inf)
         return Sample(tuple(seeds), low.to_numpy(), high.to_numpy())
 
 

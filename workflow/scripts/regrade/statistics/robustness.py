@@ -35,7 +35,9 @@ def analyses(one: Judged, study: str, measurements: Measurements, comparisons: l
         tested = [part for part in parts if isinstance(part, Hypothesis)]
         # Of a winner, the mean is tested in any case
         same = name.startswith(ABOUT) and all(part.sample.rotated for part in tested)
-        if tested and len(tested) == len(parts) and not same:  # runs from elsewhere may have one of the accuracies only
+        # Runs from elsewhere may have one of the accuracies only, or not all of them
+        enough = not look or all(part.sample.exact or len(part.sample) >= look for part in tested)
+        if tested and len(tested) == len(parts) and enough and not same:
             done.append(
                 Analysis(name, of_parts([part.first(one.look.seeds) for part in tested] if one.look else tested))
             )

@@ -126,8 +126,8 @@ class Sample:
 
     def within(self, low: float, high: float, closed: bool) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
         """Which runs have a number in the range, and which outside; `closed`: or at its ends."""
-        # Sums of the same numbers in another order differ by rounding
-        slack = NOISE * np.where(np.isfinite(self.low), np.maximum(1, np.abs(self.low)), 1) / 1000
+        # Single precision is enough to store a number: 0.9 is then 0.89999998
+        slack = NOISE * np.where(np.isfinite(self.low), np.maximum(1, np.abs(self.low)), 1)
         slack = slack if closed else -slack
         inside = (self.low >= low - slack) & (self.high <= high + slack)
         outside = (self.high < low - slack) | (self.low > high + slack)
