@@ -20,14 +20,24 @@ from support.project import ROOT
 IN_README = {
     ("ce4042", "a1_baseline", "", "test_accuracy_best_epoch"): "best test accuracy of the baseline CNN on CIFAR-10",
     ("ce4042", "a3_optimizers", "optimizer=adam", "test_accuracy_best_epoch"): "the same with Adam and wider layers",
-    ("cs324", "p1_toy", "dataset=moons+backend=torch", "epochs_to_converge"): "epochs until PyTorch's MLP solves moons",
+    (
+        "cs324",
+        "p1_toy",
+        "dataset=moons+backend=torch",
+        "epochs_to_converge",
+    ): "epochs until PyTorch's MLP solves moons, of which we assume 5,000 points",
     (
         "cs324",
         "p1_toy",
         "dataset=moons+backend=numpy",
         "test_accuracy_best_epoch",
     ): "test accuracy of numpy's MLP on moons, from the course template's start",
-    ("cs324", "p3_palindromes", "sequence_length=10", "test_accuracy_last_step"): "test accuracy on palindromes of 10",
+    (
+        "cs324",
+        "p3_palindromes",
+        "sequence_length=10",
+        "test_accuracy_last_step",
+    ): "test accuracy on palindromes of 10, at the stated learning rate",
 }
 NUMBER = re.compile(r"[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
