@@ -133,6 +133,15 @@ def test_a_page_is_tried_while_nothing_is_trained(tmp_path: Path):
         write(project, "report.md.j2", page)
         answer = project.run("regrade", "check")
         assert answer.stdout.replace(f"{tmp_path}/", "") == f"{complaint}\n1 mistake.\n"
+    # What the study's own code does wrong is named there
+    figures = (
+        "from regrade.reporting.template_functions import value\n\n\n@value\ndef broken(evidence):\n    return {}[1]\n"
+    )
+    write(project, "figures.py", figures)
+    write(project, "report.md.j2", "{{ broken() }}")
+    answer = project.run("regrade", "check")
+    assert "report.md.j2, line 1 (by figures.py, line 6): KeyError: 1; mend the template\n1 mistake." in answer.stdout
+    (project.folder / STUDY_FILES / "figures.py").unlink()
     write(project, "report.md.j2", '{{ best("sweep") }} {{ cell("sweeep", width=2) }} {{ find("no" ~ "thing") }}')
     said = project.run("regrade", "check").stdout.replace(f"{tmp_path}/", "")
     unknown = f"{STUDY_FILES}/report.md.j2: params.yaml has no experiment"

@@ -59,6 +59,8 @@ def test_all_is_written_or_nothing(project: Project, monkeypatch: pytest.MonkeyP
         "My-Study": "a study cannot be called 'My-Study'; take up to 64 of a-z, 0-9 and _",
         "../up": "a study cannot be called '../up'",
         "all": "the name 'all' is taken by the rule train_all",
+        "null": "YAML reads 'null' as a value, not as a name; choose another",
+        "true": "YAML reads 'true' as a value",
         STUDY: f"params.yaml has a study '{STUDY}' already",
         "params": "params.yaml exists already; choose another name than 'params'",
         "begun": "workflow/studies/begun exists already",

@@ -27,7 +27,7 @@ from regrade.reporting.evidence import Evidence
 from regrade.reporting.pages import study_page
 from regrade.reporting.pages.places import Places
 from regrade.reporting.tables import table_format
-from support import cifar10_archive, imdb_archive
+from support import cifar10_archive, graded, imdb_archive
 from support.project import Project, merged
 from support.tiny import PARAMS, STUDY, sweep, tiny
 
@@ -367,6 +367,19 @@ def test_paths_of_the_wrong_kind_are_one_sentence(there: str, tmp_path: Path, mo
     assert main.main([command]) == 1
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("command", ["grade", "merge"])
+def test_a_name_that_no_file_can_have_is_one_sentence(command: str, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "FOLDER", studies.FOLDER)
+    study = graded.study(tmp_path).name
+    name = "r" * 300
+    arguments = {"grade": [study, name], "merge": [name, name, "--to", "merged"]}
+    assert main.main([command, *arguments[command]]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {name}") and "is too long a name: give a shorter one" in said
+    assert said.count("\n") == 1
 
 
 def test_a_damaged_record_hides_no_other_cell(tmp_path: Path):

@@ -90,6 +90,41 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(tmp_path: Path):
     assert not (tmp_path / "graded").exists()
 
 
+def test_a_file_of_another_name_is_not_overlooked(tmp_path: Path):
+    study = graded.study(tmp_path)
+    (tmp_path / "runs.csv").write_text(graded.RUNS)
+    (study / "claims.yaml").rename(study / "claims.yml")
+    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
+    assert answer.returncode == 0 and "claims.yml is never read; what is read is called claims.yaml" in answer.stdout
+    (study / "reported.csv").unlink()
+    answer = graded_apart(study.name, "runs.csv", at=tmp_path)
+    assert answer.returncode == 1 and "nothing to grade" in answer.stderr and "is called claims.yaml" in answer.stderr
+
+
+def test_merged_tables_are_judged_like_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Three seeds in one table and two in another, each graded by itself before: nobody has planned a look."""
+    monkeypatch.chdir(tmp_path)
+    study = graded.study(tmp_path).name
+    header, *rows = graded.RUNS.splitlines()
+    further = [re.sub(r",([01]),", r",1\1,", row) for row in rows if ",2," not in row]
+    for name, table in {"a": rows, "b": further, "both": rows + further}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *table, ""]))
+        assert main.main(["grade", study, f"{name}.csv", "--to", name]) == 0
+    bundles = [f"{name}/{study}/bundle" for name in ("a", "b")]
+    assert main.main(["merge", *bundles, "--to", "merged"]) == 0
+    assert main.main(["grade", study, "merged", "--to", "again"]) == 0
+    of_merged, of_both = (read_json(tmp_path / f"{name}/{study}/claims.json")["claims"] for name in ("again", "both"))
+    assert of_merged == of_both and of_both[0]["look"] == 5
+    # Looks that study.yaml plans hold for a bundle, too
+    described = (tmp_path / study / "study.yaml").read_text()
+    (tmp_path / study / "study.yaml").write_text(f"{described}looks: [{{seeds: 4, error: 0.05}}]\n")
+    assert main.main(["grade", study, "merged", "--to", "planned"]) == 0
+    assert read_json(tmp_path / f"planned/{study}/claims.json")["claims"][0]["look"] == 4
+    bundles[0] = f"planned/{study}/bundle"
+    assert main.main(["merge", *bundles, "--to", "refused"]) == 1
+    assert "differ in looks: 4 seeds (error 0.05) and none planned" in capsys.readouterr().err
+
+
 def test_runs_of_another_study_are_refused(graded_tables: dict, tmp_path: Path):
     graded.study(tmp_path).rename(tmp_path / "other")
     answer = graded_apart("other", graded_tables["runs"][0] / "graded/levels_of_text/bundle", at=tmp_path)

@@ -34,6 +34,9 @@ def added(tmp_path_factory: pytest.TempPathFactory, blocks: dict[str, list[str]]
     (project.folder / "before.html").write_text((project.folder / "reports/my_study/index.html").read_text())
     (folder / "report.md.j2").write_text(layout)
     (folder / "figures.py").write_text(figures)
+    # A check tries the page as it is before anything is trained
+    looked = project.run("bash", "-c", look)
+    assert looked.stdout.startswith("Nothing wrong with my_study.\n"), looked.stdout
     answer = project.run("bash", "-c", run)
     assert answer.returncode == 0, answer.stdout
     assert "rule report:" in answer.stdout and "rule train:" not in answer.stdout

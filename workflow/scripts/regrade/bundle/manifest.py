@@ -179,7 +179,9 @@ class Manifest(Section):
     caps: dict[Name, int] = Field({})
     """What the scale caps in all experiments."""
     looks: Looks
-    """When claims are judged, as planned before the runs."""
+    """When claims are judged."""
+    looks_planned: bool = True
+    """Whether they were planned before the runs; if not, there is one, which follows from the runs."""
     experiments: dict[Name, BundledExperiment]
     """Experiments by name."""
     cells: list[BundledCell]

@@ -1,17 +1,33 @@
 """Several bundles of one study as one: what several machines trained, or what was trained at several times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 import pandas as pd
 
 from regrade.bundle.answers import RULES, Answers, Correct
 from regrade.bundle.bundle import Bundle
-from regrade.bundle.manifest import BundledCell, BundledExperiment
+from regrade.bundle.manifest import BundledCell, BundledExperiment, Manifest
 from regrade.core.errors import UserError
 
 # What must agree of a cell that is in several bundles, and of an experiment
 SAME = ("varying", "standing", "dataset", "evaluated", "configuration")
 SAME_OF_EXPERIMENTS = ("select", "converged_at", "converged_on", "caps")
+
+
+def _looks(manifest: Manifest) -> str:
+    """The planned looks in words; what follows from the runs may differ from bundle to bundle."""
+    if not manifest.looks_planned:
+        return "none planned"
+    return ", ".join(f"{look.seeds} seeds (error {look.error:g})" for look in manifest.looks)
+
+
+# What all bundles must have in common
+_OF_ALL: dict[str, Callable[[Manifest], str]] = {
+    "study": attrgetter("study"),
+    "scale": attrgetter("scale"),
+    "looks": _looks,
+}
 
 
 def merged(bundles: Sequence[Bundle]) -> tuple[Bundle, list[str]]:
@@ -23,8 +39,8 @@ def merged(bundles: Sequence[Bundle]) -> tuple[Bundle, list[str]]:
     """
     first, *others = bundles
     for other in others:
-        for key in ("study", "scale", "looks"):
-            ours, theirs = getattr(first.manifest, key), getattr(other.manifest, key)
+        for key, of_bundle in _OF_ALL.items():
+            ours, theirs = of_bundle(first.manifest), of_bundle(other.manifest)
             if ours != theirs:
                 raise UserError(f"the bundles differ in {key}: {ours} and {theirs}; merge what was asked for alike")
     cells: dict[tuple[str, str], list[BundledCell]] = {}

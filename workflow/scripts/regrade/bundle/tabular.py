@@ -183,6 +183,7 @@ def _bundle(
         assumptions=about.assumptions,
         scale="paper",
         looks=about.looks or [Look(seeds=least, error=ERROR)],
+        looks_planned=bool(about.looks),
         experiments={name: BundledExperiment(title=titles.get(name) or name) for name in names},
         cells=cells,
     )

@@ -3,7 +3,6 @@
 No rule is written here. What has mistakes is left out, so that the rest can be judged.
 """
 
-import difflib
 import itertools
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -165,14 +164,9 @@ def _is_name(study: str) -> bool:
 
 def _misnamed(study: str) -> Iterator[str]:
     """Files that nobody reads, since their names are not quite those that are read."""
-    files = {file.name: file for file in sorted(studies.folder(study).glob("*")) if not file.name.startswith(".")}
     read = (claims.path, reported.path, protocol.path)
     names = [*(path(study).name for path in read), study_page.TEMPLATE, study_code.FIGURES, study_code.MEASURE]
-    missing = [name for name in names if name not in files]
-    for name in sorted(files.keys() - set(names)):
-        # Case and the ending, too, may be what is wrong; beside the right file, it may be a copy
-        if meant := difflib.get_close_matches(name.lower(), missing, 1, cutoff=0.8):
-            yield f"{files[name]} is never read; what is read is called {meant[0]}: rename it"
+    return studies.misnamed(study, names)
 
 
 def _refusals(*checks: Callable[[], object]) -> Iterator[str]:

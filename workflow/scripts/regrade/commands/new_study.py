@@ -67,6 +67,7 @@ def _check(study: str) -> None:
 
     from regrade.config import overlays, params
     from regrade.config.types import Name
+    from regrade.core import yaml_files
 
     try:
         TypeAdapter(Name).validate_python(study)
@@ -74,6 +75,8 @@ def _check(study: str) -> None:
         raise UserError(
             f"a study cannot be called {study!r}; take up to 64 of a-z, 0-9 and _, a letter first"
         ) from None
+    if not isinstance(yaml_files.parse(study, study), str):
+        raise UserError(f"YAML reads {study!r} as a value, not as a name; choose another")
     if study in params.NOT_STUDIES:
         raise UserError(f"the name {study!r} is taken by {params.NOT_STUDIES[study]}; choose another")
     if study in (overlays.of_file(overlays.BASE).get("studies") or {}):

@@ -1,5 +1,7 @@
 """study.yaml: what a study's folder says of runs that come as a table, where no params.yaml does."""
 
+from pathlib import Path
+
 from pydantic import Field, ValidationError
 
 from regrade.config import studies
@@ -39,9 +41,14 @@ class Description(Section):
     """Experiments by name."""
 
 
+def path(study: str) -> Path:
+    """The file that describes a study from elsewhere."""
+    return studies.folder(study) / "study.yaml"
+
+
 def read(study: str) -> Description:
     """The description in a study's folder; an empty one without a file. UserError names file and key of a mistake."""
-    file = studies.folder(study) / "study.yaml"
+    file = path(study)
     if not file.exists():
         return Description()
     content = yaml_files.read(file) or {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from regrade.bundle import MANIFEST, bundle, named, tabular
 from regrade.bundle.bundle import Bundle
 from regrade.checking import references
-from regrade.config import description, studies
+from regrade.config import claims, description, reported, studies
 from regrade.config.looks import ERROR, Look
 from regrade.core.errors import UserError
 from regrade.core.files import write_text
@@ -42,14 +42,18 @@ def read(study: Path, runs: list[Path], seed: str) -> tabular.Read:
     """
     _find(study)
     name = study.resolve().name
+    misnamed = list(
+        studies.misnamed(name, [path(name).name for path in (claims.path, reported.path, description.path)])
+    )
     if not named.experiments(name):
-        raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; add some")
+        advice = "; ".join(misnamed) or "add some"
+        raise UserError(f"{study} has no claims and no reported numbers, so nothing to grade; {advice}")
     of_tables = len(runs) > 1 or not runs[0].is_dir()
     if not of_tables and seed != "seed":
         raise UserError(f"--seed is for tables, but {runs[0]} is a bundle, which has its seeds; leave it out")
     given = tabular.read(runs, name, seed) if of_tables else _of_bundle(runs[0], name)
-    checked = tabular.Read(given.bundle, given.notes + references.check_bundle(given.bundle))
-    return _with_a_look(checked) if of_tables and not description.read(name).looks else checked
+    checked = tabular.Read(given.bundle, misnamed + given.notes + references.check_bundle(given.bundle))
+    return checked if checked.bundle.manifest.looks_planned else _with_a_look(checked)
 
 
 def _with_a_look(given: tabular.Read) -> tabular.Read:
@@ -69,13 +73,16 @@ def _with_a_look(given: tabular.Read) -> tabular.Read:
 
 
 def _of_bundle(folder: Path, name: str) -> tabular.Read:
-    """The bundle in a folder, if it is of the study of this name."""
-    of_bundle = bundle.read(folder)
+    """The bundle in a folder, if it is of the study of this name, with the looks of study.yaml if it has none."""
+    of_bundle, looks = bundle.read(folder), description.read(name).looks
     if of_bundle.manifest.study != name:
         raise UserError(
             f"{folder / MANIFEST}: the runs are of {of_bundle.manifest.study!r}, but the study is {name!r}; give the "
             "folder of that study, or name it so"
         )
+    if looks and not of_bundle.manifest.looks_planned:
+        manifest = of_bundle.manifest.model_copy(update={"looks": looks, "looks_planned": True})
+        of_bundle = replace(of_bundle, manifest=manifest)
     return tabular.Read(of_bundle, [])
 
 

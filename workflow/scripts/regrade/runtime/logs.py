@@ -68,6 +68,8 @@ _WRONG_KIND = {
     errno.EISDIR: "is a folder, but has to be a file: move it away, or give another name",
     errno.ENOTDIR: "leads through a file, where a folder has to be: move that away, or give another name",
     errno.ENOENT: "does not exist: correct the name, or make it",
+    errno.ENAMETOOLONG: "is too long a name: give a shorter one",
+    errno.ELOOP: "is a link that leads back to itself: mend it",
 }
 # What PyTorch says about a tensor that is too large for the memory, or for any memory
 _NO_MEMORY = ("can't allocate memory", "calculation overflowed")

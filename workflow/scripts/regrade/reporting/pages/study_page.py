@@ -173,13 +173,16 @@ def _rendered(text: str) -> Body:
 
 
 def _place(error: Exception, path: Path) -> str:
-    """The line of a template at which an error arose, and where in our code, if a function that it calls raised it."""
+    """The line of a template at which an error arose, and where in our code or the study's, if that is called there."""
     frames = traceback.extract_tb(error.__traceback__)
-    in_templates = [frame for frame in frames if frame.filename.endswith(".j2")]
-    place = f"{in_templates[-1].filename}, line {in_templates[-1].lineno}" if in_templates else str(path)
-    last = frames[-1]
-    ours = Path(last.filename).suffix == ".py" and Path(__file__).parents[1] in Path(last.filename).parents
-    return f"{place} (by {Path(last.filename).name}, line {last.lineno})" if ours and in_templates else place
+    in_templates = [at for at, frame in enumerate(frames) if frame.filename.endswith(".j2")]
+    if not in_templates:
+        return str(path)
+    line, called = frames[in_templates[-1]], frames[in_templates[-1] + 1 :]
+    place = f"{line.filename}, line {line.lineno}"
+    folders = Path(__file__).resolve().parents[1], path.resolve().parent
+    ours = [frame for frame in called if any(Path(frame.filename).resolve().is_relative_to(one) for one in folders)]
+    return f"{place} (by {Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else place
 
 
 def _links(folder: str, stem: str, kinds: Sequence[str]) -> Markup:
