@@ -58,6 +58,7 @@ def claim(number: int, verdict: str, folders: list[str]) -> dict:
         "place": f"section {number}",
         "quote": f"Quote {HOSTILE}",
         "amended": f"Amended {HOSTILE}" if number == 2 else "",
+        "presumes": f"Presumes {HOSTILE}" if number == 1 else "",
         "note": "",
         "why": f"Because {HOSTILE}" if verdict in ("not run", "other protocol") else "",
         "p_holm": 0.0001,
@@ -280,7 +281,7 @@ def test_claims_say_in_plain_words_what_was_seen(pages: Path, browser):
         "Also confirmed in 1 of 2 other analyses",
     ]
     assert text(0, "p.note") == ["One run per cell would have shown it with 1 of 2 seeds."]
-    assert text(1, "p.note") == []
+    assert text(1, "p.note") == [f"Its verdict presumes Presumes {HOSTILE}"]
     assert f"Changed or added once runs had been seen. Amended {HOSTILE}" in text(2, "p.note")
     assert text(3, "p.note")[1:] == ["Chance of a verdict: 25 % by 5 seeds, 100 % by 10."]
     (part,) = text(1, ".parts li")

@@ -204,6 +204,8 @@ class Claim(Section):
     """Anchors in the study's page that show it: `figure-06`, `table-1`."""
     note: str = ""
     """A remark shown beside the claim."""
+    presumes: str = ""
+    """What its verdict rests on that the source leaves open, or in doubt; the findings count such verdicts."""
     amended: str = ""
     """How its tests were changed after runs had been seen, and why: what they were wrong about. Or why the whole claim
     was added only then."""

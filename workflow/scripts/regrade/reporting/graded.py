@@ -46,6 +46,11 @@ class Verdicts:
         return sum(self.by_verdict[verdict] for verdict in (CONFIRMED, CONTRADICTED, INCONCLUSIVE))
 
     @property
+    def presuming(self) -> dict[str, int]:
+        """Claims by verdict whose verdict rests on what the source does not state, or leaves in doubt."""
+        return Verdicts([claim for claim in self.claims if claim["presumes"]], [], {}).by_verdict
+
+    @property
     def by_origin(self) -> dict[str, int]:
         """Claims by origin, every origin named."""
         counts = Counter(claim["origin"] for claim in self.claims)

@@ -119,6 +119,7 @@ def _claim(one: Judged, other: list[Analysis]) -> dict[str, object]:
         "best": one.best,
         "figures": one.claim.figures,
         "note": one.claim.note,
+        "presumes": one.claim.presumes,
         "amended": one.claim.amended,
     }
 
