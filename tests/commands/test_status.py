@@ -18,7 +18,7 @@ from regrade.cells import expansion, heartbeat, progress
 from regrade.cells.cell import Cell
 from regrade.cells.heartbeat import Heartbeat, Run
 from regrade.cells.layout import FILES, RECORD
-from regrade.commands import status_view
+from regrade.commands import status_view, terminal
 from regrade.config import params
 from regrade.core.files import write_json
 from regrade.costs import rates
@@ -163,7 +163,7 @@ def begin(cell: Cell, *runs: Run) -> Path:
 
 
 def shown(every: list[Cell]) -> str:
-    console = Console(width=status_view.WIDE, force_terminal=False)
+    console = Console(width=terminal.WIDE, force_terminal=False)
     with console.capture() as captured:
         console.print(status_view.view(MODEL, *progress.read(every)))
     return captured.get()
@@ -206,7 +206,7 @@ def test_time_left(cells: list[Cell]):
     assert "1 of 3 cells done, 2 queued; about 32 s left" in shown(cells[:3])
     assert "at epoch 1 (seed 0), 2 (seed 1) of 2" in shown(cells[:3])
     live = [replace(one, state="running") if one.state == "stopped" else one for one in every]
-    console = Console(width=status_view.WIDE)
+    console = Console(width=terminal.WIDE)
     with console.capture() as captured:
         console.print(status_view.view(MODEL, live, [Heartbeat("n2", None, time.time(), ())]))
     text = captured.get()

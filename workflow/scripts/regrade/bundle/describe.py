@@ -33,15 +33,16 @@ def manifest(study: str, params: Params, every: Iterable[Cell]) -> Manifest:
 
 def experiments(study: str, params: Params) -> dict[str, BundledExperiment]:
     """What a bundle says of a study's experiments."""
+    of = params.studies[study]
     return {
         name: BundledExperiment(
             title=one.title,
             select=one.select,
             converged_at=one.converged_at,
             converged_on=one.converged_on,
-            caps=_further_caps(params, study, name),
+            caps=caps.model_dump(exclude_none=True) if (caps := of.caps(name, params.scale)) else {},
         )
-        for name, one in params.studies[study].experiments.items()
+        for name, one in of.experiments.items()
     }
 
 
@@ -99,16 +100,6 @@ def _source(data: DataIdentity) -> str:
         return f"{data.dataset}, {'real' if data.data == 'real' else 'stand-in'} (not prepared)"
 
 
-def _further_caps(params: Params, study: str, experiment: str | None) -> dict[str, int]:
-    """What the present scale caps in an experiment, or in the one that it is like, beyond what it caps in all."""
-    while experiment:
-        about = params.studies[study].experiments[experiment]
-        if own := about.at_most.get(params.scale):
-            return own.model_dump(exclude_none=True)
-        experiment = about.like
-    return {}
-
-
 def asked_rows(cell: Cell, split: str) -> int | None:
     """How many rows of `split` (test, validation) the experiment asks for, whatever the present scale allows.
 
@@ -132,10 +123,4 @@ def _asked(cell: Cell, key: str) -> Value | None:
     """A setting of the cell before any cap; None where nobody gives it."""
     if key in cell.varying:
         return cell.varying[key]
-    name: str | None = cell.experiment
-    while name:
-        experiment = cell.template.experiments[name]
-        if key in experiment.settings:
-            return experiment.settings[key]
-        name = experiment.like
-    return None
+    return cell.template.settings(cell.experiment).get(key)

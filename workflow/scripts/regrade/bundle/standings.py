@@ -78,13 +78,7 @@ class Standings:
             return False
         if self.params.present_scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True):
             return True
-        experiments = self.params.studies[cell.study].experiments
-        name: str | None = cell.experiment
-        while name:
-            if self.params.scale in experiments[name].at_most:
-                return True
-            name = experiments[name].like
-        return False
+        return self.params.studies[cell.study].caps(cell.experiment, self.params.scale) is not None
 
 
 def _as_the_source(

@@ -217,10 +217,7 @@ class _Expansion:
 
     def caps(self, name: str) -> dict[str, int]:
         """The present scale's caps: for all experiments, and for this one or the one that it is like."""
-        experiment = self.study.experiments[name]
-        own = experiment.at_most.get(self.params.scale)
-        if own is None and experiment.like:
-            return self.caps(experiment.like)
+        own = self.study.caps(name, self.params.scale)
         general = self.params.present_scale.at_most.model_dump(exclude={"seeds"}, exclude_none=True)
         for key, cap in own.model_dump(exclude_none=True).items() if own else ():
             general[key] = min(cap, general.get(key, cap))

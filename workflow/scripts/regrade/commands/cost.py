@@ -24,15 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Calibrate the machine if need be, and show the forecast."""
-    from rich.console import Console
-
     from regrade.cells import expansion
-    from regrade.commands import cost_view, status_view
+    from regrade.commands import cost_view, terminal
     from regrade.costs import forecasting
 
     params = parameters.read(options)
     at_once = forecasting.at_once(params, options.cores)
     cells, forecasts = forecasting.forecasts(params, expansion.expand(params), options.calibrate)
-    console = Console(highlight=False, width=status_view.WIDE)
-    console.print(cost_view.view(params, cells, forecasts, at_once))
+    terminal.console().print(cost_view.view(params, cells, forecasts, at_once))
     return 0

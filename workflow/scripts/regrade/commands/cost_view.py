@@ -11,7 +11,7 @@ from rich.text import Text
 
 from regrade.cells import batching
 from regrade.cells.progress import Progress
-from regrade.commands.status_view import duration, lined
+from regrade.commands.terminal import duration, lined
 from regrade.config.params import Params
 from regrade.costs import accuracy, schedule
 from regrade.costs.accuracy import Accuracy

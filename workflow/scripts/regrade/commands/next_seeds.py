@@ -7,7 +7,6 @@ it with the --configfile and --config that you run Snakemake with, then Snakemak
 import argparse
 import math
 import shlex
-import sys
 from pathlib import Path
 
 from regrade.commands import parameters
@@ -45,10 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show the plan and write the overlay."""
-    from rich.console import Console
-
     from regrade.cells import expansion
-    from regrade.commands import next_view, status_view
+    from regrade.commands import next_view, terminal
     from regrade.core.files import write_text
     from regrade.core.targets import can_be_written, require_own
     from regrade.costs import forecasting
@@ -70,9 +67,7 @@ def run(options: argparse.Namespace) -> int:
     lines = overlay.comments(plan, f"{COMMAND} --hours {options.hours:g}")
     with can_be_written(options.to):
         write_text(options.to, overlay.text(overlay.entries(plan.seeds, trained.values(), params), lines))
-    # Outside a terminal nothing is cut or broken into lines
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
-    console.print(next_view.view(plan, options.hours, at_once), "")
+    terminal.console().print(next_view.view(plan, options.hours, at_once), "")
     print(f"To train them: {_to_train(options)} (and what else you give Snakemake)")
     return 0
 

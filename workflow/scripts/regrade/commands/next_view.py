@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from regrade.commands.status_view import duration, lined
+from regrade.commands.terminal import duration, lined
 from regrade.settle.plan import HOUR, Line, Plan
 from regrade.settle.waiting import Waiting
 

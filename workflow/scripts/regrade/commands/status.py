@@ -5,7 +5,6 @@ and --config that you gave Snakemake.
 """
 
 import argparse
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -39,11 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show it once, or again and again: in a terminal in the same place, elsewhere one below the other."""
-    from rich.console import Console
     from rich.live import Live
 
     from regrade.cells import expansion, progress
-    from regrade.commands import status_view
+    from regrade.commands import status_view, terminal
     from regrade.costs import rates
     from regrade.costs.model import Model
 
@@ -52,8 +50,7 @@ def run(options: argparse.Namespace) -> int:
     params = parameters.read(options)
     every = expansion.expand(params)
     model = Model(params, rates.known(params.device))
-    # Outside a terminal nothing is cut or broken into lines
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=status_view.WIDE)
+    console = terminal.console()
 
     def look() -> tuple["RenderableType", bool]:
         cells, others = progress.read(every)

@@ -12,11 +12,10 @@ from rich.text import Text
 from regrade.cells.heartbeat import SILENT_SECONDS, Heartbeat, Run
 from regrade.cells.layout import RESULTS
 from regrade.cells.progress import Progress
+from regrade.commands.terminal import duration, lined
 from regrade.costs.model import Model
 from regrade.costs.time_left import seconds_left
 
-# Columns where there is no terminal: nothing is cut or broken into lines
-WIDE = 1000
 # Cells often fail for the same reason, so the first tell enough
 SHOWN = 10
 # What every cell counts as; a stopped one waits like those that have not begun
@@ -114,14 +113,6 @@ def _work(left: Left, cells: Iterable[Progress]) -> str:
     return duration(sum(known)) + (" and more" if len(known) < len(seconds) else "")
 
 
-def lined(*titles: str, right: Iterable[str] = ()) -> Table:
-    """A table with these titles, without lines; the columns `right` are of numbers."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
-    return table
-
-
 def _name(cell: Progress) -> Text:
     return Text(cell.cell.folder.relative_to(RESULTS).as_posix())
 
@@ -152,16 +143,3 @@ def _where(heartbeat: Heartbeat | None) -> str:
 
 def _short(seconds: float | None) -> str:
     return "not known yet" if seconds is None else duration(seconds)
-
-
-def duration(seconds: float) -> str:
-    """With the two largest units, rounded: 40 s, 5 min, 3 h 20 min, 2 d 5 h."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = round(seconds / 3600)
-    return f"{hours // 24} d {hours % 24} h"

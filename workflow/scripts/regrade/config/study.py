@@ -1,5 +1,7 @@
 """`studies`: the networks and experiments of a report."""
 
+from collections import ChainMap
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -154,3 +156,19 @@ class Study(Section):
     """Networks by name, each a list of layers."""
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
     """Experiments by name."""
+
+    def line(self, name: str) -> Iterator[Experiment]:
+        """The experiment of this name, the one that it is like, the one that that is like, and so on."""
+        following: str | None = name
+        while following:
+            experiment = self.experiments[following]
+            yield experiment
+            following = experiment.like
+
+    def settings(self, name: str) -> dict[str, Value]:
+        """The settings that all cells of an experiment share, with those of the experiments that it is like."""
+        return dict(ChainMap(*(experiment.settings for experiment in self.line(name))))
+
+    def caps(self, name: str, scale: str) -> Caps | None:
+        """The further caps of an experiment at a scale, or else of the one that it is like; None where none has any."""
+        return next((own for experiment in self.line(name) if (own := experiment.at_most.get(scale))), None)

@@ -9,7 +9,6 @@ from regrade.config.params import Params
 from regrade.config.protocol import DatasetProtocol, ExperimentProtocol, Protocol, path
 from regrade.config.scale import Scale
 from regrade.config.study import Study
-from regrade.config.types import Value
 from regrade.core.files import write_text
 
 HEADER = """\
@@ -64,7 +63,7 @@ def _dataset(params: Params, cell: Cell) -> DatasetProtocol:
 def _experiment(study: Study, name: str, cell: Cell) -> ExperimentProtocol:
     """`cell`: any of the experiment. Neither what varies is fixed nor what a measured winner decides."""
     experiment = study.experiments[name]
-    settings, select = _inherited(study, name), experiment.select
+    settings, select = study.settings(name), experiment.select
     if select:
         reported = select.winner == "reported"
         settings |= {key: cell.settings[key] for key in select.settings if reported}
@@ -79,9 +78,3 @@ def _experiment(study: Study, name: str, cell: Cell) -> ExperimentProtocol:
         converged_at=experiment.converged_at,
         converged_on=experiment.converged_on,
     )
-
-
-def _inherited(study: Study, name: str) -> dict[str, Value]:
-    """The settings of an experiment and of those that it is like."""
-    experiment = study.experiments[name]
-    return (_inherited(study, experiment.like) if experiment.like else {}) | experiment.settings
