@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Snakemake and DVC find their tools in .venv, whether or not it is activated
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The programs in .venv name their interpreter; if that is gone, the folder was moved, and they are installed again
+MOVED := $(shell test ! -e $(BIN)/pip || test -x "$$(sed -n '1s/^#!//p' $(BIN)/pip)" || echo moved)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock browser demo reference-report test test-slurm bench clean
+.PHONY: help setup lock browser demo reference-report test test-slurm bench clean $(if $(MOVED),.venv/ready)
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,7 +16,7 @@ setup: .venv/ready ## Create .venv with the pinned requirements
 
 .venv/ready: requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Regrade needs Python 3.11 or newer, this is {v.major}.{v.minor}: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(if $(MOVED),--clear) .venv
 	$(BIN)/pip install --quiet --requirement requirements.txt --constraint requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@

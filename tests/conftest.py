@@ -12,10 +12,10 @@ from support.project import Project, copy_workflow
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more process than cores: much of a test of the workflow is spent waiting for what it has started."""
+    """Two more processes than cores: much of a test of the workflow is spent waiting for what it has started."""
     # Not every system tells on which of its cores a process may run
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
+    return cores + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

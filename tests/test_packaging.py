@@ -152,3 +152,15 @@ assert list(TEMPLATES.glob("*.j2")) and list(Path("assets").iterdir())
     assert (tmp_path / "graded/levels_of_text/index.html").exists()
     outside = installed.run("regrade", "cells", cwd=tmp_path)
     assert outside.stderr.startswith(f"Error: {tmp_path} has no params.yaml")
+
+
+def test_in_a_folder_that_was_moved_the_environment_is_made_again(tmp_path: Path):
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    program, ready = tmp_path / ".venv/bin/pip", tmp_path / ".venv/ready"
+    program.parent.mkdir(parents=True)
+    for interpreter, clears in ((sys.executable, False), (tmp_path / "gone/python", True)):
+        program.write_text(f"#!{interpreter}\n")
+        ready.touch()
+        planned = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert ("venv --clear .venv" in planned.stdout) == clears

@@ -192,8 +192,8 @@ def test_a_job_on_a_cluster_reads_the_plan_instead_of_the_parameters(tmp_path: P
     assert [run["epochs"] for run in read_json(project.folder / folder / "run.json")["runs"]] == [1, 1]
 
 
-@pytest.mark.parametrize("umask", [0o002, 0o027])
-def test_who_may_read_results_is_for_the_umask_to_say(umask: int, tmp_path: Path):
+def test_who_may_read_results_is_for_the_umask_to_say(tmp_path: Path):
+    umask = 0o006  # With it, no file has a mode that programs often set themselves: 600, 640, 644 or 664
     project = tiny(tmp_path / "project", sweep(grid={"width": [2]}))
     answer = project.run("snakemake", "--cores", "2", umask=umask)
     assert answer.returncode == 0, answer.stdout
