@@ -1,6 +1,5 @@
 """What a job that trains says of itself while it does: a small file beside the states of its runs."""
 
-import fcntl
 import os
 import socket
 import threading
@@ -9,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from regrade.cells.layout import STATES
+from regrade.core import locks
 from regrade.core.background import beside
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, write_json
@@ -125,16 +125,7 @@ def is_alive(configuration: str, heartbeat: Heartbeat) -> bool:
     """Whether the job that wrote it still trains. Its lock tells that at once, on whichever machine it runs."""
     try:
         with (STATES / configuration / LOCK).open() as file:
-            return _is_locked(file)
+            # Given back when the file is closed. A job that asks for it in that moment waits until then
+            return not locks.take(file, shared=True)
     except OSError:
         return heartbeat.silent < SILENT_SECONDS
-
-
-def _is_locked(file: IO[str]) -> bool:
-    """Whether another process has locked it. OSError where the file system has no locks."""
-    try:
-        # Given back when the file is closed. A job that asks for it in that moment waits until then
-        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return True
-    return False

@@ -4,7 +4,6 @@ Their files get a second name, a hard link, until the job is done. Where it fail
 them back.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import FILES, RECORD, STATES
-from regrade.core import integrity
+from regrade.core import integrity, locks
 from regrade.core.files import atomic_folder, read_json, short_hash
 
 # Held by the jobs that train a cell
@@ -39,10 +38,10 @@ def keep(cells: Iterable[Cell]) -> None:
 def replacing(cells: Iterable[Cell]) -> Iterator[None]:
     """Keep others from putting these cells back while the block trains and writes them; then drop what is aside."""
     cells = list(cells)
-    with ExitStack() as locks:
+    with ExitStack() as until:
         for cell in cells:
             # Shared with jobs that a killed Snakemake left behind
-            if _locked(cell, fcntl.LOCK_SH, locks):
+            if _locked(cell, until, shared=True):
                 # If it was put back since Snakemake deleted it: a cell without a record is not read while it is written
                 (cell.folder / RECORD).unlink(missing_ok=True)
         yield
@@ -53,8 +52,8 @@ def replacing(cells: Iterable[Cell]) -> Iterator[None]:
 def put_back(cells: Iterable[Cell]) -> None:
     """Put back the files of cells whose jobs did not finish them and no longer run. They stay aside as well."""
     for cell in cells:
-        with ExitStack() as locks:
-            if not _locked(cell, fcntl.LOCK_EX, locks):
+        with ExitStack() as until:
+            if not _locked(cell, until):
                 continue
             if integrity.damaged(cell.folder, RECORD) and is_good(path(cell), cell):
                 cell.folder.mkdir(parents=True, exist_ok=True)
@@ -64,12 +63,11 @@ def put_back(cells: Iterable[Cell]) -> None:
                     _link(path(cell) / name, cell.folder / name)
 
 
-def _locked(cell: Cell, how: int, until: ExitStack) -> bool:
+def _locked(cell: Cell, until: ExitStack, shared: bool = False) -> bool:
     """Whether what was set aside of the cell, if anything, could be locked; never on a file system without locks."""
     with suppress(OSError):
         file = until.enter_context((path(cell) / LOCK).open("r+"))
-        fcntl.lockf(file, how | fcntl.LOCK_NB)
-        return True
+        return locks.take(file, shared)
     return False
 
 

@@ -1,7 +1,5 @@
 """What `snakemake settle` has spent so far. It outlives killed jobs, so that hours are not spent twice."""
 
-import errno
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,6 +8,7 @@ from typing import Any
 
 from regrade.cells.cell import Cell
 from regrade.cells.layout import STATES
+from regrade.core import locks
 from regrade.core.errors import UserError
 from regrade.core.files import read_json, short_hash, write_json
 
@@ -61,12 +60,11 @@ def opened(every: Iterable[Cell]) -> Iterator[Ledger]:
     STATES.mkdir(parents=True, exist_ok=True)
     with LOCK.open("w") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            raise UserError("another `snakemake settle` is still running here; wait for it, or stop it") from None
+            if not locks.take(file):
+                raise UserError("another `snakemake settle` is still running here; wait for it, or stop it")
         except OSError as error:
-            # Some shared file systems have no locks; Snakemake's own lock is there, too
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            # Snakemake's own lock is there, too
+            if not locks.are_missing(error):
                 raise
         yield _read(PATH, digest(every))
 

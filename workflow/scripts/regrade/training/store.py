@@ -4,8 +4,6 @@ Snakemake deletes the outputs of a job that fails or is killed. The states stay,
 finished run is never trained again, whichever cell or batch asks for it.
 """
 
-import errno
-import fcntl
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,7 +20,7 @@ from regrade.cells import heartbeat, noted_seeds
 from regrade.cells.cell import Cell
 from regrade.cells.layout import STATES
 from regrade.cells.progress import configuration_of
-from regrade.core import memory
+from regrade.core import locks, memory
 from regrade.core.errors import UserError
 from regrade.core.files import read_sealed, write_sealed
 from regrade.runtime.device import choose
@@ -50,12 +48,11 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / heartbeat.LOCK).open("w") as file:
             try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                print(f"Another job is training these runs ({self.folder}); waiting for it", flush=True)
-                fcntl.lockf(file, fcntl.LOCK_EX)
+                if not locks.take(file):
+                    print(f"Another job is training these runs ({self.folder}); waiting for it", flush=True)
+                    locks.wait(file)
             except OSError as error:
-                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                if not locks.are_missing(error):
                     raise
                 print(f"{self.folder}: no locks on this file system; do not start a job twice", file=sys.stderr)
             # Left by a job that was killed while it wrote
