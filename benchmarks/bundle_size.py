@@ -17,7 +17,7 @@ from regrade.bundle.bundle import Bundle
 from regrade.bundle.manifest import BundledCell
 from regrade.cells import expansion
 from regrade.cells.cell import Cell
-from regrade.checking import references
+from regrade.checking import asked
 from regrade.config import overlays, params
 from regrade.config.params import Params
 
@@ -54,7 +54,7 @@ def bundle(study: str, parameters: Params, every: list[Cell], seeds: int) -> Bun
 def _history(cell: Cell, about: BundledCell, rows: int, generator: np.random.Generator) -> pd.DataFrame:
     every = float(about.settings.get("evaluate_every", 1))
     epochs = np.arange(every, (about.asked_epochs or 1) + every / 2, every)
-    history = {name: generator.uniform(size=len(epochs)) for name in references._history(cell, about.evaluated)}
+    history = {name: generator.uniform(size=len(epochs)) for name in asked.history(cell, about.evaluated)}
     for name in history:
         if name.endswith("accuracy"):
             history[name] = generator.integers(0, rows, len(epochs)) / rows

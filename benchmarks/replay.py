@@ -175,12 +175,11 @@ def main() -> None:
     params = parameters.read(options)
     every = expansion.expand(params)
     names = options.study or params.studies
-    places = {study: [options.folder / study, options.folder / study / "bundle"] for study in names}
-    present = {study: next((one for one in of_study if one.exists()), None) for study, of_study in places.items()}
+    places = {study: options.folder / study for study in names}
     whole = {
         study: bundle.read(place / "bundle" if (place / "bundle").exists() else place)
-        for study, place in present.items()
-        if place
+        for study, place in places.items()
+        if place.exists()
     }
     if options.experiment:
         whole = {study: _of_experiments(one, options.experiment) for study, one in whole.items()}

@@ -102,5 +102,16 @@ def test_benchmarks_can_be_imported():
     names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "on_tensorflow")
     assert "scale" in names
     code = "\n".join(f"import benchmarks.{name}" for name in names)
+    # And name nothing of the package's modules that is not there
+    code += """
+import ast, sys
+for name, module in [*sys.modules.items()]:
+    if name.startswith("benchmarks."):
+        for node in ast.walk(ast.parse(open(module.__file__).read())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                used = vars(module).get(node.value.id)
+                if getattr(used, "__name__", "").startswith("regrade.") and type(used) is type(ast):
+                    assert hasattr(used, node.attr), f"{module.__file__}, line {node.lineno}: {used.__name__}.{node.attr}"
+"""
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr

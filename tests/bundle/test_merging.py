@@ -37,6 +37,8 @@ def test_the_parts_of_a_run_are_the_run(whole: Bundle, tmp_path: Path, capsys):
     merged = tmp_path / "both/cs324"
     assert main.main(["merge", str(tmp_path / "a"), str(tmp_path / "b"), "--to", str(merged)]) == 0
     assert f"{len(whole.runs)} runs" in capsys.readouterr().out
+    assert main.main(["merge", str(tmp_path / "a"), "--to", str(tmp_path / "one")]) == 1
+    assert capsys.readouterr().err == "Error: one bundle is given; give two or more\n"
     both = bundle.read(merged)
     assert both.manifest.cells == whole.manifest.cells and both.manifest.commits == whole.manifest.commits
     for ours, theirs, order in ((both.runs, whole.runs, ["seed"]), (both.curves, whole.curves, ["seed", "epoch"])):
@@ -116,5 +118,5 @@ def test_what_does_not_fit_together_is_refused(whole: Bundle, tmp_path: Path, ca
     reference = str(ROOT / "reference")
     assert main.main(["merge", f"{reference}/cs324", f"{reference}/vudl", "--to", str(tmp_path / "new")]) == 1
     assert "the bundles differ in study: cs324 and vudl" in capsys.readouterr().err
-    assert main.main(["merge", f"{reference}/cs324", "--to", str(tmp_path)]) == 1
+    assert main.main(["merge", f"{reference}/cs324", f"{reference}/vudl", "--to", str(tmp_path)]) == 1
     assert "exists; give a new folder" in capsys.readouterr().err

@@ -103,7 +103,7 @@ mine.yaml: studies.{STUDY}.experiments.impossible.settings.validation_rows: 500 
 {STUDY_FILES}/protocol.yaml: networks: this key is missing; add it (2 more mistakes after this one);
 {STUDY_FILES}/part.md.j2, line 1:
 {STUDY_FILES}/report.md.j2, line 2:
-{STUDY_FILES}/figures.py cannot be imported: No module named 'nothing_of_this_name'; mend it
+{STUDY_FILES}/figures.py cannot be imported: ModuleNotFoundError: No module named 'nothing_of_this_name'; mend it
 {STUDY_FILES}/measure.py, line 1: """
 
 

@@ -52,7 +52,10 @@ def test_before_and_after_training(tmp_path: Path):
     calibrated(project)
     text = cost(project, "--cores", "2")
     # Two epochs of ten steps and an evaluation, for both seeds at once
-    assert "scale small: 4 cells, 1 h 13 min and more of CPU time; 37 min with 2 jobs at once; 0.3 GB of memory" in text
+    assert (
+        "scale small: 4 cells, 1 h 13 min and more of CPU time; 37 min and more with 2 jobs at once; 0.3 GB of memory"
+        in text
+    )
     assert re.search(r"^  sweep +2 +1 h 13 min +1 h 13 min +0.3 GB +0 MB +2 from operations *$", text, re.M)
     assert re.search(r"^  mine +2 +not known +not known +not known +0 MB +2 not known *$", text, re.M)
     assert "Not known: module: what a network of your own computes" in text and "Of what was trained" not in text

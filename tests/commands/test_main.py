@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,13 @@ def test_in_a_project_the_console_command_runs_the_projects_own_package(project:
     )
     assert answer.stdout.startswith("own       results/tiny/sweep/width=2"), answer
     assert CONSOLE.is_dir() and os.access(CONSOLE / "regrade", os.X_OK)
+
+
+def test_a_reader_that_has_enough_is_no_mistake():
+    reads, writes = os.pipe()
+    os.close(reads)
+    answer = subprocess.run(
+        [sys.executable, "-m", "regrade", "cells"], cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writes)
+    assert (answer.returncode, answer.stderr) == (-signal.SIGPIPE, "")

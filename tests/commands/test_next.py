@@ -69,7 +69,7 @@ OTHERS = {
     "mine.yaml": "--to: mine.yaml was not written by this command, so it stays",
     "empty.yaml": "--to: empty.yaml was not written by this command, so it stays",
     "/dev/null": "--to: /dev/null was not written by this command, so it stays",
-    "workflow": "--to: workflow is a folder; give a file",
+    "workflow": "--to: workflow is a folder; give another file",
     "/proc/x.yaml": "--to: /proc/x.yaml cannot be written (No such file or directory); give one in a folder that you may",
     "params.yaml/x.yaml": "--to: params.yaml/x.yaml cannot be written (",
 }

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from regrade.core.errors import UserError
-from regrade.reporting import template_functions
+from regrade.reporting import study_code, template_functions
 from regrade.reporting.figures import accuracies, agreement, curves, files, forest, limits, repeated, style
 from regrade.reporting.figures import effects as mattering
 from regrade.reporting.pages import study_page
@@ -43,7 +43,7 @@ class Evidence:
 
     def __init__(self, of: list[SimpleNamespace], losses: list[np.ndarray] = ()):
         self.cells, self.losses = of, losses
-        self.reported = []
+        self.reported: list[dict] = []
 
     def find(self, experiment: str) -> list[SimpleNamespace]:
         return self.cells
@@ -56,6 +56,9 @@ class Evidence:
 
     def measured(self, cell: SimpleNamespace) -> dict:
         return {"seeds": 3, "mean": 0.5 + int(cell.name) / 100, "low": 0.4, "high": 0.8}
+
+    def rows_about(self, cell: SimpleNamespace) -> list[dict]:
+        return self.reported
 
     def stated(self, cell: SimpleNamespace, metric: str) -> float | None:
         return 0.7 if int(cell.name) % 2 else None
@@ -356,10 +359,23 @@ def test_mistakes_in_a_studys_figures_are_one_sentence(tmp_path: Path, monkeypat
     )
     with pytest.raises(UserError, match=r"'curves' is taken; give the function in .*figures\.py another name"):
         study_page.StudyPage(SimpleNamespace(name="none", find=None, cell=None, best=None), tmp_path).functions()
-    for text, said in (("def f(:\n", "invalid syntax"), ("import no_such_module\n", "no_such_module")):
+    mistakes = (
+        ("def f(:\n", "invalid syntax"),
+        ("import no_such_module\n", "no_such_module"),
+        ("TABLE = nothing\n", "NameError: name 'nothing' is not defined"),
+    )
+    for text, said in mistakes:
         code.write_text(text)
         with pytest.raises(UserError, match=rf"figures\.py cannot be imported: .*{said}"):
             study.functions()
+
+
+def test_a_measurement_without_its_function_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("regrade.config.studies.FOLDER", tmp_path)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/measure.py").write_text("def measures():\n    return {}\n")
+    with pytest.raises(UserError, match=r"none/measure\.py has no function measure; add it"):
+        study_code.measure("none")
 
 
 def test_what_a_module_imports_is_not_its_own():

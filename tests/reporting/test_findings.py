@@ -149,6 +149,13 @@ def test_agreement_says_little_where_runs_fall_into_two_groups():
     assert Findings(Verdicts([], [row | {"reached": 1}], {})).hardly_agreeing
 
 
+def test_sizes_of_layers_that_differ_are_a_disagreement_without_a_distance():
+    row = {"grade": "differs", "metric": "layer_sizes", "reported": "30", "mean": "2-30-2"}
+    row |= {"predicted_low": math.nan, "predicted_high": math.nan}
+    (one,) = Findings(Verdicts([], [row], {})).disagreements(5)
+    assert one.number == row and one.distance == math.inf
+
+
 def test_our_hypotheses_are_counted_apart():
     kinds = [("stated", "confirmed"), ("table", "contradicted"), ("ours", "confirmed"), ("ours", "not run")]
     every = Verdicts([{"origin": origin, "verdict": verdict} for origin, verdict in kinds], [], {})

@@ -15,3 +15,8 @@ def test_further_seeds_are_not_proposed_for_claims_about_times():
     assert len(times) == 4
     assert all(one.why == "seeds that are trained together give one time" and not one.chances for one in times)
     assert claims["b6-stack-char"].chances
+    # Its seeds are beyond the first look, and the later ones may be excluded or not planned
+    (none,) = (
+        one for one in waiting.of_study(present, waiting.Trained(present, every), (5,)) if one.claim == "b-order"
+    )
+    assert none.why == "settle.looks has none of the looks to come"

@@ -1,5 +1,7 @@
 """Finished runs whose states are gone, made from the files of their cell."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +109,20 @@ def test_nothing_is_made_of_damaged_files_or_of_another_configuration(finished: 
     restoring.restore(one, keep=[0])
     assert not any(store_of(one).path(seed).exists() for seed in one.seeds)
     assert read_json(set_aside.path(one) / "run.json")["seeds"] == list(one.seeds)
+
+
+def test_a_cell_that_is_being_put_back_is_replaced_only_then(finished: tuple[Cell, list[RunState]]):
+    one, _ = finished
+    code = f"""
+import fcntl, sys, time
+from pathlib import Path
+with Path({str(set_aside.path(one) / set_aside.LOCK)!r}).open("r+") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    time.sleep(1)
+    Path({str(one.folder / "run.json")!r}).touch()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout and other.stdout.readline() == "locked\n"
+        with set_aside.replacing([one]):
+            assert other.wait() == 0 and not (one.folder / "run.json").exists()

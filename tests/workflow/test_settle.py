@@ -32,6 +32,12 @@ def test_cells_that_are_not_trained_stay_so_if_asked(tmp_path: Path):
 
 def test_rounds_until_no_claim_has_a_chance(tmp_path: Path):
     project = winnable(tmp_path)
+    mine = tmp_path / "settle.yaml"
+    mine.write_text("settle: {hours: 2}\n")
+    answer = project.snakemake("settle", options=("-n",), overlay={})
+    assert answer.returncode == 1 and mine.read_text() == "settle: {hours: 2}\n"
+    assert "settle.yaml was not written by this command, so it stays as it is; move it away" in answer.stdout
+    mine.unlink()
     answer = project.snakemake("settle", overlay={})
     assert answer.returncode == 0, answer.stdout
     assert re.search(r"^settle: 0\.\d+ of 1 h .*: No open claim has a chance of 0.5 of", answer.stdout, re.M)

@@ -16,7 +16,7 @@ from regrade.costs import rates, requests
 from regrade.costs.model import Model
 from regrade.datasets import registry
 from regrade.datasets.identity import PREPARED, RAW
-from regrade.core import files, fingerprints
+from regrade.core import files, fingerprints, targets
 from regrade.runtime import gpus
 from regrade.config import messages, overlays, params, places
 from regrade.checking import references
@@ -198,6 +198,12 @@ def everything_before_settling(_):
             "params.yaml: settle.hours is missing; say how many hours further seeds may train, as in "
             "--config 'settle={hours: 2}'"
         )
+    from regrade.settle import overlay  # here, as it takes a second that other targets need not wait
+
+    try:
+        targets.require_own(overlay.OF_SETTLE, overlay.beginning(overlay.SETTLE), option="", instead="move it away")
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
     return [] if PARAMS.settle.only_trained else rules.all.input
 
 

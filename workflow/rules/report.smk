@@ -46,7 +46,8 @@ rule collect:
                 for experiment in PARAMS.studies[w.study].experiments.values()
             ],
         ],
-        protocol=lambda w: fingerprints.content(studies.folder(w.study)),
+        # What the source did, and the winners that it reports
+        stated=lambda w: fingerprints.content(*plan.read_by(SCRIPTS / "collect.py", w.study)),
     script:
         "../scripts/collect.py"
 

@@ -6,5 +6,4 @@ with job(snakemake):
     from regrade.core.files import write_json
     from regrade.reporting import study_code
 
-    module = study_code.load(snakemake.wildcards.study, study_code.MEASURE)
-    write_json(snakemake.output[0], module.measure())
+    write_json(snakemake.output[0], study_code.measure(snakemake.wildcards.study))

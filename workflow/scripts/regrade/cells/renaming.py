@@ -38,7 +38,12 @@ def earlier(cell: Cell) -> Path | None:
 
 
 def rename(folder: Path, cell: Cell) -> None:
-    """Give the results in `folder`, and the log of their training, the cell's present name."""
+    """Give the results in `folder`, and the log of their training, the cell's present name.
+
+    UserError where files are in the way.
+    """
+    if cell.folder.exists() and any(cell.folder.iterdir()):
+        raise UserError(f"{cell.folder} has files of a cell that is not finished; move them away, and rename again")
     record = read_json(folder / RECORD)
     write_json(folder / RECORD, record | {"cell": cell.name})
     noted_seeds.write(cell, [run["seed"] for run in record["runs"]])

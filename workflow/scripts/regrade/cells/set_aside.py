@@ -41,7 +41,7 @@ def replacing(cells: Iterable[Cell]) -> Iterator[None]:
     with ExitStack() as until:
         for cell in cells:
             # Shared with jobs that a killed Snakemake left behind
-            if _locked(cell, until, shared=True):
+            if _locked(cell, until, shared=True, wait=True):
                 # If it was put back since Snakemake deleted it: a cell without a record is not read while it is written
                 (cell.folder / RECORD).unlink(missing_ok=True)
         yield
@@ -63,11 +63,16 @@ def put_back(cells: Iterable[Cell]) -> None:
                     _link(path(cell) / name, cell.folder / name)
 
 
-def _locked(cell: Cell, until: ExitStack, shared: bool = False) -> bool:
-    """Whether what was set aside of the cell, if anything, could be locked; never on a file system without locks."""
+def _locked(cell: Cell, until: ExitStack, shared: bool = False, wait: bool = False) -> bool:
+    """Whether what was set aside of the cell, if anything, could be locked; never on a file system without locks.
+
+    `wait`: for another process that has it now, which is not for long while it puts a cell back.
+    """
     with suppress(OSError):
         file = until.enter_context((path(cell) / LOCK).open("r+"))
-        return locks.take(file, shared)
+        if wait:
+            locks.wait(file, shared)
+        return wait or locks.take(file, shared)
     return False
 
 

@@ -44,7 +44,7 @@ def _summary(params: Params, rows: Rows, forecasts: Forecasts, at_once: int) -> 
     if not left:
         return f"{total}; all done"
     jobs = _jobs(params, left, forecasts)
-    wall = duration(schedule.wall(jobs, at_once))
+    wall = _known(schedule.wall(jobs, at_once), left)
     rest = "" if len(left) == len(rows) else f", {_hours(left)} of it for the {len(left)} that are not done"
     side = f"{at_once} jobs at once" if at_once > 1 else "one job at a time"
     return f"{total}{rest}; {wall} with {side}; {_memory(rows)} of memory per job at most; {_disk(rows)} of disk"
@@ -113,10 +113,15 @@ def _line(rows: Rows) -> tuple[str, ...]:
 
 def _hours(rows: Rows) -> str:
     """How long these cells train, one after another."""
-    known = [forecast.seconds for _, forecast in rows if forecast.seconds is not None]
+    return _known(sum(forecast.seconds or 0 for _, forecast in rows), rows)
+
+
+def _known(seconds: float, rows: Rows) -> str:
+    """A time that is made of those of these cells, as far as they are known."""
+    known = sum(forecast.seconds is not None for _, forecast in rows)
     if not known:
         return "not known"
-    return duration(sum(known)) + (" and more" if len(known) < len(rows) else "")
+    return duration(seconds) + (" and more" if known < len(rows) else "")
 
 
 def _memory(rows: Rows) -> str:

@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
     from regrade.core.files import atomic_folder
     from regrade.core.targets import can_be_written
 
+    if len(options.bundles) < 2:
+        raise UserError("one bundle is given; give two or more")
     if options.to.exists():
         raise UserError(f"--to: {options.to} exists; give a new folder")
     both, notes = merging.merged([bundle.read(folder) for folder in options.bundles])

@@ -191,14 +191,8 @@ def _parse(template: Path) -> None:
 
 def _load(study: str) -> None:
     """Import what draws the study's figures: any error that this raises would be raised again by the report."""
-    file = study_code.path(study, study_code.FIGURES)
-    try:
-        fingerprints.code(file)
-        study_code.load(study, study_code.FIGURES)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it") from None
+    fingerprints.code(study_code.path(study, study_code.FIGURES))
+    study_code.load(study, study_code.FIGURES)
 
 
 @dataclass(frozen=True)

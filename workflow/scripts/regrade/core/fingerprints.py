@@ -48,9 +48,9 @@ def is_within(module: str, names: Set[str]) -> bool:
 
 
 def content(*places: Path) -> str:
-    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of files, or of all in a folder; if they exist.
+    """First 8 hexadecimal digits of the SHA-256 of the names and bytes of files, if they exist.
 
-    But hidden files and backups, which editors make while a text is open.
+    Of a folder, those directly in it count, but not hidden files and backups, which editors make while a text is open.
     """
     total = hashlib.sha256()
     for place in places:

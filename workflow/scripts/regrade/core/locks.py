@@ -17,9 +17,9 @@ def take(file: IO[str], shared: bool = False) -> bool:
     return True
 
 
-def wait(file: IO[str]) -> None:
+def wait(file: IO[str], shared: bool = False) -> None:
     """The same as soon as no other process has it."""
-    fcntl.lockf(file, fcntl.LOCK_EX)
+    fcntl.lockf(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
 def are_missing(error: OSError) -> bool:

@@ -18,13 +18,16 @@ def can_be_written(target: Path) -> Iterator[None]:
         ) from error
 
 
-def require_own(target: Path, beginning: str) -> None:
-    """UserError where the file `target` would replace something else than a file that begins so."""
+def require_own(target: Path, beginning: str, option: str = "--to: ", instead: str = "give another file") -> None:
+    """UserError where the file `target` would replace something else than a file that begins so.
+
+    `option`: how the target was given; `instead`: what to do.
+    """
     if target.is_dir():
-        raise UserError(f"--to: {target} is a folder; give a file")
+        raise UserError(f"{option}{target} is a folder; {instead}")
     if target.exists():
         with can_be_written(target):
             # A device has no beginning that could be read
             ours = target.is_file() and target.read_bytes().startswith(beginning.encode())
         if not ours:
-            raise UserError(f"--to: {target} was not written by this command, so it stays as it is; give another file")
+            raise UserError(f"{option}{target} was not written by this command, so it stays as it is; {instead}")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from regrade.cells.cell import Cell
-from regrade.config import protocol, studies
+from regrade.config import protocol, reported, studies
 from regrade.core import files, fingerprints
 from regrade.core.checkout import PACKAGE
 from regrade.core.errors import UserError
@@ -34,8 +34,9 @@ def keep(config: dict, every: Iterable[Cell], given: Sequence[str] = ()) -> Path
 
     `given`: Snakemake's arguments. The jobs that this process starts find the plan from now on.
     """
-    of_studies = [place for study in config["studies"] for place in (studies.folder(study), protocol.path(study))]
-    texts = [*of_studies, TEMPLATES, TEMPLATES / "assets"]
+    texts = [TEMPLATES, TEMPLATES / "assets"]
+    for study in config["studies"]:
+        texts += [studies.folder(study), protocol.path(study), reported.path(study)]
     plan = {
         "config": config,
         "package": _package(),
@@ -107,7 +108,7 @@ def read_by(script: Path, study: str | None) -> tuple[Path, ...]:
     """The texts that a script reads: files, or folders of them."""
     match script.name:
         case "collect.py" if study:
-            return (protocol.path(study),)
+            return protocol.path(study), reported.path(study)
         case "audit.py" | "grade.py" | "measure.py" if study:
             return (studies.folder(study),)
         case "report.py" if study:

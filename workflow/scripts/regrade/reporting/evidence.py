@@ -111,11 +111,15 @@ class Evidence(Measurements):
 
     def stated_of_layer(self, cell: BundledCell, layer: str, metric: str) -> float | None:
         """The number that the source states for one layer of a cell; None where it states none."""
-        for row in self.reported:
-            about = (row["experiment"], row["cell"].get("layer"), row["metric"])
-            if about == (cell.experiment, layer, metric) and includes(cell.varying, _varying(row, cell)):
+        for row in self.rows_about(cell):
+            if (row["cell"].get("layer"), row["metric"]) == (layer, metric):
                 return reported.number_of(row)
         return None
+
+    def rows_about(self, cell: BundledCell) -> list[ReportedNumber]:
+        """The lines of reported.csv about a cell, or about one of its layers or epochs."""
+        of_experiment = [row for row in self.reported if row["experiment"] == cell.experiment]
+        return [row for row in of_experiment if includes(cell.varying, _varying(row, cell))]
 
     def any_trained(self, experiment: str) -> bool:
         """Whether a cell of the experiment has results."""

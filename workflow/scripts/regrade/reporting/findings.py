@@ -187,12 +187,11 @@ def _is_wide(row: dict) -> bool:
 def _beyond(row: dict) -> float | None:
     """How far a reported number is from the range of one more run, in widths of the range; None where there is none."""
     try:
-        reported = float(str(row["reported"]).removeprefix("≥ "))
+        reported, mean = float(str(row["reported"]).removeprefix("≥ ")), float(row["mean"])
     except ValueError:
         return None
     low, high = row["predicted_low"], row["predicted_high"]
     # A range without an end is at least as wide on that side as on the other
-    mean = float(row["mean"])
     low, high = (2 * mean - high if low == -math.inf else low), (2 * mean - low if high == math.inf else high)
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return None

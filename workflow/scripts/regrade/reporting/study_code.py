@@ -20,7 +20,7 @@ def path(study: str, name: str) -> Path:
 
 
 def load(study: str, name: str) -> ModuleType | None:
-    """The module, freshly run; None where the study has none. UserError when it cannot be imported."""
+    """The module, freshly run; None where the study has none. UserError for any error that it raises meanwhile."""
     file = path(study, name)
     if not file.exists():
         return None
@@ -29,9 +29,17 @@ def load(study: str, name: str) -> ModuleType | None:
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        raise UserError(f"{file} cannot be imported: {error}; mend it") from error
+    except Exception as error:
+        raise UserError(f"{file} cannot be imported: {type(error).__name__}: {error}; mend it") from error
     return module
+
+
+def measure(study: str) -> dict:
+    """What the study's `measure` finds. UserError where its measure.py has no such function."""
+    function = getattr(load(study, MEASURE), MEASURE.removesuffix(".py"), None)
+    if function is None:
+        raise UserError(f"{path(study, MEASURE)} has no function measure; add it")
+    return function()
 
 
 def measured(study: str) -> Path:

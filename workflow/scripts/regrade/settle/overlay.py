@@ -12,6 +12,9 @@ from regrade.core.digits import significant
 from regrade.settle.plan import Plan
 from regrade.settle.waiting import Trained
 
+# The one that `snakemake settle` writes
+SETTLE, OF_SETTLE = "snakemake settle", Path("settle.yaml")
+
 
 def entries(further: Mapping[Path, Iterable[int]], trained: Iterable[Trained], params: Params) -> list[dict[str, Any]]:
     """`more_seeds` with these further seeds, by a cell's folder.

@@ -132,6 +132,10 @@ class Planner:
                 f"{'; '.join(dict.fromkeys(self._why(one, hours) for one in open_claims))}"
             )
         least, seeds, one = min(options, key=lambda option: option[:2])
+        if least <= hours:
+            return (
+                "Further seeds would put more verdicts at risk, of claims that share their cells, than they may bring"
+            )
         return (
             f"{hours:g} h settle no claim: the cheapest, {one.claim} of {one.study}, takes {significant(least, 2)} h "
             f"for {seeds} seeds and a chance of {one.chances[seeds]:.2f}; give more hours"
@@ -191,4 +195,9 @@ class Planner:
         chance = one.chances[seeds]
         if least > hours:
             return f"takes {significant(least, 2)} h for {seeds} seeds and a chance of {chance:.2f}"
-        return f"others settle more per hour: {significant(least, 2)} h for {seeds} seeds and a chance of {chance:.2f}"
+        cells = {cell.folder for cell in one.cells}
+        shared = any(
+            other.settled and not cells.isdisjoint(cell.folder for cell in other.cells) for other in self.chanced
+        )
+        better = "others settle more per hour" + (", or have verdicts that are at risk in its cells" if shared else "")
+        return f"{better}: {significant(least, 2)} h for {seeds} seeds and a chance of {chance:.2f}"

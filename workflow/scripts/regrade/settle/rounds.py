@@ -19,7 +19,6 @@ from regrade.settle.plan import HOUR, Plan, Planner
 from regrade.settle.waiting import Trained, Waiting
 from regrade.training.store import Store
 
-OVERLAY = Path("settle.yaml")
 # Trains cells with these `more_seeds` and reports. Given the seconds after which it stops, and what is to be told now
 # and then how many have passed; whether it came to its end before
 Train = Callable[[list[dict[str, Any]], float, Callable[[float], None]], bool]
@@ -61,10 +60,10 @@ class Settling:
             spent.write()
         further = overlay.entries({}, trained.values(), self.params)
         about = [
-            "Written by snakemake settle: the further seeds that cells have. Nothing in this folder needs it; given to",
-            "Snakemake as --configfile, it trains the same seeds elsewhere, or again after a change.",
+            f"Written by {overlay.SETTLE}: the further seeds that cells have. Nothing in this folder needs it;",
+            "given to Snakemake as --configfile, it trains the same seeds elsewhere, or again after a change.",
         ]
-        write_text(OVERLAY, overlay.text(further, about))
+        write_text(overlay.OF_SETTLE, overlay.text(further, about))
         return trained, claims
 
     def _round(self, spent: Ledger, planner: Planner, plan: Plan) -> None:

@@ -76,10 +76,12 @@ def of_study(bundle: Bundle, trained: Trained, allowed: Container[int]) -> list[
     compared = comparison.comparisons(study, measurements)
     judged = verdicts.judge(study, measurements, compared, planned)
     later = {one.seeds: [look for look in looks.later(planned, one.seeds) if look.seeds in allowed] for one in judged}
-    return [_waiting(one, study, trained, later[one.seeds]) for one in judged if not one.exact]
+    over = {seeds: not looks.later(planned, seeds) for seeds in later}
+    return [_waiting(one, study, trained, later[one.seeds], over[one.seeds]) for one in judged if not one.exact]
 
 
-def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -> Waiting:
+def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look], over: bool) -> Waiting:
+    """`later`: the looks to come that are allowed; `over`: whether none is planned, either."""
     claim, verdict = one.claim.id, one.verdict
     if verdict == verdicts.NOT_RUN:
         return Waiting(study, claim, verdict, why=one.why or "not all of its cells are trained")
@@ -92,7 +94,8 @@ def _waiting(one: Judged, study: str, trained: Trained, later: Sequence[Look]) -
     if len(cells) < len(bundled):
         return Waiting(study, claim, verdict, why="params.yaml has not all of its cells; give the same --config")
     if not later:
-        return Waiting(study, claim, verdict, one.seeds, cells, why="the last planned look is over")
+        why = "the last planned look is over" if over else "settle.looks has none of the looks to come"
+        return Waiting(study, claim, verdict, one.seeds, cells, why=why)
     later = [look for look in later if any(trained.lacks(cell, look.seeds) for cell in cells)]
     if not later:
         return Waiting(study, claim, verdict, one.seeds, cells, why="some of its runs do not give the number")

@@ -21,6 +21,7 @@ COLUMNS = (
     *("source", "experiment", "cell", "folder", "settings", "metric", "reported", "rows", "possible", "nearest"),
     *("mean", "seeds", "low", "high", "predicted_low", "predicted_high", "reached", "grade", "note"),
 )
+NUMBERS = ("rows", "seeds", "low", "high", "predicted_low", "predicted_high", "reached")
 
 
 def table(comparisons: list[Comparison]) -> pd.DataFrame:
@@ -32,7 +33,9 @@ def table(comparisons: list[Comparison]) -> pd.DataFrame:
     `possible`, `nearest`: see `regrade.statistics.possible.judged`.
     `reported` and `mean` are texts where the source states a text; `reported` keeps a `>=` of the source.
     """
-    return pd.DataFrame([_row(one) for one in comparisons], columns=list(COLUMNS))
+    rows = pd.DataFrame([_row(one) for one in comparisons], columns=list(COLUMNS))
+    # A column that is empty throughout would be taken for one of texts
+    return rows.assign(**{name: pd.to_numeric(rows[name]) for name in NUMBERS})
 
 
 def _row(one: Comparison) -> dict[str, object]:
@@ -129,12 +132,13 @@ def _grade(one: Comparison, standing: Standing) -> str:
         return TOO_FEW_SEEDS
     # A mean of equal values may be off by rounding
     slack = 1e-9 * max(abs(one.stated), 1)
-    outside = one.stated - one.rounding > high + slack or one.stated + one.rounding < low - slack
-    if outside and one.estimate.distinct == 1 and (low == high or math.isinf(high - low)):
+    above = one.stated - one.rounding > high + slack
+    below = one.stated + one.rounding < low - slack and not one.at_least
+    if (above or below) and one.estimate.distinct == 1 and (low == high or math.isinf(high - low)):
         return TOO_FEW_SEEDS  # seeds that all agree do not show how far another one may be
-    if one.stated - one.rounding > high + slack:
+    if above:
         return ABOVE
-    return BELOW if one.stated + one.rounding < low - slack and not one.at_least else WITHIN
+    return BELOW if below else WITHIN
 
 
 def _prediction(one: Comparison, cell: BundledCell, estimate: Estimate) -> tuple[float, float]:

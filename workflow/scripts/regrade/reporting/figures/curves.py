@@ -108,11 +108,11 @@ def _means(
 
 
 def _stated(evidence: Evidence, cell: BundledCell, metric: str, split: str) -> list[tuple[float, float]]:
-    """What the source states of a cell by epoch; it does so only of experiments with a single cell."""
+    """What the source states of a cell by epoch."""
     return [
         (float(row["cell"]["epoch"]), number_of(row))
-        for row in evidence.reported
-        if row["experiment"] == cell.experiment and "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
+        for row in evidence.rows_about(cell)
+        if "epoch" in row["cell"] and row["metric"] == f"{split}_{metric}"
     ]
 
 
