@@ -25,13 +25,13 @@ IN_README = {
         "p1_toy",
         "dataset=moons+backend=torch",
         "epochs_to_converge",
-    ): "epochs until PyTorch's MLP solves moons, of which we assume 5,000 points",
+    ): "epochs until the PyTorch MLP solves moons (5,000 points, our assumption)",
     (
         "cs324",
         "p1_toy",
         "dataset=moons+backend=numpy",
         "test_accuracy_best_epoch",
-    ): "test accuracy of numpy's MLP on moons, from the course template's start",
+    ): "test accuracy of the numpy MLP on moons, with the course template's initial parameters",
     (
         "cs324",
         "p3_palindromes",
