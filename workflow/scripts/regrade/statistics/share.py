@@ -60,5 +60,5 @@ def p_most(runs: int, successes: int, p_of_rows: Sequence[float]) -> float:
 
 
 def _tail(runs: int, successes: int) -> float:
-    """The probability of at least so many successes, if one run in two is one."""
+    """The probability of `successes` or more, if each run succeeds with a probability of one half (`MOST`)."""
     return float(scipy.special.bdtrc(successes - 1, runs, MOST)) if successes else 1.0
